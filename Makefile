@@ -1,0 +1,43 @@
+# make demo   first look: Pan-London, a one-page answer          make test    the suite
+# make check  style and types      make test-all  slow tests too      make bench  speeds, as ratios in one run
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORE := $(VENV)/core.done
+DEV := $(VENV)/dev.done
+
+.PHONY: demo test test-all check bench lock clean
+
+demo: $(CORE)
+	$(BIN)/edgeofcare run pan_london --replications 1000 --seed 1
+
+test: $(DEV)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(DEV)
+	$(BIN)/python -m pytest
+
+check: $(DEV)
+	$(BIN)/ruff check model tests scripts
+	$(BIN)/mypy
+
+bench: $(DEV)
+	$(BIN)/python tests/benchmarks/bench.py
+
+$(CORE): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(DEV): $(CORE) requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+# Locks hold names, versions and markers only. Needs `pip install uv`.
+lock:
+	uv pip compile --universal --python-version 3.11 --no-header pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --no-header --extra dev --extra cluster pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

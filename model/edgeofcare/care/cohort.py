@@ -1,0 +1,91 @@
+"""Who is referred, and what therapy would be. In: uniforms and parameters. Out: one child's attributes.
+
+Plain scalar Python: compiled as it stands by the fast engine, read as it stands by an assurer. Must not know: dates,
+teams, money.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
+from edgeofcare.care.draws import ARRIVAL, PERSON, SHARED_SHOCK, SHOCK, THERAPY, normal_quantile, uniforms
+
+FIRST_AGE = 10
+ADULT_AGE = 18
+SCORE_LIMIT = 8.3  # normal scores beyond this have a chance under 1e-16
+SCORE_STEPS = 1024
+
+
+def arrival_draws(seed: int, replication: int, borough: int, child: int) -> tuple[float, float, float, float]:
+    """Return the uniforms of a referral: gap since the last one, accepted, engages, suited to MST."""
+    return uniforms(seed, replication, borough, child, ARRIVAL)
+
+
+def person_draws(seed: int, replication: int, borough: int, child: int) -> tuple[float, float, float, float]:
+    """Return the uniforms of a child: age, needs, frailty, need of first entry."""
+    return uniforms(seed, replication, borough, child, PERSON)
+
+
+def therapy_draws(seed: int, replication: int, borough: int, child: int) -> tuple[float, float, float, float]:
+    """Return the uniforms of a therapy: length, completed, where it breaks off, tie in the queue."""
+    return uniforms(seed, replication, borough, child, THERAPY)
+
+
+def search(cumulative: Sequence[float], u: float) -> int:
+    """Return the first index whose cumulative share exceeds u (the last index if none does)."""
+    low, high = 0, len(cumulative) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if u < cumulative[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def days_to_18(cumulative_ages: Sequence[float], u: float) -> int:
+    """Return whole days from referral to the 18th birthday, at least 1.
+
+    cumulative_ages: (age 10..17), cumulative shares. The place of u inside its year's share is the place in the year.
+    """
+    year = search(cumulative_ages, u)
+    below = cumulative_ages[year - 1] if year > 0 else 0.0
+    age = FIRST_AGE + year + (u - below) / (cumulative_ages[year] - below)
+    return max(1, int((ADULT_AGE - age) * MEAN_DAYS_PER_YEAR))
+
+
+def frailty(log_quantiles: Sequence[float], u: float) -> float:
+    """Return the gamma frailty (mean 1) at u: exp of a table of log quantiles, linear in the normal score.
+
+    log_quantiles: (1025,) over scores from -8.3 to 8.3; all zero for variance 0, which gives exactly 1.
+    """
+    place = (normal_quantile(u) + SCORE_LIMIT) * (SCORE_STEPS / (2.0 * SCORE_LIMIT))
+    place = min(max(place, 0.0), SCORE_STEPS - 1.0)
+    i = int(place)
+    low, high = log_quantiles[i], log_quantiles[i + 1]
+    return math.exp(low + (place - i) * (high - low))
+
+
+def exponential(u: float) -> float:
+    """Return the unit exponential whose survival is u: -ln u."""
+    return -math.log(u)
+
+
+def shock(seed: int, replication: int, borough: int, sd: float, correlation: float) -> float:
+    """Return a borough's log-normal risk factor of one replication: mean 1, sd on the log scale, exactly 1 for sd 0.
+
+    exp(sd z - sd^2 / 2), z = sqrt(rho) common + sqrt(1 - rho) own.
+    """
+    if sd == 0.0:
+        return 1.0
+    common, _, _, _ = uniforms(seed, replication, 0, 0, SHARED_SHOCK)
+    own, _, _, _ = uniforms(seed, replication, borough, 0, SHOCK)
+    score = math.sqrt(correlation) * normal_quantile(common) + math.sqrt(1.0 - correlation) * normal_quantile(own)
+    return math.exp(sd * score - sd * sd / 2.0)
+
+
+def dropout_day(planned_days: int, u: float) -> int:
+    """Return the day of therapy on which it breaks off: a uniform fraction of the plan, at least 1."""
+    return max(1, int(u * planned_days))

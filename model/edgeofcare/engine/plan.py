@@ -1,0 +1,298 @@
+"""A scenario made ready to run: flat arrays of whole days and numbers, tracks, and the measures that terms need.
+
+In: one scenario with its entry scale and hazard ratio. Out: `Plan`, read by both engines and by money.
+Must not know: how lives are run, prices. A plan belongs to one set of parameters; each outer draw has its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeofcare.calendar import (
+    MEAN_DAYS_PER_YEAR,
+    Periods,
+    date_of,
+    day_number,
+    periods_between,
+)
+from edgeofcare.care.cohort import ADULT_AGE, FIRST_AGE, SCORE_LIMIT, SCORE_STEPS
+from edgeofcare.care.trajectory import Rates
+from edgeofcare.errors import Fault, InputError
+from edgeofcare.inputs.schema import PLACEMENTS, PerCareDaySaved, Scenario, Team, Therapy
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+NO_LIMIT = 1_000_000_000
+THERAPIES = ("mst", "fft")
+MONTHS_PER_YEAR = 12
+
+
+@dataclass(frozen=True)
+class Track:
+    """A window of outcomes laid over each child who starts; the scenario's own comes first.
+
+    Days count from the start of therapy. `end_day` (day number) cuts the account, never the life.
+    """
+
+    name: str
+    delay_days: int
+    days: int
+    covers_completers_only: bool
+    week_rule: str
+    end_day: int
+    max_weeks: int = NO_LIMIT
+    by_intake: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Flat arrays of one set of parameters; days are numbered from day 0.
+
+    cumulative_referrals: (borough, day + 1), expected referrals before each day; team_of: (borough, therapy);
+    slots: (team, day); length_cumulative: (therapy, day of therapy), P(length <= day); frailty_log_quantiles: (1025,);
+    ratio_by_year: (year since start,); first_cumulative: flat (age band, type); move_cumulative: flat (band, from,
+    to); period_of_day: (day,), up to the last possible 18th birthday.
+    """
+
+    rates: Rates
+    borough_slugs: tuple[str, ...]
+    borough_ids: npt.NDArray[np.uint64]
+    cumulative_referrals: Floats
+    entitlement: Ints
+    suited_to_mst_prob: Floats
+    team_of: Ints
+    team_slugs: tuple[str, ...]
+    team_therapy: Ints
+    slots: Ints
+    slot_days_overhang: Ints
+    length_cumulative: Floats
+    completion_prob: Floats
+    age_cumulative: Floats
+    frailty_log_quantiles: Floats
+    ratio_by_year: Floats
+    placement_shape: Floats
+    placement_scale_days: Floats
+    first_cumulative: Floats
+    move_cumulative: Floats
+    tracks: tuple[Track, ...]
+    intake_tracks: tuple[int, ...]
+    periods: Periods
+    period_of_day: Ints
+    n_outcome_periods: int
+    n_intake_periods: int
+    patience_days: int
+    delivery_end: int
+    outcomes_end: int
+    priority_by_needs: bool
+
+    @property
+    def n_boroughs(self) -> int:
+        """Number of boroughs."""
+        return len(self.borough_slugs)
+
+    @property
+    def outcome_periods(self) -> Periods:
+        """The periods in which outcomes can count."""
+        return Periods(self.periods.day_0, self.periods.edges[: self.n_outcome_periods + 1])
+
+
+def borough_id(slug: str) -> int:
+    """Return a borough's number in the counter of draws: the first 8 bytes of BLAKE2b of its slug."""
+    return int.from_bytes(hashlib.blake2b(slug.encode()).digest()[:8], "little")
+
+
+def make_plan(scenario: Scenario, entry_scale_days: float, hazard_ratio: float) -> Plan:
+    """Return the plan of a scenario with its calibrated entry scale (days) and hazard ratio."""
+    day_0, clock = scenario.clock.day_0, scenario.clock
+    last_life = clock.referrals_until + timedelta(days=int((ADULT_AGE - FIRST_AGE) * MEAN_DAYS_PER_YEAR) + 1)
+    tracks = make_tracks(scenario)
+    last_outcome = max(day_number(clock.outcomes_end, day_0) - 1, *(track.end_day - 1 for track in tracks), 0)
+    periods = periods_between(day_0, max(last_life, date_of(last_outcome, day_0)), day_0, clock.period)
+    intake_tracks = tuple(i for i, track in enumerate(tracks) if track.by_intake)
+    delivery_end = day_number(clock.delivery_end, day_0)
+    slots = np.array([_slots_by_day(team, scenario, delivery_end) for team in scenario.teams.values()])
+    child, care = scenario.child, scenario.care
+    return Plan(
+        rates=make_rates(scenario, entry_scale_days),
+        borough_slugs=tuple(scenario.boroughs),
+        borough_ids=_borough_ids(scenario),
+        cumulative_referrals=np.array([_cumulative_referrals(slug, scenario) for slug in scenario.boroughs]),
+        entitlement=np.array(
+            [NO_LIMIT if b.entitlement is None else b.entitlement for b in scenario.boroughs.values()]
+        ),
+        suited_to_mst_prob=np.array(
+            [
+                child.suited_to_mst_prob if b.suited_to_mst_prob is None else b.suited_to_mst_prob
+                for b in scenario.boroughs.values()
+            ]
+        ),
+        team_of=np.array([_teams_of(slug, scenario) for slug in scenario.boroughs]),
+        team_slugs=tuple(scenario.teams),
+        team_therapy=np.array([THERAPIES.index(team.therapy) for team in scenario.teams.values()]),
+        slots=slots,
+        slot_days_overhang=_overhang(slots),
+        length_cumulative=_length_table(scenario),
+        completion_prob=np.array([t.completion_prob if t else 1.0 for t in _therapies(scenario)]),
+        age_cumulative=np.cumsum(child.age_weights),
+        frailty_log_quantiles=frailty_table(child.frailty_variance),
+        ratio_by_year=np.array([ratio_with_share(hazard_ratio, s) for s in scenario.effect.log_ratio_share_by_year]),
+        placement_shape=np.array(care.placement.shape.values()),
+        placement_scale_days=np.array(care.placement.scale_days.values()),
+        first_cumulative=np.cumsum([care.placement.first_under_16, care.placement.first_16_plus], axis=1).ravel(),
+        move_cumulative=np.cumsum([care.placement.moves_under_16, care.placement.moves_16_plus], axis=2).ravel(),
+        tracks=tracks,
+        intake_tracks=intake_tracks,
+        periods=periods,
+        period_of_day=np.repeat(np.arange(len(periods)), np.diff(periods.edges))[-periods.edges[0] :],
+        n_outcome_periods=periods.index(last_outcome) + 1,
+        n_intake_periods=periods.index(delivery_end) + 1 if intake_tracks else 0,
+        patience_days=scenario.referrals.patience_days,
+        delivery_end=delivery_end,
+        outcomes_end=day_number(clock.outcomes_end, day_0),
+        priority_by_needs=scenario.referrals.priority_by_needs,
+    )
+
+
+def ratio_with_share(hazard_ratio: float, share: float) -> float:
+    """Return the hazard ratio of a year in which a share of the log ratio is at work: ratio^share."""
+    return hazard_ratio if share == 1 else float(hazard_ratio**share)
+
+
+def make_rates(scenario: Scenario, entry_scale_days: float) -> Rates:
+    """Return the scalar parameters of a life; needs are scaled so that risk has mean 1 over referrals."""
+    child, care, referrals, effect = scenario.child, scenario.care, scenario.referrals, scenario.effect
+    more, fewer = math.exp(child.needs_log_hazard), 1.0
+    mean = child.three_or_more_needs_prob * more + (1 - child.three_or_more_needs_prob) * fewer
+    return Rates(
+        entry_scale_days=float(entry_scale_days),
+        entry_shape=care.first_entry_shape,
+        risk_fewer_needs=fewer / mean,
+        risk_more_needs=more / mean,
+        more_needs_prob=child.three_or_more_needs_prob,
+        accept_prob=referrals.accept_prob,
+        engage_prob=referrals.engage_prob,
+        stay_to_18_prob_under_16=care.stay.stay_to_18_prob_under_16,
+        stay_to_18_prob_16_plus=care.stay.stay_to_18_prob_16_plus,
+        stay_shape=care.stay.shape,
+        stay_scale_days_under_16=care.stay.scale_days_under_16,
+        stay_scale_days_16_plus=care.stay.scale_days_16_plus,
+        reentry_shape=care.reentry.shape,
+        reentry_scale_days=care.reentry.scale_days,
+        min_home_days=float(care.reentry.min_home_days),
+        reentry_hazard_ratio=care.reentry.hazard_ratio,
+        dropout_keeps_dose=float(effect.dropouts_keep == "dose"),
+        dropout_keeps_always=float(effect.dropouts_keep == "all"),
+        shock_sd=referrals.shared_shock_sd,
+        shock_correlation=referrals.shared_shock_correlation,
+    )
+
+
+def make_tracks(scenario: Scenario) -> tuple[Track, ...]:
+    """Return the scenario's own track; it counts by intake group if a term of the contract settles by group."""
+    tracking = scenario.tracking
+    by_intake = any(isinstance(term, PerCareDaySaved) for term in scenario.contract.terms)
+    own = Track(
+        name="own",
+        delay_days=tracking.delay_days,
+        days=tracking.days,
+        covers_completers_only=tracking.covers == "completers",
+        week_rule=tracking.week_rule,
+        end_day=day_number(scenario.clock.outcomes_end, scenario.clock.day_0),
+        by_intake=by_intake,
+    )
+    return (own,)
+
+
+def _borough_ids(scenario: Scenario) -> npt.NDArray[np.uint64]:
+    ids = [borough_id(slug) for slug in scenario.boroughs]
+    if len(set(ids)) < len(ids) or 0 in ids:
+        raise InputError([Fault("scenario", None, "boroughs", "two slugs share one number; rename one borough")])
+    return np.array(ids, dtype=np.uint64)
+
+
+def _cumulative_referrals(slug: str, scenario: Scenario) -> Floats:
+    """Expected referrals before each day: rate x ramp (at mid-day) x seasonality of the month, from joining on."""
+    borough, referrals, clock = scenario.boroughs[slug], scenario.referrals, scenario.clock
+    joins = day_number(borough.join_date or clock.day_0, clock.day_0)
+    until = day_number(clock.referrals_until, clock.day_0)
+    days = np.arange(until)
+    ramp_days = referrals.ramp_months * MEAN_DAYS_PER_YEAR / MONTHS_PER_YEAR
+    share = np.clip((days + 0.5 - joins) / ramp_days, 0, 1) if ramp_days > 0 else np.ones(until)
+    ramp = referrals.ramp_start_share + (1 - referrals.ramp_start_share) * share
+    months = np.array([date_of(int(day), clock.day_0).month - 1 for day in days])
+    season = np.array(referrals.seasonality)[months]
+    daily = borough.referrals_per_year / MEAN_DAYS_PER_YEAR * ramp * season * (days >= joins)
+    return np.concatenate([[0.0], np.cumsum(daily)])
+
+
+def _teams_of(slug: str, scenario: Scenario) -> list[int]:
+    """Team for each therapy: the first that serves the borough with it, otherwise the first that serves it at all."""
+    serving = [(i, team) for i, team in enumerate(scenario.teams.values()) if slug in team.boroughs]
+    return [next((i for i, team in serving if team.therapy == therapy), serving[0][0]) for therapy in THERAPIES]
+
+
+def _slots_by_day(team: Team, scenario: Scenario, delivery_end: int) -> list[int]:
+    """Families a team can hold each day: therapists come into post evenly, the first on the opening day."""
+    opens = day_number(team.opens or scenario.clock.day_0, scenario.clock.day_0)
+    last = max(team.n_therapists - 1, 1)
+    posts = [opens + i * team.staffed_over_days // last for i in range(team.n_therapists)]
+    return [team.caseload_per_therapist * sum(post <= day for post in posts) for day in range(delivery_end + 1)]
+
+
+def _overhang(slots: Ints) -> Ints:
+    """Slot-days that holders may use above a team's slots when slots fall: nil unless they fall."""
+    return np.where((np.diff(slots, axis=1) < 0).any(axis=1), NO_LIMIT, 0)
+
+
+def _therapies(scenario: Scenario) -> list[Therapy | None]:
+    return [getattr(scenario.therapies, name) for name in THERAPIES]
+
+
+def _length_table(scenario: Scenario) -> Floats:
+    """P(length <= day) for each therapy: gamma of mean and sd, cut to min_days..max_days and scaled to 1."""
+    therapies = _therapies(scenario)
+    longest = max(t.max_days for t in therapies if t)
+    table = np.ones((len(therapies), longest + 1))
+    for row, therapy in zip(table, therapies, strict=True):
+        if therapy:
+            row[:] = gamma_length(
+                therapy.mean_days, therapy.sd_days, therapy.min_days, therapy.max_days, longest
+            )
+    return table
+
+
+@lru_cache(maxsize=64)
+def gamma_length(mean_days: float, sd_days: float, min_days: int, max_days: int, longest: int) -> Floats:
+    """Return P(whole length <= day | min <= length <= max): (longest + 1,)."""
+    from scipy.special import gammainc
+
+    shape, scale = (mean_days / sd_days) ** 2, sd_days**2 / mean_days
+    edges = np.clip(np.arange(longest + 1) + 0.5, min_days - 0.5, max_days + 0.5)
+    cdf = gammainc(shape, edges / scale)
+    low, high = gammainc(shape, (min_days - 0.5) / scale), gammainc(shape, (max_days + 0.5) / scale)
+    return np.asarray((cdf - low) / (high - low))
+
+
+@lru_cache(maxsize=256)
+def frailty_table(variance: float) -> Floats:
+    """Return the log quantiles of a gamma of mean 1 and this variance at 1,025 normal scores; zeros for variance 0."""
+    if variance == 0:
+        return np.zeros(SCORE_STEPS + 1)
+    from scipy.special import gammainccinv, gammaincinv, log_ndtr, ndtr
+
+    scores = np.linspace(-SCORE_LIMIT, SCORE_LIMIT, SCORE_STEPS + 1)
+    shape = 1 / variance
+    lower, upper = gammaincinv(shape, ndtr(scores)), gammainccinv(shape, ndtr(-scores))
+    quantiles = np.where(scores < 0, lower, upper) * variance
+    # Deep in the lower tail the quantile itself underflows; there log Q = (log P + log Gamma(shape + 1)) / shape.
+    tail = (log_ndtr(scores) + math.lgamma(shape + 1)) / shape + math.log(variance)
+    with np.errstate(divide="ignore"):
+        logs = np.log(quantiles)
+    return np.asarray(np.where(np.isfinite(logs) & (ndtr(scores) > 1e-12), logs, tail))

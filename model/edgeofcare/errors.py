@@ -1,0 +1,57 @@
+"""The errors a user can cause. In: where, which rule, what was found, what to do next. Out: one readable sentence.
+
+Every error that is the user's to mend derives from `EdgeOfCareError`; the command line prints it and exits with 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class EdgeOfCareError(Exception):
+    """Root of all errors that a user can mend."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault in an input file: where it is, the rule it breaks, what was found and the next step."""
+
+    file: str
+    line: int | None
+    path: str
+    rule: str
+    got: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        key = f": {self.path}" if self.path else ""
+        got = f" (got {self.got})" if self.got else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{place}{key}: {self.rule}{got}.{hint}"
+
+
+class InputError(EdgeOfCareError):
+    """One or more faults in what the user wrote, all told at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = list(faults)
+        heading = f"{self.faults[0].file} has {len(self.faults)} faults\n  " if len(self.faults) > 1 else ""
+        super().__init__(heading + "\n  ".join(str(fault) for fault in self.faults))
+
+
+class OptionError(EdgeOfCareError):
+    """An option of a command or an argument of a function is out of its range."""
+
+
+class CalibrationError(EdgeOfCareError):
+    """A target cannot be reached by any rate of entry or hazard ratio."""
+
+
+class RunFolderError(EdgeOfCareError):
+    """A run folder exists already, cannot be written, or cannot be read back."""
+
+
+class IdentityError(AssertionError):
+    """An identity of the model does not hold: a defect of the program, never the user's fault."""

@@ -1,0 +1,325 @@
+"""Read scenarios. In: the name of a shipped scenario or a TOML file. Out: a `Scenario`, or every fault at once.
+
+Also the few things done with a whole scenario: replace values, write it canonically, hash it, list what is uncertain.
+Must not know: engines, money, results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from edgeofcare.errors import Fault, InputError
+from edgeofcare.inputs.figures import References, Resolver, choices, is_number, overlay, split, within
+from edgeofcare.inputs.lines import KeyPath, Source, dotted, key_lines
+from edgeofcare.inputs.schema import Origin, Scenario
+from edgeofcare.inputs.words import Words, explain
+
+RANGE_RULES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
+POINTER_KEYS = ("value", "reference", "times")
+
+
+def load(name_or_path: str | Path) -> Scenario:
+    """Read a shipped scenario by name, or a scenario file by path; raise InputError with every fault."""
+    layers = _layers(_find(name_or_path), ())
+    resolver = References([*dict.fromkeys(layer.path.parent / "reference" for layer in reversed(layers)),
+                           scenario_folder() / "reference"])
+    tree: dict[str, Any] = {}
+    owners: dict[KeyPath, Source] = {}
+    faults: list[Fault] = []
+    for layer in layers:
+        step = Resolver(layer.source, resolver.look_up)
+        tree = overlay(tree, step.resolve(layer.tree), layer.path.name)
+        faults += step.faults
+        _own(owners, layer)
+    return _checked(tree, owners, layers[-1].source, faults)
+
+
+def scenario_folder() -> Path:
+    """Return the folder of the shipped scenarios: inside the installed package, or at the root of the repository."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "scenarios"
+    return inside if inside.is_dir() else package.parents[1] / "scenarios"
+
+
+def shipped() -> list[str]:
+    """Return the names of the shipped scenarios."""
+    return sorted(path.stem for path in scenario_folder().glob("*.toml"))
+
+
+def with_values(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
+    """Return the scenario with other values at these dotted paths, checked; raise InputError for any that is unknown.
+
+    An uncertain number set outside its range has no range any more; set inside, it keeps it.
+    """
+    tree, origins, faults = scenario.model_dump(exclude={"origins"}), dict(scenario.origins), []
+    for path, given in values.items():
+        value = given.item() if type(given).__module__ == "numpy" and hasattr(given, "item") else given
+        try:
+            tree = _replaced(tree, path.split("."), value)
+        except LookupError:
+            faults.append(Fault("the values given", None, path, "unknown key", "", choices(path, paths(scenario), "Keys")))
+        origin = origins.get(path)
+        if origin and origin.low is not None and not within(value, origin.low, origin.high):
+            origins[path] = origin.model_copy(update={"low": None, "high": None})
+    try:
+        if not faults:
+            return Scenario.model_validate(tree | {"origins": origins})
+    except ValidationError as error:
+        faults = [Fault("the values given", None, dotted(w.path), *w[1:]) for w in explain(error.errors(), tree)]
+    raise InputError(faults)
+
+
+def value_at(scenario: Scenario, path: str) -> Any:
+    """Return the value at a dotted path; raise LookupError if there is none."""
+    node: Any = scenario
+    for part in path.split("."):
+        if isinstance(node, tuple):
+            node = node[int(part)] if part.isdigit() else {}[part]
+        else:
+            node = node[part] if isinstance(node, dict) else vars(node)[part]
+    return node
+
+
+def paths(scenario: Scenario) -> list[str]:
+    """Return the dotted path of every single value of a scenario."""
+    return list(_leaves(scenario.model_dump(exclude={"origins"}), ""))
+
+
+def uncertain(scenario: Scenario) -> dict[str, tuple[Any, Origin]]:
+    """Return value and origin of each number that has a range, by dotted path."""
+    ranged = {path: origin for path, origin in scenario.origins.items() if origin.low is not None}
+    return {path: (value_at(scenario, path), origin) for path, origin in ranged.items() if origin.low != origin.high}
+
+
+def canonical(scenario: Scenario) -> bytes:
+    """Return the values as JSON with sorted keys, with the ranges of uncertain numbers, without their prose."""
+    ranges = {path: [o.low, o.high, o.distribution] for path, (_, o) in uncertain(scenario).items()}
+    values = scenario.model_dump(exclude={"origins"}) | {"ranges": ranges}
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_iso).encode()
+
+
+def scenario_hash(scenario: Scenario) -> str:
+    """Return the SHA-256 of the canonical scenario, as hexadecimal digits."""
+    return hashlib.sha256(canonical(scenario)).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One file of a chain of `extends`."""
+
+    path: Path
+    source: Source
+    tree: dict[str, Any]
+
+
+def _find(name_or_path: str | Path) -> Path:
+    """Return the file of a shipped name or of a path."""
+    text = str(name_or_path)
+    bare = isinstance(name_or_path, str) and re.fullmatch(r"[\w -]*", text)
+    path = scenario_folder() / f"{text}.toml" if bare and text in shipped() else Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.is_dir() and not bare:
+        raise InputError([Fault(text, None, "", "is a folder, not a scenario file")])
+    known = choices(path.stem, shipped(), "Shipped scenarios")
+    rule = "there is no scenario of this name" if bare else "there is no such file"
+    raise InputError([Fault(text, None, "", rule, "", known)])
+
+
+def _layers(path: Path, chain: tuple[Path, ...]) -> list[_Layer]:
+    """Return the files that make a scenario, the base first."""
+    layer = _read(path)
+    base = layer.tree.pop("extends", None)
+    if base is None:
+        return [layer]
+    here = (*chain, path.resolve())
+    try:
+        if not isinstance(base, str):
+            raise ValueError("must be the name of one scenario or file, in quotation marks")
+        below = _find(base if base in shipped() else path.parent / base)
+        if below.resolve() in here:
+            names = [*(p.name for p in here[here.index(below.resolve()):]), below.name]
+            raise ValueError(f"files must not extend one another in a circle: {' -> '.join(names)}")
+    except InputError as error:
+        raise InputError([layer.source.fault(("extends",), error.faults[0].rule, repr(base), error.faults[0].hint)]) from None
+    except ValueError as error:
+        raise InputError([layer.source.fault(("extends",), str(error))]) from None
+    return [*_layers(below, here), layer]
+
+
+def _read(path: Path) -> _Layer:
+    """Return a file's tables and the lines of its keys; raise InputError if it is no TOML."""
+    name = _shown(path)
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+        return _Layer(path, Source(name, key_lines(text)), tomllib.loads(text))
+    except OSError as error:
+        fault = Fault(name, None, "", f"cannot be read: {(error.strerror or 'no reason given').lower()}")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        fault = Fault(name, line, "", "is not a text file in UTF-8", "", "Save it as plain text, encoding UTF-8.")
+    except RecursionError:
+        fault = Fault(name, None, "", "lists or tables are nested too deeply")
+    except ValueError as error:
+        said, _, place = str(error).partition(" (at ")
+        line_number = re.match(r"line (\d+)", place)
+        fault = Fault(name, int(line_number[1]) if line_number else None, "", f"is not valid TOML: {said.rstrip('.')}")
+    raise InputError([fault])
+
+
+def _shown(path: Path) -> str:
+    """Return a file's name for people: from the working folder, or from the shipped scenarios."""
+    for folder in (Path.cwd(), scenario_folder().parent):
+        if path.resolve().is_relative_to(folder):
+            return str(path.resolve().relative_to(folder))
+    return str(path)
+
+
+def _own(owners: dict[KeyPath, Source], layer: _Layer) -> None:
+    """Note for each key of a file that it now stands there; a table stays where it was first."""
+    for path in layer.source.lines:
+        node: Any = layer.tree
+        for part in path:
+            node = node[part] if isinstance(node, list) or part in node else None
+            if node is None:
+                break
+        if isinstance(node, dict):
+            owners.setdefault(path, layer.source)
+        else:
+            for below in [old for old in owners if old[: len(path)] == path]:
+                del owners[below]
+            owners[path] = layer.source
+
+
+def _checked(tree: dict[str, Any], owners: dict[KeyPath, Source], last: Source, faults: list[Fault]) -> Scenario:
+    """Return the scenario of merged tables, or raise InputError with all faults in the order of files and lines."""
+    raw_origins: dict[KeyPath, dict[str, Any]] = {}
+    values = split(tree, (), raw_origins)
+    found: list[Words] = [Words(("origins",), "unknown key", "", "Write a number as a table with `value` instead.")]
+    found = found if values.pop("origins", None) is not None else []
+    origins = _origins(raw_origins, values, found)
+    scenario = _scenario(values, found)
+    if scenario:
+        found += _range_faults(values, origins)
+    seen = {fault.path for fault in faults}
+    for words in found:
+        if not any(dotted(words.path[:n]) in seen for n in range(1, len(words.path) + 1)):
+            faults.append(_owner(words.path, owners, last).fault(*words))
+    if faults or scenario is None:
+        order = {source: i for i, source in enumerate(dict.fromkeys(s.name for s in [*owners.values(), last]))}
+        raise InputError(sorted(faults, key=lambda fault: (order.get(fault.file, 0), fault.line or 0)))
+    return scenario.model_copy(update={"origins": {dotted(path): origin for path, origin in origins.items()}})
+
+
+def _owner(path: KeyPath, owners: dict[KeyPath, Source], last: Source) -> Source:
+    return next((owners[path[:n]] for n in range(len(path), 0, -1) if path[:n] in owners), last)
+
+
+def _scenario(values: dict[str, Any], found: list[Words]) -> Scenario | None:
+    """Return the scenario if there is no fault; look again without unknown keys, for faults that they hide."""
+    try:
+        return Scenario.model_validate(values)
+    except ValidationError as error:
+        errors = error.errors()
+        words = list(explain(errors, values))
+        found += words
+        if all(e["type"] == "extra_forbidden" for e in errors):
+            pruned = values
+            for word in words:
+                pruned = _without(pruned, word.path)
+            _scenario(pruned, found)
+    return None
+
+
+def _origins(raw: dict[KeyPath, dict[str, Any]], values: dict[str, Any], found: list[Words]) -> dict[KeyPath, Origin]:
+    origins = {}
+    for path, written in raw.items():
+        try:
+            origins[path] = Origin.model_validate(written)
+        except ValidationError as error:
+            for words in explain(error.errors(), written, Origin, POINTER_KEYS):
+                found.append(words._replace(path=(*path, *words.path)))
+            continue
+        if rule := _origin_rule(origins[path], _at(values, path)):
+            found.append(Words(path, rule, "", ""))
+    return origins
+
+
+def _origin_rule(origin: Origin, value: Any) -> str:
+    """Return the rule about a value and its origin that is broken, or nothing."""
+    if (origin.low is None) != (origin.high is None):
+        return "a range needs both low and high"
+    if origin.low is not None and not is_number(value):
+        return "only a single number can have a range"
+    if origin.low is not None and not within(value, origin.low, origin.high):
+        return f"low <= value <= high must hold: low {origin.low:g}, value {value:g}, high {origin.high:g}"
+    if origin.quality != "judgement" and not origin.source.strip():
+        return f"a figure of quality {origin.quality!r} needs a source"
+    return ""
+
+
+def _range_faults(values: dict[str, Any], origins: dict[KeyPath, Origin]) -> list[Words]:
+    """Return a fault for each end of a range that the schema would refuse as a value."""
+    found = []
+    for end in ("low", "high"):
+        tree: Any = values
+        ranged = {path: getattr(origin, end) for path, origin in origins.items() if origin.low is not None}
+        for path, value in ranged.items():
+            tree = _replaced(tree, list(path), value)
+        try:
+            Scenario.model_validate(tree)
+        except ValidationError as error:
+            errors = [e for e in error.errors() if e["type"] in RANGE_RULES]
+            found += [w._replace(path=(*w.path, end)) for w in explain(errors, tree) if w.path in ranged]
+    return found
+
+
+def _at(node: Any, path: KeyPath) -> Any:
+    for part in path:
+        node = node[part]
+    return node
+
+
+def _replaced(node: Any, parts: list[Any], value: Any) -> Any:
+    """Return a copy of nested tables and lists with another value at a place; LookupError if there is no such place."""
+    if not parts:
+        return value
+    if isinstance(node, dict):
+        return node | {parts[0]: _replaced(node[parts[0]], parts[1:], value)}
+    if isinstance(node, list | tuple) and str(parts[0]).isdigit():
+        i = int(parts[0])
+        return [*node[:i], _replaced(node[i], parts[1:], value), *node[i + 1 :]]
+    raise LookupError(parts[0])
+
+
+def _without(node: Any, path: KeyPath) -> Any:
+    """Return a copy of nested tables and lists without one key."""
+    if isinstance(node, list):
+        return [_without(child, path[1:]) if i == path[0] else child for i, child in enumerate(node)]
+    if len(path) == 1:
+        return {key: child for key, child in node.items() if key != path[0]}
+    return {key: _without(child, path[1:]) if key == path[0] else child for key, child in node.items()}
+
+
+def _leaves(node: Any, path: str) -> list[str]:
+    if not isinstance(node, dict | tuple):
+        return [path]
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    return [leaf for key, child in items for leaf in _leaves(child, f"{path}.{key}" if path else str(key))]
+
+
+def _iso(value: Any) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"no canonical form for {type(value).__name__}")

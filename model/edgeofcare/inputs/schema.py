@@ -1,0 +1,603 @@
+"""The only description of what a user may write in a scenario: keys, units, ranges, meaning.
+
+In: nothing. Out: frozen pydantic models. Must not know: files, engines, money rules.
+Any number here may be written in a file as a table with `value`, `low`, `high`, `distribution`, `unit`, `source`,
+`date` and `quality`; `load.py` sets the value in its place and keeps the rest in `Scenario.origins`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+
+PLACEMENTS = ("kinship", "foster_in_house", "foster_agency", "residential", "secure", "supported")
+MEASURES = ("share_of_tracked_days_out_of_care", "never_in_care_by_day", "out_of_care_on_day")
+FIRST_AGE, LAST_AGE = 10, 17
+
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Prob = Share
+Positive = Annotated[Number, Field(gt=0, le=1e9)]
+NotNegative = Annotated[Number, Field(ge=0, le=1e9)]
+Gbp = Annotated[Number, Field(ge=0, le=1e10)]
+Growth = Annotated[Number, Field(ge=-0.5, le=1)]
+Whole = Annotated[int, Strict(), Field(ge=0, le=100_000)]
+Days = Annotated[int, Strict(), Field(ge=0, le=10_000)]
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+FinancialYear = Annotated[str, Field(pattern=r"^(19|20)\d\d-\d\d$")]
+Day = Annotated[date, Strict(), Field(ge=date(1990, 1, 1), le=date(2100, 1, 1))]
+Text = Annotated[str, Field(max_length=2000)]
+
+
+def _weights(values: Any) -> Any:
+    """Refuse weights that do not sum to 1 (or to 100, as percentages); give shares that sum to 1."""
+    if not isinstance(values, list | tuple) or not all(type(v) in (int, float) for v in values):
+        return values
+    total = sum(values)
+    for scale in (1.0, 100.0):
+        if abs(total - scale) <= 1e-6 * scale and min(values, default=0) >= 0:
+            return tuple(v / total for v in values)
+    raise ValueError(f"weights must be 0 or more and sum to 1 or to 100; these sum to {total:g}")
+
+
+N_AGES, N_TYPES = LAST_AGE - FIRST_AGE + 1, len(PLACEMENTS)
+AgeWeights = Annotated[tuple[Share, ...], BeforeValidator(_weights), Field(min_length=N_AGES, max_length=N_AGES)]
+PlacementWeights = Annotated[
+    tuple[Share, ...], BeforeValidator(_weights), Field(min_length=N_TYPES, max_length=N_TYPES)
+]
+MoveMatrix = Annotated[tuple[PlacementWeights, ...], Field(min_length=N_TYPES, max_length=N_TYPES)]
+
+
+class Frozen(BaseModel):
+    """A part of a scenario: cannot be changed, refuses unknown keys, documents its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+
+class Origin(Frozen):
+    """Where a number comes from and how uncertain it is."""
+
+    low: Number | None = None
+    """Low end of the plausible range, in the number's own unit."""
+    high: Number | None = None
+    """High end of the plausible range."""
+    distribution: Literal["triangular", "uniform", "normal", "lognormal", "beta"] = "triangular"
+    """Shape between low and high. triangular: peak at the value; uniform; normal, lognormal: low and high are the
+    5th and 95th percentile; beta: mean is the value, low and high are about the 5th and 95th percentile."""
+    unit: Text = ""
+    """Unit of the number."""
+    source: Text = ""
+    """Who published it, where; or why this judgement was made."""
+    date: Text = ""
+    """Date or year to which the figure belongs."""
+    quality: Literal["data", "research", "judgement"] = "judgement"
+    """data: official statistics; research: published text or arithmetic on it; judgement: nobody has published it."""
+    name: Text = ""
+    """A short name for people."""
+
+
+class Clock(Frozen):
+    """The dates of a contract. Day 0 is the first day of service delivery."""
+
+    day_0: Day
+    """First day of service delivery."""
+    referrals_until: Day
+    """First day on which no child is referred any more."""
+    delivery_end: Day
+    """Day by which every therapy that starts must be planned to end."""
+    outcomes_end: Day
+    """First day that no longer counts for outcomes."""
+    period: Literal["quarter", "month"] = "quarter"
+    """Accounting period: calendar quarter or month."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.day_0 < self.referrals_until <= self.delivery_end <= self.outcomes_end:
+            raise ValueError("dates must stand in the order day_0 < referrals_until <= delivery_end <= outcomes_end")
+        return self
+
+
+class Borough(Frozen):
+    """A commissioning local authority."""
+
+    name: Text
+    """Name for people."""
+    referrals_per_year: NotNegative
+    """Families referred a year once referrals are fully ramped up."""
+    join_date: Day | None = None
+    """First day of referrals; day 0 if not given."""
+    entitlement: Whole | None = None
+    """Largest number of children who may start; none if not given."""
+    suited_to_mst_prob: Prob | None = None
+    """Chance that a child is suited to MST rather than FFT; as [child] if not given."""
+    price_multiplier: Positive = 1.0
+    """This borough's price of care relative to the scenario's."""
+    own_cost_gbp_per_year: Gbp = 0.0
+    """The borough's own cost of managing the contract, GBP a year from joining to the end of outcomes."""
+    home_support_gbp_per_week: Gbp = 0.0
+    """Cost of supporting a child at home for each week of care avoided, GBP."""
+
+
+class Team(Frozen):
+    """A therapy team: who it serves, how many families it holds, what it costs."""
+
+    therapy: Literal["mst", "fft"]
+    """Therapy delivered: multisystemic therapy or functional family therapy."""
+    boroughs: Annotated[tuple[Slug, ...], Field(min_length=1)]
+    """Boroughs served."""
+    n_therapists: Annotated[Whole, Field(ge=1, le=500)]
+    """Therapists when fully staffed."""
+    caseload_per_therapist: Annotated[Whole, Field(ge=1, le=50)]
+    """Families at once for each therapist."""
+    opens: Day | None = None
+    """First day on which a therapy can start; day 0 if not given."""
+    staffed_over_days: Days = 0
+    """Days over which therapists come into post, evenly, the first on the opening day."""
+    cost_gbp_per_year: Gbp
+    """Cost of the team in its first year, GBP a year, licence and supervision included."""
+    cost_growth_per_year: Growth = 0.0
+    """Growth of the cost from one year since opening to the next."""
+    cost_start_share: Share = 1.0
+    """Share of the full cost on the opening day."""
+    cost_ramp_days: Days = 0
+    """Days over which the cost rises evenly from cost_start_share to all of it."""
+    recruitment_days: Days = 0
+    """Days before opening from which the team is paid."""
+    cost_gbp_per_start: Gbp = 0.0
+    """Cost for each child who starts, GBP."""
+
+
+class Referrals(Frozen):
+    """How families come to the service."""
+
+    ramp_start_share: Share = 1.0
+    """Referral rate at a borough's joining, as a share of its full rate."""
+    ramp_months: Annotated[Number, Field(ge=0, le=120)] = 0.0
+    """Months over which the rate rises evenly to the full rate."""
+    seasonality: Annotated[tuple[NotNegative, ...], Field(min_length=12, max_length=12)] = (1.0,) * 12
+    """Relative referral rate by calendar month, January to December, mean 1."""
+    accept_prob: Prob = 1.0
+    """Chance that the panel accepts a referred family."""
+    engage_prob: Prob = 1.0
+    """Chance that an accepted family agrees to therapy."""
+    patience_days: Days = 60
+    """Days after which a waiting family gives up."""
+    priority_by_needs: bool = False
+    """Whether children with three or more presenting needs go first."""
+    shared_shock_sd: Annotated[Number, Field(ge=0, le=2)] = 0.0
+    """Standard deviation (log scale) of a borough's common risk factor in one replication; mean 1; 0 is off."""
+    shared_shock_correlation: Share = 0.5
+    """Correlation of the log common factor between boroughs."""
+
+    @model_validator(mode="after")
+    def _mean_one(self) -> Self:
+        mean = sum(self.seasonality) / 12
+        if abs(mean - 1) > 1e-6:
+            raise ValueError(f"seasonality must have mean 1; its mean is {mean:g}")
+        return self
+
+
+class Child(Frozen):
+    """Who is referred."""
+
+    age_weights: AgeWeights
+    """Shares of referrals aged 10, 11, ... 17, uniform within the year."""
+    female_prob: Prob = 0.5
+    """Chance that the child is a girl (recorded; no effect on care)."""
+    three_or_more_needs_prob: Prob
+    """Chance of three or more presenting needs."""
+    needs_log_hazard: Annotated[Number, Field(ge=-5, le=5)]
+    """Log hazard ratio of first entry for three or more presenting needs against fewer."""
+    frailty_variance: Annotated[Number, Field(ge=0, le=10)]
+    """Variance of the gamma frailty, mean 1, on the hazard of first entry."""
+    suited_to_mst_prob: Prob
+    """Chance that a child is suited to MST rather than FFT."""
+
+
+class Therapy(Frozen):
+    """Length and completion of a therapy."""
+
+    mean_days: Positive
+    """Mean of the gamma length, days, before the limits."""
+    sd_days: Positive
+    """Standard deviation of the gamma length, days."""
+    min_days: Annotated[Days, Field(ge=1)]
+    """Shortest therapy, days."""
+    max_days: Days
+    """Longest therapy, days."""
+    completion_prob: Prob
+    """Chance that the therapy is completed, independent of care."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_days > self.max_days:
+            raise ValueError("min_days must not exceed max_days")
+        return self
+
+
+class Therapies(Frozen):
+    """The therapies in use."""
+
+    mst: Therapy | None = None
+    """Multisystemic therapy."""
+    fft: Therapy | None = None
+    """Functional family therapy."""
+
+
+class Stay(Frozen):
+    """How long a period of care lasts: to the 18th birthday, or a Weibull length."""
+
+    stay_to_18_prob_under_16: Prob
+    """Chance that a period of care begun before 16 lasts to 18."""
+    stay_to_18_prob_16_plus: Prob
+    """Chance that a period of care begun at 16 or 17 lasts to 18."""
+    shape: Positive
+    """Weibull shape of the other stays."""
+    scale_days_under_16: Positive
+    """Weibull scale, days, of the other stays begun before 16."""
+    scale_days_16_plus: Positive
+    """Weibull scale, days, of the other stays begun at 16 or 17."""
+
+
+class Reentry(Frozen):
+    """Return to care after going home: Weibull time since return."""
+
+    shape: Positive
+    """Weibull shape."""
+    scale_days: Positive
+    """Weibull scale, days."""
+    min_home_days: Annotated[Days, Field(ge=1)] = 7
+    """A child stays home at least so many days; a return home that fails sooner fails on that day."""
+    hazard_ratio: Annotated[Number, Field(ge=0, le=100)] = 1.0
+    """Hazard ratio of re-entry in the therapy arm."""
+
+
+class ByPlacement(Frozen):
+    """One number for each placement type."""
+
+    kinship: Number
+    foster_in_house: Number
+    foster_agency: Number
+    residential: Number
+    secure: Number
+    supported: Number
+
+    def values(self) -> tuple[float, ...]:
+        """Return the six numbers in the order of PLACEMENTS."""
+        return tuple(getattr(self, name) for name in PLACEMENTS)
+
+
+class PositiveByPlacement(ByPlacement):
+    """One positive number for each placement type."""
+
+    kinship: Positive
+    foster_in_house: Positive
+    foster_agency: Positive
+    residential: Positive
+    secure: Positive
+    supported: Positive
+
+
+class ShareByPlacement(ByPlacement):
+    """One share for each placement type."""
+
+    kinship: Share
+    foster_in_house: Share
+    foster_agency: Share
+    residential: Share
+    secure: Share
+    supported: Share
+
+
+class Placement(Frozen):
+    """Placements inside a period of care, in the order kinship, foster in-house, foster agency, residential, secure,
+    supported (16 and over only)."""
+
+    shape: PositiveByPlacement
+    """Weibull shape of a placement's length."""
+    scale_days: PositiveByPlacement
+    """Weibull scale of a placement's length, days."""
+    first_under_16: PlacementWeights
+    """Shares of first placements of children under 16."""
+    first_16_plus: PlacementWeights
+    """Shares of first placements at 16 and 17."""
+    moves_under_16: MoveMatrix
+    """Where a placement that ends is followed, under 16: one row for each type left."""
+    moves_16_plus: MoveMatrix
+    """The same at 16 and 17."""
+
+    @model_validator(mode="after")
+    def _no_supported_under_16(self) -> Self:
+        if self.first_under_16[5] > 0 or any(row[5] > 0 for row in self.moves_under_16):
+            raise ValueError("supported accommodation is for 16 and over: its share under 16 must be 0")
+        return self
+
+
+class Care(Frozen):
+    """What happens to a child in either arm after referral."""
+
+    first_entry_shape: Annotated[Number, Field(gt=0, le=5)]
+    """Weibull shape k of the cumulative hazard of first entry from referral."""
+    stay: Stay
+    """Length of a period of care."""
+    reentry: Reentry
+    """Return to care."""
+    placement: Placement
+    """Placements inside a period of care."""
+
+
+class Effect(Frozen):
+    """What therapy is said to do, and the world it is said against.
+
+    Either targets (`usual`, `therapy` on `measure`), for which the entry scale and the hazard ratio are solved, or
+    the hazards themselves (`entry_scale_days`, `hazard_ratio`), which are then used as they are.
+    """
+
+    measure: Literal["share_of_tracked_days_out_of_care", "never_in_care_by_day", "out_of_care_on_day"] = (
+        "share_of_tracked_days_out_of_care"
+    )
+    """The measure on which the targets stand."""
+    day: Days | None = None
+    """Days from the start of therapy, for the two measures that name a day."""
+    usual: Prob | None = None
+    """Target of the measure without therapy."""
+    therapy: Prob | None = None
+    """Target of the measure with therapy."""
+    entry_scale_days: Positive | None = None
+    """Weibull scale of first entry, days, given directly instead of `usual`."""
+    hazard_ratio: Annotated[Number, Field(ge=0, le=1000)] | None = None
+    """Hazard ratio of first entry under therapy, given directly instead of `therapy`."""
+    log_ratio_share_by_year: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=20)] = (1.0,)
+    """Share of the log hazard ratio at work in each year since the start of therapy; the last continues (fading)."""
+    dropouts_keep: Literal["dose", "none", "all"] = "dose"
+    """Effect after dropping out: in proportion to the therapy received, none of it, or all."""
+    wait_days: Days = 0
+    """Days between referral and start assumed for the calibration sample."""
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.usual is None) == (self.entry_scale_days is None):
+            raise ValueError("give either usual (a target) or entry_scale_days, not both and not neither")
+        if (self.therapy is None) == (self.hazard_ratio is None):
+            raise ValueError("give either therapy (a target) or hazard_ratio, not both and not neither")
+        if self.measure != "share_of_tracked_days_out_of_care" and self.day is None:
+            raise ValueError(f"measure {self.measure} needs day, the days from the start of therapy")
+        return self
+
+
+class Tracking(Frozen):
+    """The window in which a child's outcomes count."""
+
+    delay_days: Days
+    """Days from the start of therapy to the start of tracking."""
+    days: Annotated[Days, Field(ge=7)]
+    """Length of tracking, days; ends sooner at 18 and at the end of outcomes."""
+    covers: Literal["starters", "completers"] = "starters"
+    """Whose outcomes count."""
+    week_rule: Literal["grid", "run"] = "grid"
+    """Weeks out of care: on a fixed weekly grid, or whole weeks in each spell at home."""
+
+
+class PriceIndex(Frozen):
+    """How a price moves from one financial year to the next."""
+
+    level_by_year: dict[FinancialYear, Positive]
+    """Levels by financial year; only their ratios matter. Flat before the first."""
+    growth_per_year: Growth = 0.0
+    """Growth after the last level, to growth_until."""
+    growth_until: FinancialYear | None = None
+    """Last financial year of growth_per_year; for ever if not given."""
+    growth_after_per_year: Growth = 0.0
+    """Growth after growth_until."""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.level_by_year:
+            raise ValueError("level_by_year must hold at least one financial year")
+        return self
+
+
+class Prices(Frozen):
+    """What care costs a borough."""
+
+    base_year: FinancialYear
+    """Financial year of the prices."""
+    gbp_per_week: PositiveByPlacement
+    """Price of a week of care by placement type in the base year, GBP."""
+    index: dict[str, PriceIndex]
+    """One price index for each placement type; `other` serves all types not named."""
+    marginal_share: ShareByPlacement
+    """Share of the price that one placement fewer saves in the long run."""
+    cashable_share: ShareByPlacement
+    """Share of the price that a borough can take out of its budget; not above marginal_share."""
+    deflator: PriceIndex
+    """GDP deflator by financial year."""
+    discount_rate_per_year: Annotated[Number, Field(ge=0, le=0.2)] = 0.035
+    """Social time preference rate, real, a year."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        unknown = set(self.index) - {*PLACEMENTS, "other"}
+        if unknown:
+            raise ValueError(f"index names no placement type: {', '.join(sorted(unknown))}")
+        missing = [name for name in PLACEMENTS if name not in self.index and "other" not in self.index]
+        if missing:
+            raise ValueError(f"no price index for {', '.join(missing)}; add it, or `other`")
+        for name in PLACEMENTS:
+            if getattr(self.cashable_share, name) > getattr(self.marginal_share, name):
+                raise ValueError(f"cashable_share must not exceed marginal_share ({name})")
+        return self
+
+
+class YearlyCost(Frozen):
+    """A cost that accrues by day between two dates."""
+
+    gbp_per_year: Gbp
+    """GBP a year in its first year."""
+    starts: Day | None = None
+    """First day; day 0 if not given."""
+    until: Day | None = None
+    """First day without it; the end of outcomes if not given."""
+    growth_per_year: Growth = 0.0
+    """Growth from one year since its start to the next."""
+
+
+class Costs(Frozen):
+    """What the service costs besides its teams."""
+
+    set_up_gbp: Gbp = 0.0
+    """One-off cost of setting up, GBP."""
+    set_up_date: Day | None = None
+    """When it is paid; day 0 if not given."""
+    management: tuple[YearlyCost, ...] = ()
+    """Management of the partnership."""
+
+
+class PerStart(Frozen):
+    """Pays for each child who starts therapy."""
+
+    pays: Literal["per_start"]
+    price_gbp: Gbp
+    """GBP for each."""
+
+
+class PerCompletion(Frozen):
+    """Pays for each completed therapy."""
+
+    pays: Literal["per_completion"]
+    price_gbp: Gbp
+    """GBP for each."""
+
+
+class PerWeekOutOfCare(Frozen):
+    """Pays for each seven days running out of care inside tracking."""
+
+    pays: Literal["per_week_out_of_care"]
+    price_gbp: Gbp
+    """GBP for each."""
+
+
+class PerCareDaySaved(Frozen):
+    """Pays for each care day below a fixed baseline share of tracked days, settled each quarter, no clawback."""
+
+    pays: Literal["per_care_day_saved"]
+    price_gbp: Gbp
+    """GBP for each day."""
+    baseline_share: Share | Annotated[tuple[Share, ...], Field(min_length=1, max_length=80)]
+    """Baseline share of tracked days in care: one number, or one for each quarter since an intake group's start
+    (the last continues)."""
+    netting: Literal["contract", "group"] = "contract"
+    """Whether intake groups offset one another, or each is floored at nil."""
+
+
+Term = Annotated[PerStart | PerCompletion | PerWeekOutOfCare | PerCareDaySaved, Field(discriminator="pays")]
+
+
+class TopUp(Frozen):
+    """A central payer's share of every outcome payment."""
+
+    name: Text
+    """Who pays it."""
+    share: Share
+    """Share of each payment."""
+    cap_gbp: Gbp | None = None
+    """Largest total, GBP; none if not given."""
+    after_cap: Literal["borough_pays", "unpaid"] = "borough_pays"
+    """What happens to the share once the cap is used up."""
+
+
+class Contract(Frozen):
+    """Who pays what for which outcome."""
+
+    name: Text
+    """Name for people."""
+    terms: Annotated[tuple[Term, ...], Field(max_length=12)]
+    """What is paid, in order."""
+    cap_gbp: Gbp | None = None
+    """Largest total of all payments, GBP; none if not given."""
+    borough_cap_gbp: Gbp | None = None
+    """Largest total for each borough, GBP; none if not given."""
+    borough_year_cap_gbp: Gbp | None = None
+    """Largest total for each borough in one financial year, GBP; none if not given."""
+    top_up: TopUp | None = None
+    """A central payer's share."""
+    lag_days: Days = 30
+    """Days from the end of a period to the payment."""
+
+
+class Capital(Frozen):
+    """The investor's money."""
+
+    commitment_gbp: Gbp
+    """Most that can be drawn, GBP."""
+    minimum_cash_gbp: Gbp = 0.0
+    """Cash that must stay in the account, GBP."""
+    distribute: Literal["after_delivery", "from_day_one"] = "after_delivery"
+    """When cash above the minimum and the next period's cost goes back: after the last therapy ends, or always."""
+    target_irr_per_year: Annotated[Number, Field(ge=-0.5, le=2)] = 0.08
+    """Return the investor looks for, a year."""
+
+
+class Correlation(Frozen):
+    """Correlation of the normal scores of two uncertain inputs."""
+
+    between: Annotated[tuple[str, str], Field()]
+    """The two keys, as dotted paths."""
+    correlation: Annotated[Number, Field(gt=-1, lt=1)]
+    """Correlation of their normal scores."""
+
+
+class Scenario(Frozen):
+    """A whole scenario: children, service, prices, contract and capital, with the origin of every number."""
+
+    title: Text
+    """Name for people."""
+    description: Text = ""
+    """What the scenario is and is not."""
+    clock: Clock
+    """Dates."""
+    referrals: Referrals
+    """How families come."""
+    child: Child
+    """Who they are."""
+    therapies: Therapies
+    """Length and completion of therapy."""
+    care: Care
+    """Care without and with therapy."""
+    effect: Effect
+    """What therapy is said to do."""
+    tracking: Tracking
+    """Whose days count, and when."""
+    prices: Prices
+    """What care costs."""
+    costs: Costs
+    """What the service costs besides its teams."""
+    contract: Contract
+    """What is paid for."""
+    capital: Capital
+    """The investor's money."""
+    boroughs: Annotated[dict[Slug, Borough], Field(min_length=1, max_length=400)]
+    """The commissioners."""
+    teams: Annotated[dict[Slug, Team], Field(min_length=1, max_length=2000)]
+    """The therapy teams."""
+    correlations: tuple[Correlation, ...] = ()
+    """Correlations between uncertain inputs."""
+    origins: dict[str, Origin] = Field(default_factory=dict)
+    """Origin of each number that has one, by dotted path. Filled by the loader."""
+
+    @model_validator(mode="after")
+    def _served(self) -> Self:
+        for name, team in self.teams.items():
+            if getattr(self.therapies, team.therapy) is None:
+                raise ValueError(f"team {name} delivers {team.therapy}, but there is no [therapies.{team.therapy}]")
+            unknown = [slug for slug in team.boroughs if slug not in self.boroughs]
+            if unknown:
+                raise ValueError(f"team {name} serves {', '.join(unknown)}, which is not under [boroughs]")
+        for slug, borough in self.boroughs.items():
+            if not any(slug in team.boroughs for team in self.teams.values()):
+                raise ValueError(f"borough {slug} is served by no team; add it to a team's boroughs")
+            if borough.join_date and not self.clock.day_0 <= borough.join_date < self.clock.referrals_until:
+                raise ValueError(f"borough {slug}: join_date must lie between day_0 and referrals_until")
+        return self
