@@ -43,7 +43,7 @@ from edgeofcare.engine.counts import EVENTS, SERVICE, Counts, check_identities, 
 from edgeofcare.engine.plan import Plan
 from edgeofcare.provenance import cache_folder, source_hash
 
-numba.config.CACHE_DIR = str(cache_folder("kernel-" + source_hash("care", "engine/kernel.py", "calendar.py")))
+numba.config.CACHE_DIR = str(cache_folder("kernel-" + source_hash("care", "engine", "calendar.py")))
 
 
 @intrinsic
@@ -59,12 +59,12 @@ def _high_word(typing_context: Any, a: Any, b: Any) -> Any:
 
 
 @overload(draws.high_word, inline="always")
-def _(a: Any, b: Any) -> Any:
+def _high_word_overload(a, b):  # type: ignore[no-untyped-def]
     return lambda a, b: _high_word(np.uint64(a), np.uint64(b))
 
 
 @overload(draws.word, inline="always")
-def _(value: Any) -> Any:
+def _word_overload(value):  # type: ignore[no-untyped-def]
     return lambda value: np.uint64(value)
 
 
@@ -139,27 +139,25 @@ def before(a, b):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def sort_by_referral(child, n, n_days, first_of_day, order):  # type: ignore[no-untyped-def]
-    """Write the engaged children in order of referral and return how many there are; first_of_day: (day + 1,)."""
+def sort_by_referral(child, n, first_of_day, order):  # type: ignore[no-untyped-def]
+    """Write the engaged children in order of referral; first_of_day: (day + 1,), the last is how many there are."""
     first_of_day[:] = 0
+    order[:n] = -1
     for i in range(n):
         if child[i].engaged:
             first_of_day[child[i].day + 1] += 1
-    for day in range(n_days):
+    for day in range(len(first_of_day) - 1):
         first_of_day[day + 1] += first_of_day[day]
-    n_engaged = 0
     for i in range(n):
         if child[i].engaged:
             day = child[i].day
             at = first_of_day[day]
             first_of_day[day] += 1
-            n_engaged += 1
-            # The children of a day already placed stand to the left; those of earlier days stay where they are.
-            while at > 0 and child[order[at - 1]].day == day and before(child[i], child[order[at - 1]]):
+            # The children of the same day already placed stand to the left, in order.
+            while at > 0 and order[at - 1] >= 0 and child[order[at - 1]].day == day and before(child[i], child[order[at - 1]]):
                 order[at] = order[at - 1]
                 at -= 1
             order[at] = i
-    return n_engaged
 
 
 @register_jitable
@@ -396,7 +394,7 @@ def run_chunk(  # type: ignore[no-untyped-def]
         n = refer(seed, replication, tables, child)
         if n < 0:
             return -1
-        sort_by_referral(child, n, queue_tables[3] + 1, queue_buffers[0], queue_buffers[1])
+        sort_by_referral(child, n, queue_buffers[0], queue_buffers[1])
         run_queue(child, queue_tables, queue_buffers, team_counts[r])
         for i in range(n):
             c = child[i]
@@ -520,7 +518,7 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
 
 def _buffers(plan: Plan, n_children: int) -> tuple[Any, ...]:
     """Scratch memory of one thread: children, spells and placements, and the waiting lists."""
-    n_teams, n_days, most = len(plan.team_slugs), plan.delivery_end + 2, 3000
+    n_teams, n_days, most = len(plan.team_slugs), plan.delivery_end + 1, 3000
     spells = tuple(np.zeros((2, most), np.int64) for _ in range(2))
     homes = tuple(np.zeros((2, most), np.int64) for _ in range(2))
     lists = tuple(np.zeros(most, np.int64) for _ in range(2))

@@ -31,10 +31,11 @@ class Figure:
 
     def set_to(self, value: Any, source: str) -> Figure:
         """Return this figure with another value; its range goes if the value lies outside."""
-        kept = {key: self.origin[key] for key in ("unit", "name") if key in self.origin}
+        kept = ["unit", "name"]
         if within(value, self.origin.get("low"), self.origin.get("high")):
-            kept |= {key: self.origin[key] for key in ("low", "high", "distribution") if key in self.origin}
-        return Figure(value, {**kept, "source": source, "quality": "judgement"})
+            kept += ["low", "high", "distribution"]
+        origin = {key: self.origin[key] for key in kept if key in self.origin}
+        return Figure(value, origin | {"source": source, "quality": "judgement"})
 
 
 def is_number(value: Any) -> bool:
@@ -143,7 +144,7 @@ class References:
         self._files: dict[str, dict[str, Any]] = {}
 
     def look_up(self, pointer: Any) -> Figure:
-        """Return the figure at "FILE:topic.row.column"; a hidden one has the value None. LookupError says what is wrong."""
+        """Return the figure at "FILE:topic.row.column", with no value if it is hidden; LookupError for faults."""
         if not isinstance(pointer, str) or ":" not in pointer:
             raise LookupError('reference must be text such as "care_starts:topic.row.column".')
         name, _, path = pointer.partition(":")

@@ -11,7 +11,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from edgeofcare.errors import Fault, InputError
 from edgeofcare.inputs.figures import References, Resolver, choices, is_number, overlay, split, within
 from edgeofcare.inputs.lines import KeyPath, Source, dotted, key_lines
-from edgeofcare.inputs.schema import Origin, Scenario
+from edgeofcare.inputs.schema import Frozen, Origin, Scenario
 from edgeofcare.inputs.words import Words, explain
 
 RANGE_RULES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
@@ -31,8 +31,9 @@ POINTER_KEYS = ("value", "reference", "times")
 def load(name_or_path: str | Path) -> Scenario:
     """Read a shipped scenario by name, or a scenario file by path; raise InputError with every fault."""
     layers = _layers(_find(name_or_path), ())
-    resolver = References([*dict.fromkeys(layer.path.parent / "reference" for layer in reversed(layers)),
-                           scenario_folder() / "reference"])
+    resolver = References(
+        [*dict.fromkeys(layer.path.parent / "reference" for layer in reversed(layers)), scenario_folder() / "reference"]
+    )
     tree: dict[str, Any] = {}
     owners: dict[KeyPath, Source] = {}
     faults: list[Fault] = []
@@ -67,7 +68,8 @@ def with_values(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
         try:
             tree = _replaced(tree, path.split("."), value)
         except LookupError:
-            faults.append(Fault("the values given", None, path, "unknown key", "", choices(path, paths(scenario), "Keys")))
+            near = choices(path, paths(scenario), "Keys")
+            faults.append(Fault("the values given", None, path, "unknown key", "", near))
         origin = origins.get(path)
         if origin and origin.low is not None and not within(value, origin.low, origin.high):
             origins[path] = origin.model_copy(update={"low": None, "high": None})
@@ -84,9 +86,12 @@ def value_at(scenario: Scenario, path: str) -> Any:
     node: Any = scenario
     for part in path.split("."):
         if isinstance(node, tuple):
-            node = node[int(part)] if part.isdigit() else {}[part]
-        else:
-            node = node[part] if isinstance(node, dict) else vars(node)[part]
+            node = {str(i): child for i, child in enumerate(node)}
+        elif isinstance(node, Frozen):
+            node = vars(node)
+        if not isinstance(node, dict):
+            raise LookupError(part)
+        node = node[part]
     return node
 
 
@@ -148,10 +153,11 @@ def _layers(path: Path, chain: tuple[Path, ...]) -> list[_Layer]:
             raise ValueError("must be the name of one scenario or file, in quotation marks")
         below = _find(base if base in shipped() else path.parent / base)
         if below.resolve() in here:
-            names = [*(p.name for p in here[here.index(below.resolve()):]), below.name]
+            names = [*(p.name for p in here[here.index(below.resolve()) :]), below.name]
             raise ValueError(f"files must not extend one another in a circle: {' -> '.join(names)}")
     except InputError as error:
-        raise InputError([layer.source.fault(("extends",), error.faults[0].rule, repr(base), error.faults[0].hint)]) from None
+        found = error.faults[0]
+        raise InputError([layer.source.fault(("extends",), found.rule, repr(base), found.hint)]) from None
     except ValueError as error:
         raise InputError([layer.source.fault(("extends",), str(error))]) from None
     return [*_layers(below, here), layer]
@@ -191,9 +197,7 @@ def _own(owners: dict[KeyPath, Source], layer: _Layer) -> None:
     for path in layer.source.lines:
         node: Any = layer.tree
         for part in path:
-            node = node[part] if isinstance(node, list) or part in node else None
-            if node is None:
-                break
+            node = node.get(part) if isinstance(node, dict) else node[part] if isinstance(part, int) else None
         if isinstance(node, dict):
             owners.setdefault(path, layer.source)
         else:
@@ -211,7 +215,7 @@ def _checked(tree: dict[str, Any], owners: dict[KeyPath, Source], last: Source, 
     origins = _origins(raw_origins, values, found)
     scenario = _scenario(values, found)
     if scenario:
-        found += _range_faults(values, origins)
+        found += _range_faults(values, origins) + _correlation_faults(scenario)
     seen = {fault.path for fault in faults}
     for words in found:
         if not any(dotted(words.path[:n]) in seen for n in range(1, len(words.path) + 1)):
@@ -283,6 +287,17 @@ def _range_faults(values: dict[str, Any], origins: dict[KeyPath, Origin]) -> lis
             errors = [e for e in error.errors() if e["type"] in RANGE_RULES]
             found += [w._replace(path=(*w.path, end)) for w in explain(errors, tree) if w.path in ranged]
     return found
+
+
+def _correlation_faults(scenario: Scenario) -> list[Words]:
+    """Return a fault for each correlation between keys of which one does not exist."""
+    known = paths(scenario)
+    return [
+        Words(("correlations", i, "between"), f"there is no key {path!r}", "", choices(path, known, "Keys"))
+        for i, correlation in enumerate(scenario.correlations)
+        for path in correlation.between
+        if path not in known
+    ]
 
 
 def _at(node: Any, path: KeyPath) -> Any:

@@ -7,6 +7,7 @@ Any number here may be written in a file as a table with `value`, `low`, `high`,
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -32,10 +33,15 @@ Text = Annotated[str, Field(max_length=2000)]
 
 
 def _weights(values: Any) -> Any:
-    """Refuse weights that do not sum to 1 (or to 100, as percentages); give shares that sum to 1."""
+    """Refuse weights that do not sum to 1 (or to 100, as percentages); give shares that sum to 1.
+
+    Shares that sum to 1 but for rounding stay as they are, so that checking twice changes nothing.
+    """
     if not isinstance(values, list | tuple) or not all(type(v) in (int, float) for v in values):
         return values
-    total = sum(values)
+    total = math.fsum(values)
+    if abs(total - 1) <= 1e-9 and min(values) >= 0:
+        return tuple(values)
     for scale in (1.0, 100.0):
         if abs(total - scale) <= 1e-6 * scale and min(values, default=0) >= 0:
             return tuple(v / total for v in values)
@@ -164,7 +170,7 @@ class Referrals(Frozen):
     """Chance that an accepted family agrees to therapy."""
     patience_days: Days = 60
     """Days after which a waiting family gives up."""
-    priority_by_needs: bool = False
+    priority_by_needs: Annotated[bool, Strict()] = False
     """Whether children with three or more presenting needs go first."""
     shared_shock_sd: Annotated[Number, Field(ge=0, le=2)] = 0.0
     """Standard deviation (log scale) of a borough's common risk factor in one replication; mean 1; 0 is off."""
@@ -589,15 +595,24 @@ class Scenario(Frozen):
 
     @model_validator(mode="after")
     def _served(self) -> Self:
-        for name, team in self.teams.items():
-            if getattr(self.therapies, team.therapy) is None:
-                raise ValueError(f"team {name} delivers {team.therapy}, but there is no [therapies.{team.therapy}]")
-            unknown = [slug for slug in team.boroughs if slug not in self.boroughs]
-            if unknown:
-                raise ValueError(f"team {name} serves {', '.join(unknown)}, which is not under [boroughs]")
-        for slug, borough in self.boroughs.items():
-            if not any(slug in team.boroughs for team in self.teams.values()):
-                raise ValueError(f"borough {slug} is served by no team; add it to a team's boroughs")
-            if borough.join_date and not self.clock.day_0 <= borough.join_date < self.clock.referrals_until:
-                raise ValueError(f"borough {slug}: join_date must lie between day_0 and referrals_until")
+        """Refuse, all at once, teams and boroughs that do not fit together: one line for each."""
+        faults = [fault for name, team in self.teams.items() for fault in self._team_faults(name, team)]
+        faults += [fault for slug, borough in self.boroughs.items() for fault in self._borough_faults(slug, borough)]
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
+
+    def _team_faults(self, name: str, team: Team) -> list[str]:
+        unknown = [slug for slug in team.boroughs if slug not in self.boroughs]
+        faults = [f"team {name} serves {', '.join(unknown)}, which is not under [boroughs]"] if unknown else []
+        if getattr(self.therapies, team.therapy) is None:
+            faults.append(f"team {name} delivers {team.therapy}, but there is no [therapies.{team.therapy}]")
+        return faults
+
+    def _borough_faults(self, slug: str, borough: Borough) -> list[str]:
+        faults = []
+        if not any(slug in team.boroughs for team in self.teams.values()):
+            faults.append(f"borough {slug} is served by no team; add it to a team's boroughs")
+        if borough.join_date and not self.clock.day_0 <= borough.join_date < self.clock.referrals_until:
+            faults.append(f"borough {slug}: join_date must lie between day_0 and referrals_until")
+        return faults

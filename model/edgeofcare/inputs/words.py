@@ -90,10 +90,13 @@ def _has(node: Any, part: str | int) -> bool:
 
 def _one_branch(errors: list[Any]) -> list[Any]:
     """Drop the complaint of the other branch where a key takes either a number or a list."""
-    other = {True: "float_type", False: "tuple_type"}
-    unions = {error["loc"][:-1] for error in errors if error["loc"] and "tuple[" in str(error["loc"][-1])}
-    unions |= {error["loc"][:-2] for error in errors if len(error["loc"]) > 1 and "tuple[" in str(error["loc"][-2])}
-    return [e for e in errors if e["loc"][:-1] not in unions or e["type"] != other[isinstance(e["input"], list | tuple)]]
+    unions = {e["loc"][:n] for e in errors for n, part in enumerate(e["loc"]) if str(part).startswith("tuple[")}
+
+    def is_other(error: Any) -> bool:
+        other = "float_type" if isinstance(error["input"], list | tuple) else "tuple_type"
+        return error["loc"][:-1] in unions and error["type"] == other
+
+    return [error for error in errors if not is_other(error)]
 
 
 def _rule(error: Any) -> str:
@@ -103,7 +106,7 @@ def _rule(error: Any) -> str:
     if kind == "string_pattern_mismatch":
         return YEARS if "d\\d-" in context["pattern"] else NAMES
     if kind in ("too_short", "too_long"):
-        bound = "at least " + str(context["min_length"]) if kind == "too_short" else "at most " + str(context["max_length"])
+        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
         return f"must hold {bound} values; it holds {context['actual_length']}"
     numbers = {key: f"{v:g}" if isinstance(v, float) else v for key, v in context.items()}
     return RULES[kind].format(**numbers) if kind in RULES else str(error["msg"])

@@ -1,0 +1,31 @@
+"""The calibration sample's scalar code, compiled by numba. In and out: as `calibrate.draw_sample`, `measure_sample`."""
+
+from __future__ import annotations
+
+from numba import njit
+from numba.extending import register_jitable
+
+from edgeofcare.engine import calibrate, kernel  # noqa: F401  (kernel registers care's functions)
+
+_draw = register_jitable(calibrate.draw_sample)
+_measure = register_jitable(calibrate.measure_sample)
+
+
+@njit(nogil=True, cache=True)
+def draw_sample(  # type: ignore[no-untyped-def]
+    first, last, slug_id, rates, suited, ages, frailties, lengths, completion, need, risk, limit, stop, dose
+):
+    """Compile `calibrate.draw_sample`."""
+    _draw(first, last, slug_id, rates, suited, ages, frailties, lengths, completion, need, risk, limit, stop, dose)
+
+
+@njit(nogil=True, cache=True)
+def measure_sample(  # type: ignore[no-untyped-def]
+    first, last, slug_id, arm, rates, scale_days, ratio_by_year, wait, delay, days, on_day, need, risk, limit, stop,
+    dose, enter, leave, first_u, result,
+):  # fmt: skip
+    """Compile `calibrate.measure_sample`."""
+    _measure(
+        first, last, slug_id, arm, rates, scale_days, ratio_by_year, wait, delay, days, on_day, need, risk, limit,
+        stop, dose, enter, leave, first_u, result,
+    )  # fmt: skip
