@@ -43,6 +43,11 @@ def is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
+def is_figure(node: dict[str, Any]) -> bool:
+    """Tell whether a table stands for a number: it has a plain `value` or a `reference`."""
+    return any(key in node and not isinstance(node[key], dict) for key in ("value", "reference"))
+
+
 def within(value: Any, low: Any, high: Any) -> bool:
     """Tell whether all three are numbers and low <= value <= high."""
     return is_number(value) and is_number(low) and is_number(high) and bool(low <= value <= high)
@@ -93,9 +98,9 @@ class Resolver:
             return [self.resolve(child, (*path, i)) for i, child in enumerate(node)]
         if not isinstance(node, dict):
             return node
-        if "reference" in node and not isinstance(node["reference"], dict):
-            return self._pointed(node, path)
-        if "value" in node and not isinstance(node["value"], dict):
+        if is_figure(node):
+            if "reference" in node:
+                return self._pointed(node, path)
             return Figure(node["value"], {key: node[key] for key in node if key != "value"})
         return {key: self.resolve(child, (*path, key)) for key, child in node.items()}
 

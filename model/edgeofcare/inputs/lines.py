@@ -46,7 +46,8 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     for line, start in _statements(text):
         if header := _HEADER.match(text, start):
             table = _table_path(_parts(header[2]), header[1] == "[[", last_index)
-            lines.setdefault(table, line)
+            for n in range(1, len(table) + 1):
+                lines.setdefault(table[:n], line)
         elif key := _ASSIGNMENT.match(text, start):
             path = table + _parts(key[1])
             for n in range(len(table) + 1, len(path) + 1):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edgeofcare.errors import Fault, InputError
-from edgeofcare.inputs.figures import References, Resolver, choices, is_number, overlay, split, within
+from edgeofcare.inputs.figures import References, Resolver, choices, is_figure, is_number, overlay, split, within
 from edgeofcare.inputs.lines import KeyPath, Source, dotted, key_lines
 from edgeofcare.inputs.schema import Frozen, Origin, Scenario
 from edgeofcare.inputs.words import Words, explain
@@ -193,17 +193,20 @@ def _shown(path: Path) -> str:
 
 
 def _own(owners: dict[KeyPath, Source], layer: _Layer) -> None:
-    """Note for each key of a file that it now stands there; a table stays where it was first."""
-    for path in layer.source.lines:
-        node: Any = layer.tree
-        for part in path:
-            node = node.get(part) if isinstance(node, dict) else node[part] if isinstance(part, int) else None
-        if isinstance(node, dict):
-            owners.setdefault(path, layer.source)
-        else:
+    """Note for each key of a file that it now stands there; what is replaced takes all below it along."""
+    for path, node in _tables_and_keys(layer.tree, ()):
+        if not isinstance(node, dict) or is_figure(node):
             for below in [old for old in owners if old[: len(path)] == path]:
                 del owners[below]
-            owners[path] = layer.source
+        owners[path] = layer.source
+
+
+def _tables_and_keys(node: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    """Give each table and key with its path, the outer ones first."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield (*path, key), child
+        yield from _tables_and_keys(child, (*path, key))
 
 
 def _checked(tree: dict[str, Any], owners: dict[KeyPath, Source], last: Source, faults: list[Fault]) -> Scenario:

@@ -151,9 +151,9 @@ def _short(text: str) -> str:
 def _hint(error: Any, path: KeyPath, model: type[BaseModel], also: tuple[str, ...]) -> str:
     kind = error["type"]
     if kind == "extra_forbidden":
-        return choices(str(path[-1]), {*known_keys(path[:-1], model), *also}, "Known keys")
+        return choices(str(path[-1]), {*known_keys(error["loc"][:-1], model), *also}, "Known keys")
     if kind == "missing":
-        return known_keys(path[:-1], model).get(str(path[-1]), "")
+        return known_keys(error["loc"][:-1], model).get(str(path[-1]), "")
     if kind in ("literal_error", "union_tag_invalid"):
         allowed = re.findall(r"'([^']*)'", str(error["ctx"].get("expected") or error["ctx"].get("expected_tags")))
         near = choices(str(_got(error)).removeprefix("the text ").strip("'"), allowed)
@@ -163,14 +163,19 @@ def _hint(error: Any, path: KeyPath, model: type[BaseModel], also: tuple[str, ..
     return ""
 
 
-def known_keys(path: KeyPath, model: type[BaseModel] = Scenario) -> dict[str, str]:
-    """Return the keys that the schema knows at a path, and what they mean."""
+def known_keys(loc: KeyPath, model: type[BaseModel] = Scenario) -> dict[str, str]:
+    """Return the keys that the schema knows at pydantic's location of a table, and what they mean."""
     models = [model]
-    for part in path:
+    for part in loc:
         inner = [m for owner in models if part in owner.model_fields for m in _field_models(owner, str(part))]
-        models = inner or models
+        models = inner or [m for m in models if part in _tags(m)] or models
     meanings = {key: " ".join((f.description or "").split()) for m in models for key, f in m.model_fields.items()}
     return {key: meaning for key, meaning in meanings.items() if not (key == "origins" and Scenario in models)}
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    """Return the values of `pays` that mean this model: the markers by which pydantic tells one term from another."""
+    return get_args(model.model_fields["pays"].annotation) if "pays" in model.model_fields else ()
 
 
 def _field_models(owner: type[BaseModel], name: str) -> list[type[BaseModel]]:

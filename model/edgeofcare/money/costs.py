@@ -112,56 +112,88 @@ def care_costs(counts: Counts, plan: Plan, scenario: Scenario) -> Costs:
     period) inside tracking, in a replication otherwise.
     real_discounted = sum over periods of avoided / (deflator / deflator of the base year) x discount at mid-period.
     """
-    prices, n = scenario.prices, plan.n_outcome_periods
-    years, multipliers = plan.periods.financial_years(), [b.price_multiplier for b in scenario.boroughs.values()]
-    full = (1.0,) * len(PLACEMENTS)
-    nominal = price_table(prices, years, multipliers, full)
-    at_base = price_table(prices, [prices.base_year], multipliers, full)
-    tracked = price_table(prices, years[:n], multipliers, prices.marginal_share.values())
-    cashable = price_table(prices, years[:n], multipliers, prices.cashable_share.values())
-
-    usual = counts.care[:, ARMS.index("usual"), :, :, :]
-    less = counts.care[:, ARMS.index("usual")] - counts.care[:, ARMS.index("therapy")]
-    inside = less[:, ACCOUNTS.index("tracking"), :, :n]
-    usual_inside = usual[:, ACCOUNTS.index("tracking"), :, :n]
-    avoided = _per_week(_day_prices(inside, nominal[:, :n]))
-    window = summed(_day_prices(less[:, ACCOUNTS.index("window")], nominal), 1, 2)
-    after = summed(_day_prices(less[:, ACCOUNTS.index("after")], nominal), 1, 2)
+    tables, n, n_outcome = _price_tables(plan, scenario), len(plan.periods), plan.n_outcome_periods
+    nominal = tables.nominal[:, :n_outcome]
+    inside = _by_type(_avoided_days(counts, "tracking", n_outcome))
+    usual = _by_type(counts.care[:, ARMS.index("usual"), ACCOUNTS.index("tracking"), :, :n_outcome])
+    avoided = _per_week(_value(inside, nominal))
+    window = summed(_avoided_days(counts, "window", n) * tables.nominal, 1, 2, 3)
+    after = summed(_avoided_days(counts, "after", n) * tables.nominal, 1, 2, 3)
     return Costs(
         avoided=avoided,
-        marginal=_per_week(_day_prices(inside, tracked)),
-        cashable=_per_week(_day_prices(inside, cashable)),
-        real_discounted=_real_discounted(avoided, prices, plan.outcome_periods),
+        marginal=_per_week(_value(inside, tables.marginal)),
+        cashable=_per_week(_value(inside, tables.cashable)),
+        # Rounded period by period, so that no sum of fractions depends on its order.
+        real_discounted=summed(whole(summed(avoided, 1) * tables.real), 1),
         window=_per_week(window),
         to_18=_per_week(window + after),
-        at_base_prices=_per_week(summed(_day_prices(inside, at_base), 1, 2)),
-        usual=_per_week(summed(_day_prices(usual_inside, nominal[:, :n]), 1, 2)),
-        usual_at_base_prices=_per_week(summed(_day_prices(usual_inside, at_base), 1, 2)),
-        usual_days=summed(usual_inside, 1, 2, 3),
+        at_base_prices=_per_week(summed(_value(inside, tables.at_base), 1, 2)),
+        usual=_per_week(summed(_value(usual, nominal), 1, 2)),
+        usual_at_base_prices=_per_week(summed(_value(usual, tables.at_base), 1, 2)),
+        usual_days=summed(usual, 0, 2, 3),
     )
 
 
-def _day_prices(days: CountInts, price: Pence) -> Pence:
-    """Return days x weekly price summed over types: (replication, borough, period). Type by type, to stay in cache."""
-    total = np.zeros(days.shape[:-1], dtype=np.int64)
+@dataclass(frozen=True)
+class PriceTables:
+    """Prices of a week of care, pence: (borough, period, placement type); those inside tracking by outcome period.
+
+    at_base has one period; real: (outcome period,), a nominal pound's real value at day 0.
+    """
+
+    nominal: Pence
+    marginal: Pence
+    cashable: Pence
+    at_base: Pence
+    real: Floats
+
+
+def _price_tables(plan: Plan, scenario: Scenario) -> PriceTables:
+    prices, multipliers = scenario.prices, [b.price_multiplier for b in scenario.boroughs.values()]
+    years, full = plan.periods.financial_years(), (1.0,) * len(PLACEMENTS)
+    tracked = years[: plan.n_outcome_periods]
+    return PriceTables(
+        nominal=price_table(prices, years, multipliers, full),
+        marginal=price_table(prices, tracked, multipliers, prices.marginal_share.values()),
+        cashable=price_table(prices, tracked, multipliers, prices.cashable_share.values()),
+        at_base=price_table(prices, [prices.base_year], multipliers, full),
+        real=_real_values(prices, plan.outcome_periods),
+    )
+
+
+def _real_values(prices: Prices, periods: Periods) -> Floats:
+    base = index_level(prices.deflator, prices.base_year)
+    return np.array(
+        [
+            base / index_level(prices.deflator, year) * discount_factor(middle, prices.discount_rate_per_year)
+            for year, middle in zip(periods.financial_years(), periods.middle_days(), strict=True)
+        ]
+    )
+
+
+def _avoided_days(counts: Counts, account: str, n_periods: int) -> CountInts:
+    """Return an account's care days without therapy less those with: (replication, borough, period, type)."""
+    at = ACCOUNTS.index(account)
+    usual, therapy = (counts.care[:, ARMS.index(arm), at, :, :n_periods] for arm in ("usual", "therapy"))
+    return usual - therapy
+
+
+def _by_type(days: CountInts) -> Ints:
+    """Put the placement type first, in 64 bits, so that each type's days lie together in memory."""
+    return np.ascontiguousarray(np.moveaxis(days, 3, 0), dtype=np.int64)
+
+
+def _value(days: Ints, price: Pence) -> Pence:
+    """Return days x weekly price summed over types: (type, replication, borough, period) to the last three."""
+    total = np.zeros(days.shape[1:], dtype=np.int64)
     for k in range(len(PLACEMENTS)):
-        total += days[..., k] * price[..., k]
+        total += days[k] * price[..., k]
     return total
 
 
 def _per_week(day_prices: Pence) -> Pence:
     """Divide by 7 to the nearest penny; sevenths have no ties."""
     return (day_prices + 7 // 2) // 7
-
-
-def _real_discounted(avoided: Pence, prices: Prices, periods: Periods) -> Pence:
-    base = index_level(prices.deflator, prices.base_year)
-    factors = [
-        base / index_level(prices.deflator, year) * discount_factor(middle, prices.discount_rate_per_year)
-        for year, middle in zip(periods.financial_years(), periods.middle_days(), strict=True)
-    ]
-    # Rounded period by period, so that no sum of fractions depends on its order.
-    return summed(whole(summed(avoided, 1) * np.array(factors)), 1)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ Booleans = npt.NDArray[np.bool_]
 SCAN = np.linspace(-2, 2, 2 * 100)
 FURTHEST = 100.0
 STEPS = 100
-BLOCK = 100
+BLOCK = 100  # rows at a time, to stay in the processor's cache
 # Rates are rounded to a millionth of a percentage point: exponentials may differ in their last place by processor.
 GRAINS = 100 * 100 * 100 * 100
 
@@ -38,23 +38,29 @@ def internal_rates(flows: Pence, days: Ints) -> tuple[Floats, Outcomes]:
     """
     flows, days = _used(flows, days)
     years = (days - days[:1]) / DAYS_PER_YEAR
-    rates = np.full(len(flows), np.nan)
-    changes = sign_changes(flows)
-    outcomes = np.full(len(flows), NONE)
+    rates, outcomes = np.full(len(flows), np.nan), np.full(len(flows), NONE)
+    for start in range(0, len(flows), BLOCK):
+        block = slice(start, start + BLOCK)
+        _solve(flows[block], years, rates[block], outcomes[block])
+    return rates, outcomes
+
+
+def _solve(flows: Pence, years: Floats, rates: Floats, outcomes: Outcomes) -> None:
+    """Fill in the rates and outcomes of a block of rows, which stand at nan and none."""
     outcomes[(flows <= 0).all(axis=1)] = TOTAL_LOSS
     outcomes[(flows >= 0).all(axis=1)] = NOT_NEEDED
     rates[outcomes == TOTAL_LOSS] = -1
-    once = np.flatnonzero(changes == 1)
-    ends = np.full(len(once), FURTHEST)
-    rates[once] = _refined(flows[once], years, -ends, ends, _first_guess(flows[once], years))
-    outcomes[once] = UNIQUE
-    for start in range(0, int((changes > 1).sum()), BLOCK):
-        rows = np.flatnonzero(changes > 1)[start : start + BLOCK]
-        at, roots = _scanned(flows[rows], years)
-        n_roots = np.bincount(at, minlength=len(rows))
-        outcomes[rows] = np.select([n_roots == 1, n_roots > 1], [UNIQUE, SEVERAL], NONE)
-        rates[rows[at]] = np.where(n_roots[at] == 1, roots, np.nan)
-    return rates, outcomes
+    changes = sign_changes(flows)
+    once, more = np.flatnonzero(changes == 1), np.flatnonzero(changes > 1)
+    if len(once):
+        ends, rising = np.full(len(once), FURTHEST), _last_sign(flows[once]) < 0
+        rates[once] = _refined(flows[once], years, -ends, ends, _first_guess(flows[once], years), rising)
+        outcomes[once] = UNIQUE
+    if len(more):
+        at, roots = _scanned(flows[more], years)
+        n_roots = np.bincount(at, minlength=len(more))
+        outcomes[more] = np.select([n_roots == 1, n_roots > 1], [UNIQUE, SEVERAL], NONE)
+        rates[more[at]] = np.where(n_roots[at] == 1, roots, np.nan)
 
 
 def internal_rate(flows: Pence, days: Ints) -> float | None:
@@ -92,16 +98,14 @@ def _first_guess(flows: Pence, years: Floats) -> Floats:
     return np.asarray(np.log(total_out / total_in) / between)
 
 
-def _refined(flows: Pence, years: Floats, low: Floats, high: Floats, guess: Floats) -> Floats:
-    """Return the rate in each row's bracket of x, by Newton's method held inside the bracket.
+def _refined(flows: Pence, years: Floats, low: Floats, high: Floats, x: Floats, rising: Booleans) -> Floats:
+    """Return the rate in each row's bracket of x, by Newton's method from a first guess, held inside the bracket.
 
-    Solves g(x) = ln(present value of receipts) - ln(present value of payments in) = 0, which is nearly straight.
+    Solves g(x) = ln(present value of receipts) - ln(present value of payments in) = 0, which is nearly straight;
+    rising: whether g is negative at the low end.
     """
-    if not len(flows):
-        return np.zeros(0)
     into, out = np.maximum(-flows, 0).astype(np.float64), np.maximum(flows, 0).astype(np.float64)
-    rising = _log_ratio(into, out, years, low)[0] < 0
-    x = np.clip(guess, low, high)
+    x = np.clip(x, low, high)
     for _ in range(STEPS):
         value, slope = _log_ratio(into, out, years, x)
         below = (value < 0) == rising
@@ -136,7 +140,8 @@ def _scanned(flows: Pence, years: Floats) -> tuple[Ints, Floats]:
     signs = np.concatenate([_last_sign(flows)[:, None], np.sign(value), _last_sign(flows[:, ::-1])[:, None]], axis=1)
     edges = np.concatenate([[-FURTHEST], SCAN, [FURTHEST]])
     row, at = np.nonzero(signs[:, 1:] * signs[:, :-1] < 0)
-    return row, _refined(flows[row], years, edges[at], edges[at + 1], (edges[at] + edges[at + 1]) / 2)
+    middle = (edges[at] + edges[at + 1]) / 2
+    return row, _refined(flows[row], years, edges[at], edges[at + 1], middle, signs[row, at] < 0)
 
 
 def _last_sign(flows: Pence) -> Ints:

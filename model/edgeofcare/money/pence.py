@@ -22,7 +22,7 @@ def to_pence(gbp: float) -> int:
 
 def whole(pence: npt.NDArray[np.floating[Any]]) -> Pence:
     """Return amounts rounded to whole pence, halves to even."""
-    return np.rint(pence).astype(np.int64)
+    return np.asarray(np.rint(pence), dtype=np.int64)
 
 
 def summed(amounts: npt.NDArray[np.integer[Any]], *axes: int) -> Pence:
