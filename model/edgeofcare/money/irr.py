@@ -22,7 +22,7 @@ Booleans = npt.NDArray[np.bool_]
 SCAN = np.linspace(-2, 2, 2 * 100)
 FURTHEST = 100.0
 STEPS = 100
-BLOCK = 100  # rows at a time, to stay in the processor's cache
+BLOCK = 2 * 100  # rows at a time, to stay in the processor's cache
 # Rates are rounded to a millionth of a percentage point: exponentials may differ in their last place by processor.
 GRAINS = 100 * 100 * 100 * 100
 
