@@ -92,11 +92,11 @@ def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return base
 
 
-def make_scenario(boroughs: tuple[str, ...] = ("alder",), **changes: Any) -> Scenario:
+def make_scenario(slugs: tuple[str, ...] = ("alder",), **changes: Any) -> Scenario:
     """Return the base scenario with boroughs by slug, all served by one team, and changes laid over it."""
     base = deepcopy(BASE)
-    base["boroughs"] = {slug: {"name": slug.title(), "referrals_per_year": 10.0} for slug in boroughs}
-    base["teams"]["mst"]["boroughs"] = list(boroughs)
+    base["boroughs"] = {slug: {"name": slug.title(), "referrals_per_year": 10.0} for slug in slugs}
+    base["teams"]["mst"]["boroughs"] = list(slugs)
     return Scenario.model_validate(_merge(base, changes))
 
 

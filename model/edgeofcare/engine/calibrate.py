@@ -34,7 +34,7 @@ from edgeofcare.care.tracking import overlap_days
 from edgeofcare.care.trajectory import NEVER, Rates, entry_days, entry_days_with_therapy, live
 from edgeofcare.engine.plan import Plan, borough_id, make_plan, ratio_with_share
 from edgeofcare.errors import CalibrationError
-from edgeofcare.inputs.schema import MEASURES, Scenario
+from edgeofcare.inputs.schema import MEASURES, Effect, Scenario
 from edgeofcare.provenance import cache_folder, source_hash
 
 N_CHILDREN = 200_000
@@ -44,6 +44,7 @@ SCALES_DAYS = np.geomspace(1.0, 1e6, 61)
 RATIOS = np.geomspace(1e-3, 1e2, 61)
 PRECISION = 1e-6  # of the logarithm of scale and ratio
 ARMS = ("usual", "therapy")
+TRACKED_SHARE = "share_of_tracked_days_out_of_care"
 Floats = npt.NDArray[np.float64]
 
 
@@ -93,7 +94,7 @@ def measure_sample(
     wait: int,
     delay: int,
     days: int,
-    on_day: int,
+    on_days: Sequence[int],
     need: Any,
     risk: Any,
     limit: Any,
@@ -104,15 +105,16 @@ def measure_sample(
     first_u: Any,
     result: Any,
 ) -> None:
-    """Add to result: children who can start, tracked days, days at home, never in care by the day, under 18 and out of
-    care on the day, and children who entered care while waiting. `on_day` counts from the start of therapy."""
+    """Add to result: children who can start, tracked days, days at home, children who entered care while waiting;
+    then for each of `on_days` (from the start of therapy): never in care by it, under 18 on it, and out of care on it.
+    """
     for child in range(first, last):
         birthday_18 = limit[child]
         if birthday_18 <= wait:
             continue
         entry = entry_days(need[child], risk[child], rates.entry_shape, scale_days, birthday_18)
         if entry <= wait:
-            result[6] += 1
+            result[3] += 1
             continue
         if arm == 1:
             kept = 1.0 if rates.dropout_keeps_always else rates.dropout_keeps_dose * dose[child]
@@ -124,18 +126,21 @@ def measure_sample(
         n = live(SAMPLE_SEED, 0, slug_id, child, entry, birthday_18, ratio, rates, enter, leave, first_u)
         window = min(wait + delay, birthday_18)
         end = min(wait + delay + days, birthday_18)
-        in_care, out_on_day = 0, 1
+        in_care = 0
         for spell in range(n):
             in_care += overlap_days(enter[spell], leave[spell], window, end)
-            if enter[spell] <= wait + on_day < leave[spell]:
-                out_on_day = 0
         result[0] += 1
         result[1] += end - window
         result[2] += end - window - in_care
-        result[3] += 1 if n == 0 or enter[0] >= wait + on_day else 0
-        if birthday_18 > wait + on_day:
-            result[4] += 1
-            result[5] += out_on_day
+        for i in range(len(on_days)):
+            day, at = wait + on_days[i], 4 + 3 * i
+            result[at] += 1 if n == 0 or enter[0] >= day else 0
+            if birthday_18 > day:
+                result[at + 1] += 1
+                result[at + 2] += 1
+                for spell in range(n):
+                    if enter[spell] <= day < leave[spell]:
+                        result[at + 2] -= 1
 
 
 # ---- the sample and its measures -------------------------------------------------------------------------------
@@ -143,13 +148,13 @@ def measure_sample(
 
 @dataclass(frozen=True)
 class Sample:
-    """The calibration sample of one scenario: (child,) arrays, and how to measure them."""
+    """The calibration sample of one scenario: (child,) arrays, and how to measure them. Days are from therapy start."""
 
     plan: Plan
     wait_days: int
     delay_days: int
     days: int
-    on_day: int
+    on_days: tuple[int, ...]
     log_ratio_shares: tuple[float, ...]
     need: Floats
     risk: Floats
@@ -157,34 +162,45 @@ class Sample:
     stop: npt.NDArray[np.int64]
     dose: Floats
 
-    def measures(self, arm: str, scale_days: float, hazard_ratio: float = 1.0) -> dict[str, float]:
-        """Return all three measures in one arm, and the share of children who entered care while waiting."""
+    def counts(self, arm: str, scale_days: float, hazard_ratio: float = 1.0) -> list[int]:
+        """Return the whole numbers of `measure_sample` in one arm."""
         ratios = np.array([ratio_with_share(hazard_ratio, share) for share in self.log_ratio_shares])
+        on_days = np.array(self.on_days, np.int64)
 
         def part(bounds: tuple[int, int]) -> npt.NDArray[np.int64]:
-            result = np.zeros(7, np.int64)
+            result = np.zeros(4 + 3 * len(on_days), np.int64)
             enter, leave, first_u = np.zeros(3000, np.int64), np.zeros(3000, np.int64), np.zeros(3000)
             _compiled().measure_sample(
                 *bounds, np.uint64(borough_id("calibration")), ARMS.index(arm), self.plan.rates, float(scale_days),
-                ratios, self.wait_days, self.delay_days, self.days, self.on_day, self.need, self.risk, self.limit,
+                ratios, self.wait_days, self.delay_days, self.days, on_days, self.need, self.risk, self.limit,
                 self.stop, self.dose, enter, leave, first_u, result,
             )  # fmt: skip
             return result
 
-        n, tracked, home, never, under_18, out, waiting = _in_threads(part, len(self.need))
-        return {
-            "share_of_tracked_days_out_of_care": home / max(tracked, 1),
-            "never_in_care_by_day": never / max(n, 1),
-            "out_of_care_on_day": out / max(under_18, 1),
-            "entered_care_waiting": waiting / max(n + waiting, 1),
-        }
+        # Whole numbers, so the order of threads does not matter.
+        cuts = np.linspace(0, len(self.need), 9).astype(int).tolist()
+        with ThreadPoolExecutor() as pool:
+            parts = list(pool.map(part, zip(cuts[:-1], cuts[1:], strict=True)))
+        return [int(v) for v in np.sum(parts, axis=0)]
 
+    def values(self, arm: str, scale_days: float, hazard_ratio: float = 1.0) -> Floats:
+        """Return the tracked share out of care, the share that entered care while waiting, and for each of `on_days`
+        the share never in care by it and the share of those under 18 out of care on it: (2 + 2 days,)."""
+        n, tracked, home, waiting, *by_day = self.counts(arm, scale_days, hazard_ratio)
+        shares = [home / max(tracked, 1), waiting / max(n + waiting, 1)]
+        for never, under_18, out in zip(*[iter(by_day)] * 3, strict=True):
+            shares += [never / max(n, 1), out / max(under_18, 1)]
+        return np.array(shares)
 
-def _in_threads(part: Callable[[tuple[int, int]], npt.NDArray[np.int64]], n: int) -> list[int]:
-    """Add up the parts of a sum over children; whole numbers, so the order does not matter."""
-    cuts = np.linspace(0, n, 9).astype(int).tolist()
-    with ThreadPoolExecutor() as pool:
-        return [int(v) for v in sum(pool.map(part, zip(cuts[:-1], cuts[1:], strict=True)), np.zeros(7, np.int64))]
+    def measure(self, name: str, day: int | None) -> int:
+        """Return the place of a measure in `values`."""
+        if name == TRACKED_SHARE:
+            return 0
+        return 2 + 2 * self.on_days.index(self.days if day is None else day) + (name == "out_of_care_on_day")
+
+    def named(self, values: Floats, day: int | None) -> dict[str, float]:
+        """Return all three measures by name, those of a day on `day`."""
+        return {name: float(values[self.measure(name, day)]) for name in MEASURES}
 
 
 def _compiled() -> Any:
@@ -199,8 +215,8 @@ def _compiled() -> Any:
         return calibrate
 
 
-def make_sample(scenario: Scenario, n_children: int = N_CHILDREN) -> Sample:
-    """Draw the fixed calibration sample of a scenario."""
+def make_sample(scenario: Scenario, n_children: int = N_CHILDREN, on_days: Sequence[int] = ()) -> Sample:
+    """Draw the fixed calibration sample of a scenario; on_days: days to be measured besides the target's own."""
     plan = make_plan(scenario, 1.0, 1.0)
     arrays = [np.zeros(n_children), np.zeros(n_children), np.zeros(n_children, np.int64),
               np.zeros(n_children, np.int64), np.zeros(n_children)]  # fmt: skip
@@ -209,9 +225,10 @@ def make_sample(scenario: Scenario, n_children: int = N_CHILDREN) -> Sample:
         plan.age_cumulative, plan.frailty_log_quantiles, plan.length_cumulative, plan.completion_prob, *arrays,
     )  # fmt: skip
     effect, tracking = scenario.effect, scenario.tracking
+    days = dict.fromkeys([tracking.days if effect.day is None else effect.day, *on_days])
     return Sample(
-        plan, effect.wait_days, tracking.delay_days, tracking.days,
-        tracking.days if effect.day is None else effect.day, effect.log_ratio_share_by_year, *arrays,
+        plan, effect.wait_days, tracking.delay_days, tracking.days, tuple(days), effect.log_ratio_share_by_year,
+        *arrays,
     )  # fmt: skip
 
 
@@ -252,74 +269,121 @@ def calibrate(scenario: Scenario, n_children: int = N_CHILDREN) -> Calibration:
 
 
 def solve(scenario: Scenario, sample: Sample) -> Calibration:
-    """Solve the entry scale (usual arm) and then the hazard ratio (therapy arm) on a sample."""
+    """Solve the entry scale (usual arm) and then the hazard ratio (therapy arm) on a sample.
+
+    Raises CalibrationError with the reachable range.
+    """
     effect = scenario.effect
-    name = effect.measure
-    scale, ratio = effect.entry_scale_days, effect.hazard_ratio
+    at = sample.measure(effect.measure, effect.day)
+    scale, ratio, target = effect.entry_scale_days, effect.hazard_ratio, effect.therapy
     if scale is None:
         assert effect.usual is not None
-        scale = _root(lambda s: sample.measures("usual", s)[name], SCALES_DAYS, effect.usual, "usual", name, max)
+        values = [float(sample.values("usual", s)[at]) for s in SCALES_DAYS]
+        scale = root(lambda s: float(sample.values("usual", s)[at]), SCALES_DAYS, values, effect.usual, max)
+        if scale is None:
+            raise _out_of_reach("usual", effect.measure, effect.usual, values)
+    usual = sample.values("usual", scale)
     if ratio is None:
-        assert effect.therapy is not None
-        if effect.therapy == effect.usual:
-            ratio = 1.0  # no effect means exactly none
-        else:
-            ratio = _root(
-                lambda r: sample.measures("therapy", scale, r)[name], RATIOS, effect.therapy, "therapy", name,
-                lambda roots: min(roots, key=lambda r: abs(math.log(r))),
-            )  # fmt: skip
-    found = {"usual": sample.measures("usual", scale), "therapy": sample.measures("therapy", scale, ratio)}
+        target = therapy_target(effect, float(usual[at]))
+        ratio = 1.0  # no effect means exactly none
+        if not is_null(effect):
+            values = [float(sample.values("therapy", scale, r)[at]) for r in RATIOS]
+            found = root(
+                lambda r: float(sample.values("therapy", scale, r)[at]), RATIOS, values, target, nearest_to_one
+            )
+            if found is None:
+                raise _out_of_reach("therapy", effect.measure, target, values)
+            ratio = found
+    therapy = sample.values("therapy", scale, ratio)
+    measures = {"usual": sample.named(usual, effect.day), "therapy": sample.named(therapy, effect.day)}
     return Calibration(
         entry_scale_days=float(scale),
         hazard_ratio=float(ratio),
-        measure=name,
+        measure=effect.measure,
         day=effect.day,
-        target={"usual": effect.usual, "therapy": effect.therapy},
-        reached={arm: found[arm][name] for arm in ARMS},
-        measures={arm: {m: found[arm][m] for m in MEASURES} for arm in ARMS},
-        entered_care_waiting=found["usual"]["entered_care_waiting"],
+        target={"usual": effect.usual, "therapy": target},
+        reached={arm: measures[arm][effect.measure] for arm in ARMS},
+        measures=measures,
+        entered_care_waiting=float(usual[1]),
         n_children=len(sample.need),
     )
 
 
-def _root(
+def therapy_target(effect: Effect, usual: float) -> float:
+    """Return the target of the measure with therapy: as given, or by an odds or risk ratio of being in care."""
+    if effect.odds_ratio is not None:
+        return 1 - with_odds_ratio(1 - usual, effect.odds_ratio)
+    if effect.risk_ratio is not None:
+        return max(0.0, 1 - effect.risk_ratio * (1 - usual))
+    assert effect.therapy is not None
+    return effect.therapy
+
+
+def is_null(effect: Effect) -> bool:
+    """Return whether an effect says that therapy changes nothing."""
+    return 1 in (effect.odds_ratio, effect.risk_ratio) or (effect.therapy is not None and effect.therapy == effect.usual)
+
+
+def with_odds_ratio(prob: float, odds_ratio: float) -> float:
+    """Return the probability whose odds are odds_ratio times those of `prob`."""
+    odds = odds_ratio * prob / (1 - prob)
+    return odds / (1 + odds)
+
+
+def nearest_to_one(roots: Sequence[float]) -> float:
+    """Return the ratio nearest to no effect: the smallest |ln ratio|."""
+    return min(roots, key=lambda r: abs(math.log(r)))
+
+
+def root(
     measure: Callable[[float], float],
     grid: Floats,
+    values: Sequence[float],
     target: float,
-    arm: str,
-    name: str,
-    choose: Callable[[list[float]], float],
-) -> float:
-    """Return where a measure meets its target: brackets on the grid, the chosen one refined in the logarithm."""
+    choose: Callable[[Sequence[float]], float],
+) -> float | None:
+    """Return where a measure meets its target; None if it does nowhere on the grid.
+
+    values: (grid point,), the measure on the grid. The measure is not monotone everywhere (early entry means early
+    exit), so all brackets are found first, one is chosen, and that one is refined in the logarithm.
+    """
     from scipy.optimize import brentq
 
-    values = np.array([measure(float(x)) for x in grid]) - target
-    crossings = np.flatnonzero((values[:-1] <= 0) != (values[1:] <= 0))
-    if not len(crossings):
-        low, high = values.min() + target, values.max() + target
-        raise CalibrationError(
-            f"effect.{arm}: the target {target:.3f} of {name} is out of reach: between {low:.3f} and {high:.3f} can be "
-            f"reached with these stays, ages and windows. Longer stays ([care.stay]) widen the range in care; "
-            f"tracking that starts sooner or a shorter wait widens the range out of care."
-        )
-    low_edge = choose([float(grid[i]) for i in crossings])
-    i = int(np.flatnonzero(grid == low_edge)[0])
+    above = np.asarray(values) > target
+    brackets = {float(grid[i]): i for i in np.flatnonzero(above[:-1] != above[1:])}
+    if not brackets:
+        return None
+    i = brackets[choose(list(brackets))]
     log_root = brentq(
         lambda x: measure(math.exp(x)) - target, math.log(grid[i]), math.log(grid[i + 1]), xtol=PRECISION
     )
     return math.exp(log_root)
 
 
-def _cache_path(scenario: Scenario, n_children: int) -> Path:
+def _out_of_reach(arm: str, name: str, target: float, values: Sequence[float]) -> CalibrationError:
+    return CalibrationError(
+        f"effect.{arm}: the target {target:.3f} of {name} is out of reach: between {min(values):.3f} and "
+        f"{max(values):.3f} can be reached with these stays, ages and windows. Longer stays (care.stay) widen the range "
+        f"in care; a shorter wait or more completed therapies widen the range out of care."
+    )
+
+
+def sample_key(scenario: Scenario) -> str:
+    """Return a hash of all that the measures depend on, besides entry scale and hazard ratio."""
     parts = {
-        "effect": scenario.effect.model_dump(mode="json"),
+        "effect": scenario.effect.model_dump(mode="json", include={"wait_days", "dropouts_keep",
+                                                                   "log_ratio_share_by_year"}),
         "child": scenario.child.model_dump(mode="json"),
         "therapies": scenario.therapies.model_dump(mode="json"),
         "care": scenario.care.model_dump(mode="json", exclude={"placement"}),
         "tracking": scenario.tracking.model_dump(mode="json", include={"delay_days", "days"}),
         "shock_sd": scenario.referrals.shared_shock_sd,
-        "n_children": n_children,
         "sources": source_hash("care", "engine", "calendar.py"),
-    }
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _cache_path(scenario: Scenario, n_children: int) -> Path:
+    asked = scenario.effect.model_dump_json()
+    digest = hashlib.sha256(f"{sample_key(scenario)} {asked} {n_children}".encode()).hexdigest()[:32]
     return cache_folder("calibration") / f"{digest}.json"

@@ -477,9 +477,12 @@ def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trac
             counts.service, counts.lives, counts.care, counts.outcomes, counts.both_weeks, counts.intake, counts.team,
             events,
         )  # fmt: skip
-        if n_events >= 0:
+        if 0 <= n_events <= len(events):
             break
-        n_children *= 2
+        if n_events < 0:
+            n_children *= 2
+        else:
+            events = np.zeros((n_events, 7), np.int64)
         counts = empty_counts(plan, first_replication, n_replications)
     if trace is not None:
         trace.rows.extend((*row[:4], EVENTS[row[4]], *row[5:]) for row in events[:n_events].tolist())

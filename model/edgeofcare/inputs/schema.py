@@ -101,7 +101,9 @@ class Clock(Frozen):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not self.day_0 < self.referrals_until <= self.delivery_end <= self.outcomes_end:
-            raise ValueError("dates must stand in the order day_0 < referrals_until <= delivery_end <= outcomes_end")
+            dates = f"{self.day_0}, {self.referrals_until}, {self.delivery_end}, {self.outcomes_end}"
+            order = "day_0 < referrals_until <= delivery_end <= outcomes_end"
+            raise ValueError(f"dates must stand in the order {order}; they are {dates}")
         return self
 
 
@@ -219,7 +221,7 @@ class Therapy(Frozen):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.min_days > self.max_days:
-            raise ValueError("min_days must not exceed max_days")
+            raise ValueError(f"min_days must not exceed max_days; they are {self.min_days} and {self.max_days}")
         return self
 
 
@@ -355,6 +357,10 @@ class Effect(Frozen):
     """Weibull scale of first entry, days, given directly instead of `usual`."""
     hazard_ratio: Annotated[Number, Field(ge=0, le=1000)] | None = None
     """Hazard ratio of first entry under therapy, given directly instead of `therapy`."""
+    odds_ratio: Annotated[Number, Field(gt=0, le=1000)] | None = None
+    """Odds ratio of being in care (therapy against usual) on the measure, given instead of `therapy`."""
+    risk_ratio: Annotated[Number, Field(ge=0, le=1000)] | None = None
+    """Risk ratio of being in care on the measure, given instead of `therapy`."""
     log_ratio_share_by_year: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=20)] = (1.0,)
     """Share of the log hazard ratio at work in each year since the start of therapy; the last continues (fading)."""
     dropouts_keep: Literal["dose", "none", "all"] = "dose"
@@ -366,8 +372,12 @@ class Effect(Frozen):
     def _one_of_each(self) -> Self:
         if (self.usual is None) == (self.entry_scale_days is None):
             raise ValueError("give either usual (a target) or entry_scale_days, not both and not neither")
-        if (self.therapy is None) == (self.hazard_ratio is None):
-            raise ValueError("give either therapy (a target) or hazard_ratio, not both and not neither")
+        given = [k for k in ("therapy", "hazard_ratio", "odds_ratio", "risk_ratio") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "give exactly one of therapy (a target), hazard_ratio, odds_ratio or risk_ratio; "
+                f"found {', '.join(given) or 'none'}"
+            )
         if self.measure != "share_of_tracked_days_out_of_care" and self.day is None:
             raise ValueError(f"measure {self.measure} needs day, the days from the start of therapy")
         return self

@@ -109,7 +109,8 @@ def _rule(error: Any) -> str:
         bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
         return f"must hold {bound} values; it holds {context['actual_length']}"
     numbers = {key: f"{v:g}" if isinstance(v, float) else v for key, v in context.items()}
-    return RULES[kind].format(**numbers) if kind in RULES else str(error["msg"])
+    rule = RULES[kind].format(**numbers) if kind in RULES else str(error["msg"])
+    return rule if isinstance(error["input"], str) else rule.removesuffix(", without quotation marks")
 
 
 def _about(rule: str, path: KeyPath) -> KeyPath:

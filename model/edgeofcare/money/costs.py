@@ -117,8 +117,8 @@ def care_costs(counts: Counts, plan: Plan, scenario: Scenario) -> Costs:
     inside = _by_type(_avoided_days(counts, "tracking", n_outcome))
     usual = _by_type(counts.care[:, ARMS.index("usual"), ACCOUNTS.index("tracking"), :, :n_outcome])
     avoided = _per_week(_value(inside, nominal))
-    window = summed(_avoided_days(counts, "window", n) * tables.nominal, 1, 2, 3)
-    after = summed(_avoided_days(counts, "after", n) * tables.nominal, 1, 2, 3)
+    window = summed(_avoided_days(counts, "window", n) * tables.nominal, 1, 2, -1)
+    after = summed(_avoided_days(counts, "after", n) * tables.nominal, 1, 2, -1)
     return Costs(
         avoided=avoided,
         marginal=_per_week(_value(inside, tables.marginal)),
@@ -130,7 +130,7 @@ def care_costs(counts: Counts, plan: Plan, scenario: Scenario) -> Costs:
         at_base_prices=_per_week(summed(_value(inside, tables.at_base), 1, 2)),
         usual=_per_week(summed(_value(usual, nominal), 1, 2)),
         usual_at_base_prices=_per_week(summed(_value(usual, tables.at_base), 1, 2)),
-        usual_days=summed(usual, 0, 2, 3),
+        usual_days=summed(usual, 0, 2, -1),
     )
 
 
@@ -180,7 +180,7 @@ def _avoided_days(counts: Counts, account: str, n_periods: int) -> CountInts:
 
 def _by_type(days: CountInts) -> Ints:
     """Put the placement type first, in 64 bits, so that each type's days lie together in memory."""
-    return np.ascontiguousarray(np.moveaxis(days, 3, 0), dtype=np.int64)
+    return np.ascontiguousarray(np.moveaxis(days, -1, 0), dtype=np.int64)
 
 
 def _value(days: Ints, price: Pence) -> Pence:

@@ -63,5 +63,5 @@ def exposure(
 
 
 def _avoided_days(counts: Counts) -> Ints:
-    tracking = summed(counts.care[:, :, ACCOUNTS.index("tracking")], 3, 4)
+    tracking = summed(counts.care[:, :, ACCOUNTS.index("tracking")], -2, -1)
     return tracking[:, ARMS.index("usual")] - tracking[:, ARMS.index("therapy")]

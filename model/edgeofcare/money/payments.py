@@ -50,7 +50,7 @@ class Payments:
     @property
     def by_borough(self) -> Pence:
         """Return payments for each borough's children, by all payers: (replication, borough, period)."""
-        return summed(self.pence, 3)
+        return summed(self.pence, -1)
 
     @property
     def own(self) -> Pence:
@@ -60,7 +60,7 @@ class Payments:
     @property
     def received(self) -> Pence:
         """Return what the partnership receives: (replication, period)."""
-        return summed(self.pence, 1, 3)
+        return summed(self.pence, 1, -1)
 
 
 def payments(counts: Counts, plan: Plan, scenario: Scenario) -> Payments:
@@ -72,9 +72,9 @@ def payments(counts: Counts, plan: Plan, scenario: Scenario) -> Payments:
     contract, periods = scenario.contract, plan.outcome_periods
     due = gross(contract, counts, plan, "therapy")
     paid = capped(due, contract, periods.financial_years())
-    by_borough = paid.sum(axis=3)
+    by_borough = paid.sum(axis=-1)
     top_up, unpaid = topped_up(by_borough, contract.top_up)
-    before_caps = due.sum(axis=(1, 2, 3))
+    before_caps = due.sum(axis=(1, 2, -1))
     return Payments(
         days=np.array(periods.edges[1:]) - 1 + contract.lag_days,
         pence=reduced(paid, by_borough - unpaid),
@@ -89,7 +89,7 @@ def gross(contract: Contract, counts: Counts, plan: Plan, arm: str) -> Pence:
     """Return what the terms come to in an arm's lives, before caps: (replication, borough, outcome period, term)."""
     shape = (counts.n_replications, plan.n_boroughs, plan.n_outcome_periods)
     terms = [_term(term, counts, plan, arm) for term in contract.terms]
-    return np.stack(terms, axis=3) if terms else np.zeros((*shape, 0), dtype=np.int64)
+    return np.stack(terms, axis=-1) if terms else np.zeros((*shape, 0), dtype=np.int64)
 
 
 def _term(term: Term, counts: Counts, plan: Plan, arm: str) -> Pence:
@@ -118,7 +118,7 @@ def _outcome_days(contract: Contract, counts: Counts, plan: Plan, arm: str) -> I
         elif isinstance(term, PerCareDaySaved):
             saved, settles = saved_days(term, counts, plan, arm), settlement_periods(plan.outcome_periods)
             # One unit a day: the settlement then counts the days themselves.
-            days += summed(settled(saved, settles), 1, 2, 3)
+            days += summed(settled(saved, settles), 1, 2, -1)
     return days
 
 
@@ -139,7 +139,7 @@ def saved_days(term: PerCareDaySaved, counts: Counts, plan: Plan, arm: str) -> F
     saved = baseline_shares(term, plan)[None, :, None, :] * tracked - care
     if term.netting == "contract":
         saved = saved.sum(axis=1, keepdims=True)
-    return np.cumsum(saved, axis=3)
+    return np.cumsum(saved, axis=-1)
 
 
 def baseline_shares(term: PerCareDaySaved, plan: Plan) -> Floats:
@@ -192,10 +192,10 @@ def capped(due: Pence, contract: Contract, years: list[str]) -> Pence:
         cap = to_pence(contract.borough_year_cap_gbp)
         for year in dict.fromkeys(years):
             at = slice(years.index(year), years.index(year) + years.count(year))
-            allowed = allowed_under(cap, paid[:, :, at].sum(axis=3))
+            allowed = allowed_under(cap, paid[:, :, at].sum(axis=-1))
             paid = np.concatenate([paid[:, :, : at.start], reduced(paid[:, :, at], allowed), paid[:, :, at.stop :]], 2)
     if contract.borough_cap_gbp is not None:
-        paid = reduced(paid, allowed_under(to_pence(contract.borough_cap_gbp), paid.sum(axis=3)))
+        paid = reduced(paid, allowed_under(to_pence(contract.borough_cap_gbp), paid.sum(axis=-1)))
     if contract.cap_gbp is not None:
         n, b, p, t = paid.shape
         flat = paid.swapaxes(1, 2).reshape(n, p, b * t)

@@ -1,0 +1,115 @@
+"""Attributes of a child: each inverse distribution on a grid of u, against scipy; the frailty table by quadrature."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import ndtr
+
+from edgeofcare.care import cohort
+from edgeofcare.engine.plan import frailty_table, gamma_length
+
+GRID = [(i + 0.5) / 2000 for i in range(2000)]
+AGES = np.cumsum([0.01, 0.07, 0.12, 0.18, 0.22, 0.22, 0.15, 0.03]).tolist()
+
+
+def test_search_finds_the_first_share_above_u() -> None:
+    cumulative = [0.0, 0.2, 0.2, 0.7, 0.9]  # the last stands for 1
+    for u in (0.0, 0.1, 0.2, 0.3, 0.7, 0.85, 0.9, 0.99):
+        expected = next((i for i, share in enumerate(cumulative) if u < share), 4)
+        assert cohort.search(cumulative, u) == expected
+    assert cohort.search([1.0], 0.5) == 0
+
+
+def test_days_to_18_fall_with_u_and_have_the_ages_of_the_weights() -> None:
+    days = [cohort.days_to_18(AGES, u) for u in GRID]
+    assert all(a >= b for a, b in zip(days, days[1:], strict=False))
+    assert 1 <= min(days) and max(days) <= 8 * 365.25
+    ages = 18 - np.array(days) / 365.25
+    shares = np.histogram(ages, range(10, 19))[0] / len(GRID)
+    np.testing.assert_allclose(shares, np.diff([0, *AGES]), atol=2 / len(GRID))
+    uniform = ages[(ages > 14.01) & (ages < 14.99)] % 1
+    assert stats.kstest(uniform, stats.uniform(0.01, 0.98).cdf).statistic < 0.01
+
+
+def test_days_to_18_at_the_ends() -> None:
+    only_ten, only_seventeen = [1.0] * 8, [0.0] * 7 + [1.0]
+    assert cohort.days_to_18(only_ten, 2.0**-53) == 2922  # 8 x 365.25
+    assert cohort.days_to_18(only_seventeen, 1 - 2.0**-53) == 1  # at least one day
+
+
+def test_exponential_is_minus_log_u() -> None:
+    for u in GRID[::50]:
+        assert stats.expon.sf(cohort.exponential(u)) == pytest.approx(u, rel=1e-14)
+
+
+@pytest.mark.parametrize("variance", [0.05, 0.25, 1.0, 2.0])
+def test_frailty_has_mean_1_and_its_variance(variance: float) -> None:
+    """Quadrature over the normal score: mean within 2e-5, variance within 1.4e-4 of itself."""
+    table = frailty_table(variance).tolist()
+    scores = np.linspace(-8.0, 8.0, 16_001)
+    values = np.array([cohort.frailty(table, float(u)) for u in ndtr(scores)])
+    weights = stats.norm.pdf(scores) * (scores[1] - scores[0])
+    mean = float((weights * values).sum())
+    assert mean == pytest.approx(1, abs=2e-5)
+    assert float((weights * (values - mean) * (values - mean)).sum()) == pytest.approx(variance, rel=1.4e-4)
+    assert (np.diff(values) >= 0).all()
+
+
+@pytest.mark.parametrize("variance", [0.05, 0.25, 1.0, 2.0])
+def test_frailty_is_scipys_gamma_on_a_grid(variance: float) -> None:
+    table = frailty_table(variance).tolist()
+    found = np.array([cohort.frailty(table, u) for u in GRID])
+    np.testing.assert_allclose(found, stats.gamma.ppf(GRID, 1 / variance, scale=variance), rtol=2e-4)
+
+
+def test_frailty_of_variance_0_is_exactly_1() -> None:
+    table = frailty_table(0.0).tolist()
+    assert {cohort.frailty(table, u) for u in (2.0**-53, *GRID[::100], 1 - 2.0**-53)} == {1.0}
+
+
+@pytest.mark.parametrize("variance", [0.01, 0.25, 1.0, 10.0])
+def test_frailty_is_finite_and_positive_at_the_extreme_uniforms(variance: float) -> None:
+    table = frailty_table(variance).tolist()
+    low, high = cohort.frailty(table, 2.0**-53), cohort.frailty(table, 1 - 2.0**-53)
+    assert 0 <= low < 1 < high < math.inf
+
+
+def test_therapy_lengths_are_a_gamma_in_whole_days_cut_to_limits() -> None:
+    cumulative = gamma_length(130.0, 30.0, 60, 240, 250)
+    gamma = stats.gamma((130 / 30) ** 2, scale=30 * 30 / 130)
+    days = np.array([cohort.search(cumulative, u) for u in GRID])
+    assert days.min() >= 60 and days.max() <= 240 and (np.diff(days) >= 0).all()
+    low, high = gamma.cdf([59.5, 240.5])
+    for u, day in zip(GRID, days, strict=True):
+        below, above = (gamma.cdf([day - 0.5, day + 0.5]) - low) / (high - low)
+        assert below <= u + 1e-12 and u <= above + 1e-12
+    assert days.mean() == pytest.approx(130, abs=0.3)
+    assert days.std() == pytest.approx(30, rel=0.03)
+
+
+def test_shock_is_off_at_0_and_log_normal_of_mean_1_otherwise() -> None:
+    """False-alarm rate about 1e-6 for each of the two moments (fixed seed); a 2% error of the sd fails."""
+    assert cohort.shock(1, 2, 3, 0.0, 0.5) == 1.0
+    sd, n = 0.3, 40_000
+    logs = np.array([math.log(cohort.shock(5, r, 77, sd, 0.5)) for r in range(n)])
+    z = 4.9
+    assert abs(logs.mean() + sd * sd / 2) < z * sd / math.sqrt(n)
+    assert abs(logs.std() / sd - 1) < z / math.sqrt(2 * n) < 0.02
+
+
+def test_shocks_of_two_boroughs_have_their_correlation() -> None:
+    """False-alarm rate about 1e-6 (fixed seed)."""
+    logs = np.array([[math.log(cohort.shock(5, r, b, 0.3, 0.5)) for b in (11, 12)] for r in range(10_000)])
+    assert abs(np.corrcoef(logs.T)[0, 1] - 0.5) < 4.9 * 0.75 / 100
+    assert cohort.shock(5, 1, 11, 0.3, 1.0) == cohort.shock(5, 1, 12, 0.3, 1.0)
+
+
+def test_dropouts_break_off_at_a_uniform_fraction_of_the_plan_at_least_one_day_in() -> None:
+    days = [cohort.dropout_day(100, u) for u in GRID]
+    assert min(days) == 1 and max(days) == 99
+    assert all(day in (1, math.floor(100 * u)) for day, u in zip(days, GRID, strict=True))
+    assert cohort.dropout_day(1, 0.99) == 1

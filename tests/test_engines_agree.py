@@ -1,0 +1,198 @@
+"""The readable and the fast engine, array by array and event by event, over a million events; and queues that are
+wrong in the order of a day, which the same comparison must refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import simpy
+from helpers import assert_engines_agree, pan_london, plan_of, run_both, shipped, small, team, with_tracks
+
+from edgeofcare.engine import reference
+from edgeofcare.engine.plan import Plan, Track
+from edgeofcare.engine.reference import Child
+from edgeofcare.inputs.load import with_values
+
+LIVELY = {
+    "care__stay__stay_to_18_prob_under_16": 0.3,
+    "care__stay__stay_to_18_prob_16_plus": 0.3,
+    "care__stay__scale_days_under_16": 100.0,
+    "care__reentry__shape": 0.8,
+    "care__reentry__scale_days": 300.0,
+}
+STARVED = {"teams__mst_a__n_therapists": 1, "teams__mst_b__n_therapists": 1, "teams__fft__n_therapists": 1}
+
+
+def several_tracks() -> Plan:
+    """The scenario's own, a longer one of whole runs for completers, one by intake, one that ends early."""
+    plan = plan_of(pan_london(**LIVELY))
+    return with_tracks(
+        plan,
+        Track("completers", 0, 1095, True, "run", plan.outcomes_end + 400, max_weeks=52),
+        Track("by intake", 0, 913, False, "run", plan.outcomes_end, by_intake=True),
+        Track("early", 30, 365, False, "grid", 600, max_weeks=10, by_intake=True),
+    )
+
+
+def slots_that_fall() -> Plan:
+    """Teams that shrink by half, and one that closes."""
+    plan = plan_of(pan_london())
+    slots = plan.slots.copy()
+    slots[:2, 500:] //= 2
+    slots[2, 700:] = 0
+    return replace(plan, slots=slots, slot_days_overhang=np.full(3, 10**9))
+
+
+def ten_boroughs_in_a_hurry() -> Plan:
+    """Ten boroughs, two shared teams and one of its own each, no patience."""
+    slugs = [f"borough_{i}" for i in range(10)]
+    own = {f"own_{i}": team("mst", slug, n_therapists=1) for i, slug in enumerate(slugs[:5])}
+    teams = {"north": team("mst", *slugs[5:]), "all": team("fft", *slugs, n_therapists=3, opens=date(2018, 4, 1)), **own}
+    return plan_of(small(dict.fromkeys(slugs, 40.0), teams, referrals__patience_days=0))
+
+
+VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
+    "pan_london": (lambda: plan_of(pan_london()), 30),
+    "pan_london_ten": (lambda: plan_of(shipped("pan_london_ten")), 8),
+    "essex": (lambda: plan_of(shipped("essex")), 8),
+    "starved": (lambda: plan_of(pan_london(**STARVED)), 10),
+    "ample": (lambda: plan_of(pan_london(teams__mst_a__n_therapists=50, teams__mst_b__n_therapists=50)), 8),
+    "one borough": (lambda: plan_of(small({"a": 60.0})), 40),
+    "ten boroughs, no patience": (ten_boroughs_in_a_hurry, 8),
+    "weeks of a run": (lambda: plan_of(pan_london(tracking__week_rule="run", **LIVELY)), 8),
+    "fading": (
+        lambda: plan_of(
+            pan_london(
+                effect__log_ratio_share_by_year=(1.0, 0.4, 0.0), care__first_entry_shape=0.7, child__frailty_variance=1.0
+            )
+        ),
+        8,
+    ),
+    "harm": (lambda: plan_of(pan_london(effect__hazard_ratio=1.7)), 8),
+    "no entries under therapy": (lambda: plan_of(pan_london(effect__hazard_ratio=0.0, child__frailty_variance=0.0)), 8),
+    "fewer returns to care": (lambda: plan_of(pan_london(care__reentry__hazard_ratio=0.4, **LIVELY)), 8),
+    "more returns to care": (lambda: plan_of(pan_london(care__reentry__hazard_ratio=2.5, **LIVELY)), 8),
+    "shared shock": (
+        lambda: plan_of(pan_london(referrals__shared_shock_sd=0.5, referrals__shared_shock_correlation=0.3)), 8,
+    ),
+    "priority, starved": (lambda: plan_of(pan_london(referrals__priority_by_needs=True, **STARVED)), 8),
+    "entitlements": (lambda: plan_of(pan_london(boroughs__sutton__entitlement=5, boroughs__newham__entitlement=30)), 8),
+    "months": (lambda: plan_of(pan_london(clock__period="month")), 8),
+    "completers only": (lambda: plan_of(pan_london(tracking__covers="completers")), 8),
+    "several tracks": (several_tracks, 8),
+    "dropouts keep nothing": (
+        lambda: plan_of(pan_london(effect__dropouts_keep="none", therapies__mst__completion_prob=0.3)), 8,
+    ),
+    "dropouts keep all": (lambda: plan_of(pan_london(effect__dropouts_keep="all", therapies__fft__completion_prob=0.0)), 8),
+    "slots that fall": (slots_that_fall, 8),
+    "seasons, and outcomes that end soon": (
+        lambda: plan_of(
+            pan_london(
+                referrals__seasonality=(3.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+                clock__outcomes_end=date(2021, 9, 1),
+            )
+        ),
+        8,
+    ),
+}  # fmt: skip
+compared: dict[str, int] = {}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_counts_and_events_are_equal(name: str) -> None:
+    make, n = VARIANTS[name]
+    compared[name] = assert_engines_agree(make(), 20180206, 3, n)
+
+
+def test_a_million_events_were_compared() -> None:
+    if len(compared) < len(VARIANTS):
+        pytest.skip("only some of the variants were run")
+    assert sum(compared.values()) > 1_000_000
+
+
+# ---- queues that are wrong --------------------------------------------------------------------------------------
+
+
+def tight_plan() -> Plan:
+    """One team from the first day to the last, too small: every day's order matters."""
+    return plan_of(small({"a": 60.0, "b": 40.0}, {"one": team("mst", "a", "b", n_therapists=5, caseload_per_therapist=3)}))
+
+
+def textbook_queue(plan: Plan, slots: list[list[int]], children: list[Child]) -> list[Any]:
+    """The same queue on simpy.PriorityResource, written as in its manual; right but for the order inside a day."""
+    env = simpy.Environment()
+    starts = [0] * plan.n_boroughs
+    desks = [SimpleNamespace(index=i, slots=s, n_starts=0, slot_days_used=0) for i, s in enumerate(slots)]
+    resources = [simpy.PriorityResource(env, capacity=max(s)) for s in slots]
+
+    def family(child: Child, team: int) -> Generator[simpy.Event, Any, None]:
+        yield env.timeout(child.day)
+        leaves = min(child.entry, child.birthday_18, child.day + plan.patience_days)
+        with resources[team].request(priority=(child.time, child.tie)) as request:
+            yield request | env.timeout(leaves - child.day)
+            if not request.triggered:
+                child.left_day = leaves
+                child.left = "left_patience"
+                if leaves == min(child.entry, child.birthday_18):
+                    child.left = "left_care" if child.entry <= child.birthday_18 else "left_18"
+            elif starts[child.borough] >= plan.entitlement[child.borough]:
+                child.left, child.left_day = "left_entitlement", int(env.now)
+            elif env.now + child.length_days > plan.delivery_end:
+                child.left, child.left_day = "left_too_late", int(env.now)
+            else:
+                child.start = int(env.now)
+                starts[child.borough] += 1
+                desks[team].n_starts += 1
+                desks[team].slot_days_used += child.stop - child.start
+                yield env.timeout(child.stop - child.start)
+
+    for child in sorted(children, key=lambda child: child.time):
+        env.process(family(child, int(plan.team_of[child.borough, child.therapy])))
+    env.run()
+    return desks
+
+
+def test_the_textbook_queue_differs_in_the_order_of_a_day_and_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives nearly the same starts, and the comparison refuses it."""
+    plan = tight_plan()
+    assert_engines_agree(plan, 1, 0, 40)
+    monkeypatch.setattr(reference, "run_queue", textbook_queue)
+    with pytest.raises(AssertionError):
+        assert_engines_agree(plan, 1, 0, 40)
+    textbook, events, ours, other_events = run_both(plan, 1, 0, 40)
+    same = len(set(events) & set(other_events)) / len(other_events)
+    assert 0.8 < same < 1
+    assert textbook.served("started").sum() == pytest.approx(ours.served("started").sum(), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"GONE": 4.9},  # starts before those who enter care that day leave
+        {"IMPATIENT": 3.5},  # the impatient leave before starts
+        {"RELEASE": 4.9},  # slots are free only on the next day
+        {"ARRIVE": 4.9},  # too late for the day's first look at the list
+    ],
+    ids=lambda order: next(iter(order)),
+)
+def test_a_wrong_order_of_the_day_is_seen(monkeypatch: pytest.MonkeyPatch, order: dict[str, float]) -> None:
+    for name, value in order.items():
+        monkeypatch.setattr(reference, name, value)
+    with pytest.raises(AssertionError):
+        assert_engines_agree(tight_plan(), 1, 0, 40)
+
+
+def test_a_wrong_tie_draw_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole days for referral times, so that every day's children tie; then the fast engine without the draw."""
+    scenario = with_values(small({"a": 200.0}), {"referrals.priority_by_needs": True})
+    plan = plan_of(scenario)
+    make = reference.make_child
+    monkeypatch.setattr(reference, "make_child", lambda *args: replace(make(*args), tie=1.0, time=float(make(*args).day)))
+    with pytest.raises(AssertionError):
+        assert_engines_agree(plan, 1, 0, 20)
