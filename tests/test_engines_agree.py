@@ -17,7 +17,6 @@ from helpers import assert_engines_agree, pan_london, plan_of, run_both, shipped
 from edgeofcare.engine import reference
 from edgeofcare.engine.plan import Plan, Track
 from edgeofcare.engine.reference import Child
-from edgeofcare.inputs.load import with_values
 
 LIVELY = {
     "care__stay__stay_to_18_prob_under_16": 0.3,
@@ -188,11 +187,15 @@ def test_a_wrong_order_of_the_day_is_seen(monkeypatch: pytest.MonkeyPatch, order
         assert_engines_agree(tight_plan(), 1, 0, 40)
 
 
-def test_a_wrong_tie_draw_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whole days for referral times, so that every day's children tie; then the fast engine without the draw."""
-    scenario = with_values(small({"a": 200.0}), {"referrals.priority_by_needs": True})
-    plan = plan_of(scenario)
+def test_a_queue_in_the_order_of_whole_days_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those referred on one day stand in the order of the tie draw, not of the fraction of the day."""
+    plan = tight_plan()
     make = reference.make_child
-    monkeypatch.setattr(reference, "make_child", lambda *args: replace(make(*args), tie=1.0, time=float(make(*args).day)))
+
+    def on_whole_days(*args: Any) -> Child:
+        child = make(*args)
+        return replace(child, time=float(child.day))
+
+    monkeypatch.setattr(reference, "make_child", on_whole_days)
     with pytest.raises(AssertionError):
-        assert_engines_agree(plan, 1, 0, 20)
+        assert_engines_agree(plan, 1, 0, 40)

@@ -53,5 +53,9 @@ class RunFolderError(EdgeOfCareError):
     """A run folder exists already, cannot be written, or cannot be read back."""
 
 
+class ClusterError(EdgeOfCareError):
+    """A cluster does not answer, lost its workers, or runs other sources."""
+
+
 class IdentityError(AssertionError):
     """An identity of the model does not hold: a defect of the program, never the user's fault."""

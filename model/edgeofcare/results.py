@@ -25,6 +25,8 @@ from edgeofcare.provenance import library_versions, platform_name, source_hash, 
 from edgeofcare.summary import Tables
 
 FORMAT = 1
+MANIFEST_KEYS = ("scenario_sha256", "seed", "replications", "outer_draws", "engine", "version", "source_hash",
+                 "platform", "libraries", "results", "summary_sha256")  # fmt: skip
 TABLES = tuple(f.name for f in fields(Tables))
 
 
@@ -55,7 +57,7 @@ class RunFolder:
                 f"{folder.partial} is left from a run that did not finish. Continue it with --resume, or remove it."
             )
         if resume and begun.exists():
-            differences = _differences(json.loads(begun.read_text("utf-8")), dict(start))
+            differences = _differences(_read_start(begun), dict(start))
             if differences:
                 raise RunFolderError(f"{folder.partial} belongs to another run, so it is not continued: {differences}")
             return folder
@@ -94,9 +96,9 @@ class RunFolder:
             _write(self.partial / "scenario.json", scenario.model_dump_json(indent=1))
             _write(self.partial / "summary.json", json.dumps(summary, indent=1))
             _write(self.partial / "manifest.json", json.dumps(manifest(start, tables, summary, seconds), indent=1))
-            shutil.rmtree(self.partial / "chunks")
-            (self.partial / "started.json").unlink()
-            self.partial.rename(self.path)
+            self.partial.rename(self.path)  # the run is whole from here on; a kill below leaves only spare files
+            shutil.rmtree(self.path / "chunks")
+            (self.path / "started.json").unlink()
         except OSError as error:
             raise RunFolderError(
                 f"{self.partial} cannot be finished ({error.strerror}). Continue with --resume."
@@ -142,7 +144,11 @@ def table_hash(table: pd.DataFrame) -> str:
         if isinstance(column.dtype, pd.CategoricalDtype):
             digest.update("|".join(map(str, column.cat.categories)).encode())
             column = column.cat.codes
-        digest.update(column.to_numpy().astype("f8" if column.dtype.kind == "f" else "i8").tobytes())
+        values = column.to_numpy()
+        if values.dtype.kind in "OUT":
+            digest.update("|".join(map(str, values)).encode())
+        else:
+            digest.update(values.astype("f8" if values.dtype.kind == "f" else "i8").tobytes())
     return digest.hexdigest()
 
 
@@ -183,6 +189,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise RunFolderError(f"{path} is damaged and cannot be read. Run again.") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise RunFolderError(f"{path} was written in another format than this version's ({FORMAT}). Run again.")
+    if lost := [key for key in MANIFEST_KEYS if key not in found]:
+        raise RunFolderError(f"{path} is damaged: it does not say {', '.join(lost)}. Run again.")
     return found
 
 
@@ -215,6 +223,13 @@ def check_folder(folder: Path) -> list[str]:
     if hashlib.sha256(canonical(read_scenario(folder))).hexdigest() != found["scenario_sha256"]:
         wrong.append("scenario.json was changed after the run")
     return wrong
+
+
+def _read_start(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunFolderError(f"{path} is damaged, so the run cannot be continued. Remove {path.parent}.") from error
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ engines, how rows are shown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from edgeofcare.engine.counts import ARMS, LIVES, SERVICE, Counts
+from edgeofcare.engine.parameters import Drawn
 from edgeofcare.engine.plan import Plan
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.capital import Cashflows, Returns
@@ -28,19 +29,23 @@ QUANTILES = {"p5": 0.05, "p10": 0.1, "p50": 0.5, "p90": 0.9, "p95": 0.95}
 PENCE = 100
 
 
+ROWS = ("replications", "boroughs", "borough_years")
+
+
 @dataclass(frozen=True)
 class Tables:
     """A run's rows.
 
     replications: one row each. boroughs: one row for each replication and borough. borough_years: what each borough
-    pays itself in each financial year. periods: sums over replications for each payment day. flows: the investor's net
-    flows summed over replications, by day, in pence.
+    pays itself in each financial year. draws: what each outer draw takes for true (input values under their paths).
+    flows: the investor's net flows summed over replications, by day, in pence.
     """
 
     replications: pd.DataFrame
     boroughs: pd.DataFrame
     borough_years: pd.DataFrame
-    flows: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"day": [], "pence": []}, dtype="int64"))
+    draws: pd.DataFrame
+    flows: pd.DataFrame
 
     def by_name(self) -> dict[str, pd.DataFrame]:
         """Return the tables by name."""
@@ -50,17 +55,14 @@ class Tables:
 def join_tables(parts: Sequence[Tables]) -> Tables:
     """Return the rows of all parts, in order; the investor's flows added up by day."""
     flows = pd.concat([part.flows for part in parts]).groupby("day", as_index=False).sum()
-    return Tables(
-        *(
-            pd.concat([getattr(part, name) for part in parts], ignore_index=True)
-            for name in ("replications", "boroughs", "borough_years")
-        ),
-        flows=flows,
-    )
+    draws = pd.concat([part.draws for part in parts]).drop_duplicates("draw", ignore_index=True)
+    rows = (pd.concat([getattr(part, name) for part in parts], ignore_index=True) for name in ROWS)
+    return Tables(*rows, draws=draws, flows=flows)
 
 
 def make_tables(
-    draw: int,
+    number: int,
+    drawn: Drawn,
     counts: Counts,
     plan: Plan,
     costs: Costs,
@@ -74,7 +76,7 @@ def make_tables(
     replications = pd.DataFrame(
         {
             "replication": numbers,
-            "draw": draw,
+            "draw": number,
             **_children(counts),
             **_care(counts),
             "avoided_nominal_gbp": _gbp(costs.avoided, 1, 2),
@@ -103,7 +105,23 @@ def make_tables(
         }
     )
     flows = pd.DataFrame({"day": earned.days.astype(np.int64), "pence": earned.flows.astype(np.int64)})
-    return Tables(replications, _boroughs(numbers, counts, plan, costs, exposed), _years(numbers, plan, exposed), flows)
+    boroughs = _boroughs(numbers, counts, plan, costs, exposed)
+    return Tables(replications, boroughs, _years(numbers, plan, exposed), _draw(number, drawn), flows)
+
+
+def _draw(number: int, drawn: Drawn) -> pd.DataFrame:
+    row = {
+        "draw": number,
+        "entry_scale_days": drawn.entry_scale_days,
+        "hazard_ratio": drawn.hazard_ratio,
+        "out_of_care_usual": drawn.usual,
+        "out_of_care_therapy": drawn.therapy,
+        "targets_met": drawn.met,
+        "base_world": drawn.world,
+        "study": drawn.study,
+        **drawn.values,
+    }
+    return pd.DataFrame([row])
 
 
 def _gbp(pence: npt.NDArray[np.int64], *axes: int) -> Floats:
@@ -243,6 +261,7 @@ def summarise(tables: Tables, scenario: Scenario, head: Mapping[str, Any], calib
         "waiting_days": of("waiting_days_of_starters", "started"),
         "out_of_care_share": shares,
         "never_in_care_share": {arm: of(f"never_in_care_{arm}", "started") for arm in ARMS},
+        "outer_draw_targets_met_share": float(tables.draws["targets_met"].mean()),
         "calibration": {**calibration, "in_run": {arm: shares[arm]["mean"] for arm in ARMS}},
         "care_days": {
             **{arm: of(f"care_days_{arm}") for arm in ARMS},

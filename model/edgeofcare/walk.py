@@ -13,12 +13,17 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from edgeofcare.engine.calibrate import Calibration, calibrate
-from edgeofcare.engine.parameters import draw_scenario
-from edgeofcare.engine.plan import make_plan
+from edgeofcare.engine.counts import Counts, empty_counts
+from edgeofcare.engine.parameters import Drawn, draw, surface_for
+from edgeofcare.engine.plan import Plan, make_plan
+from edgeofcare.engine.surface import Surface
 from edgeofcare.errors import OptionError
+from edgeofcare.inputs.describe import quality_counts
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.capital import capital, check_balances, returns
@@ -30,11 +35,8 @@ from edgeofcare.provenance import version
 from edgeofcare.results import RunFolder, start_of
 from edgeofcare.summary import Tables, join_tables, make_tables, summarise
 
-if TYPE_CHECKING:
-    from edgeofcare.engine.counts import Counts
-    from edgeofcare.engine.plan import Plan
-
-CHUNK = 500
+# Replications in a chunk: enough to be worth a thread, few enough for its counts to stay under about 40 MB.
+CHUNK_OF_KERNEL, CHUNK_OF_REFERENCE, CHUNK_CELLS = 500, 10, 8_500_000
 ENGINES = ("kernel", "reference")
 MOST_REPLICATIONS = 100_000_000
 MOST_SEED = 2**63 - 1
@@ -51,6 +53,7 @@ class Walk:
     seed: int
     engine: str
     calibration: Calibration
+    surface: Surface | None
 
     @property
     def per_draw(self) -> int:
@@ -66,20 +69,30 @@ class Walk:
             replications=self.replications,
             outer_draws=self.outer_draws,
             engine=self.engine,
-            chunk=CHUNK,
+            chunk=self.chunk,
         )
+
+    @cached_property
+    def chunk(self) -> int:
+        """Replications in a chunk, by the size of the scenario alone."""
+        if self.engine == "reference":
+            return CHUNK_OF_REFERENCE
+        plan = make_plan(self.scenario, 1.0, 1.0)
+        cells = np.prod(empty_counts(plan, 0, 1).care.shape)
+        return int(max(1, min(CHUNK_OF_KERNEL, CHUNK_CELLS // cells)))
 
     @cached_property
     def chunks(self) -> list[tuple[int, int]]:
         """The chunk grid: ranges of replications, the same for any number of workers."""
-        return [(first, min(first + CHUNK, self.replications)) for first in range(0, self.replications, CHUNK)]
+        return [(first, min(first + self.chunk, self.replications)) for first in range(0, self.replications, self.chunk)]
 
-    def draw(self, number: int) -> tuple[Scenario, Plan]:
-        """Return the scenario and plan of an outer draw; the scenario as written if there is only one."""
-        scenario, found = self.scenario, self.calibration
-        if self.outer_draws > 1:
-            scenario = draw_scenario(scenario, self.seed, number)
-        return scenario, make_plan(scenario, found.entry_scale_days, found.hazard_ratio)
+    def draw(self, number: int) -> Drawn:
+        """Return an outer draw; with one only, the scenario as written."""
+        if self.surface is not None:
+            return draw(self.scenario, self.surface, self.seed, number)
+        found = self.calibration
+        shares = (found.measures[arm]["share_of_tracked_days_out_of_care"] for arm in ("usual", "therapy"))
+        return Drawn(self.scenario, {}, found.entry_scale_days, found.hazard_ratio, *shares, True)
 
     def pieces(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         """Yield the outer draws that a chunk touches: draw, first replication, number of replications."""
@@ -92,21 +105,23 @@ class Walk:
     def run_chunk(self, first: int, last: int) -> Tables:
         """Return the rows of a range of replications."""
         parts = []
-        for draw, start, n in self.pieces(first, last):
-            scenario, plan = self.draw(draw)
+        for number, start, n in self.pieces(first, last):
+            drawn = self.draw(number)
+            plan = make_plan(drawn.scenario, drawn.entry_scale_days, drawn.hazard_ratio)
             counts = engine_of(self.engine)(plan, self.seed, start, n)
-            parts.append(account(draw, scenario, plan, counts))
+            parts.append(account(number, drawn, plan, counts))
         return join_tables(parts)
 
 
-def account(draw: int, scenario: Scenario, plan: Plan, counts: Counts) -> Tables:
+def account(number: int, drawn: Drawn, plan: Plan, counts: Counts) -> Tables:
     """Return the rows that follow from counts: costs, payments, capital, exposure."""
+    scenario = drawn.scenario
     costs, service = care_costs(counts, plan, scenario), service_costs(plan, scenario, counts)
     paid = payments(counts, plan, scenario)
     cash = capital(service, paid, plan, scenario)
     check_balances(cash)
     exposed = exposure(costs, service, paid, counts, plan, scenario)
-    return make_tables(draw, counts, plan, costs, paid, cash, returns(cash), exposed)
+    return make_tables(number, drawn, counts, plan, costs, paid, cash, returns(cash), exposed)
 
 
 def engine_of(name: str) -> Callable[[Plan, int, int, int], Counts]:
@@ -173,7 +188,13 @@ def prepare(
             f"replications must be a multiple of outer draws (got {replications} and {outer_draws}). "
             f"Try {(replications // outer_draws + 1) * outer_draws}."
         )
-    return Walk(scenario, replications, outer_draws, seed, available_engine(engine), calibrate(scenario))
+    if scenario.effect.prior == "evidence" and outer_draws == 1:
+        raise OptionError(
+            f"{scenario.name} draws its effect from the evidence, so it needs several outer draws (got 1). "
+            f"Try --outer-draws 100 --replications 1000."
+        )
+    surface = surface_for(scenario) if outer_draws > 1 else None
+    return Walk(scenario, replications, outer_draws, seed, available_engine(engine), calibrate(scenario), surface)
 
 
 def _in_range(name: str, value: int, low: int, high: int) -> None:
@@ -191,17 +212,21 @@ def run(
     out: str | Path | None = None,
     progress: Progress | None = None,
     resume: bool = False,
+    cluster: str | None = None,
 ) -> Run:
     """Run a scenario and return its rows and summary; write a run folder if `out` is given.
 
     replications: the total, over outer draws. workers: threads, all processors if not given (the reference engine
-    gains nothing from them). resume: continue a run into `out` that did not finish.
-    Raises OptionError, CalibrationError, RunFolderError.
+    gains nothing from them). resume: continue a run into `out` that did not finish. cluster: "local" for separate
+    processes on this machine, or the address of a Dask scheduler ("tcp://..."), instead of threads.
+    Raises OptionError, CalibrationError, RunFolderError, ClusterError.
     """
     started = time.perf_counter()
+    if workers is not None:
+        _in_range("workers", workers, 1, 1024)
     walk = prepare(scenario, replications, seed, outer_draws, engine)
     folder = RunFolder.create(Path(out), walk.start, resume) if out is not None else None
-    tables = join_tables(run_chunks(walk, workers, progress, folder))
+    tables = join_tables(run_chunks(walk, workers, progress, folder, cluster))
     summary = make_summary(walk, tables)
     seconds = time.perf_counter() - started
     if folder is not None:
@@ -210,43 +235,64 @@ def run(
 
 
 def run_chunks(
-    walk: Walk, workers: int | None = None, progress: Progress | None = None, folder: RunFolder | None = None
+    walk: Walk,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    folder: RunFolder | None = None,
+    cluster: str | None = None,
 ) -> list[Tables]:
-    """Run every chunk, in threads, and return their rows in order; chunks already in the folder are not run again."""
+    """Run every chunk and return their rows in order; chunks already in the folder are not run again."""
     n_workers = workers if workers is not None else (os.cpu_count() or 1)
     _in_range("workers", n_workers, 1, 1024)
     done = folder.saved_chunks() if folder else {}
     sizes = [last - first for first, last in walk.chunks]
     finished = sum(sizes[i] for i in done)
+    to_do = {i: chunk for i, chunk in enumerate(walk.chunks) if i not in done}
     if progress:
         progress(finished, walk.replications)
-    with ThreadPoolExecutor(max_workers=n_workers if walk.engine == "kernel" else 1) as pool:
-        waiting = {pool.submit(walk.run_chunk, *chunk): i for i, chunk in enumerate(walk.chunks) if i not in done}
-        try:
-            for future in as_completed(waiting):
-                i = waiting[future]
-                done[i] = future.result()
-                if folder:
-                    folder.save_chunk(i, done[i])
-                finished += sizes[i]
-                if progress:
-                    progress(finished, walk.replications)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for i, tables in _results(walk, to_do, n_workers, cluster):
+        done[i] = tables
+        if folder:
+            folder.save_chunk(i, tables)
+        finished += sizes[i]
+        if progress:
+            progress(finished, walk.replications)
     return [done[i] for i in range(len(walk.chunks))]
+
+
+def _results(
+    walk: Walk, to_do: dict[int, tuple[int, int]], n_workers: int, cluster: str | None
+) -> Iterator[tuple[int, Tables]]:
+    """Yield chunks as they finish: on a cluster, in threads (the kernel), or one after another (the reference)."""
+    if cluster is not None:
+        from edgeofcare.engine.cluster import run_on_cluster
+
+        yield from run_on_cluster(cluster, walk.run_chunk, to_do, n_workers)
+    elif walk.engine == "reference" or n_workers == 1:
+        for i, chunk in to_do.items():
+            yield i, walk.run_chunk(*chunk)
+    else:
+        with ThreadPoolExecutor(max_workers=n_workers) as pool:
+            waiting = {pool.submit(walk.run_chunk, *chunk): i for i, chunk in to_do.items()}
+            try:
+                for future in as_completed(waiting):
+                    yield waiting[future], future.result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
 
 def make_summary(walk: Walk, tables: Tables) -> dict[str, Any]:
     """Return the summary of a run: the object that `--json` prints."""
+    scenario = walk.scenario
     head = {
-        "scenario": {"name": walk.scenario.title, "sha256": scenario_hash(walk.scenario)},
+        "scenario": {"name": scenario.name, "title": scenario.title, "sha256": scenario_hash(scenario)},
         "seed": walk.seed,
         "replications": walk.replications,
         "outer_draws": walk.outer_draws,
         "engine": walk.engine,
         "version": version(),
+        "assumptions": quality_counts(scenario),
     }
     found = asdict(walk.calibration)
     expected = internal_rate(tables.flows["pence"].to_numpy(), tables.flows["day"].to_numpy())
-    return summarise(tables, walk.scenario, head, found, expected)
+    return summarise(tables, scenario, head, found, expected)

@@ -38,6 +38,7 @@ from edgeofcare.inputs.schema import MEASURES, Effect, Scenario
 from edgeofcare.provenance import cache_folder, source_hash
 
 N_CHILDREN = 200_000
+WORTH_THREADS = 50_000
 SAMPLE_SEED = 0
 SUITED = 10  # purpose of the draw that gives a sample child its therapy; see care.draws
 SCALES_DAYS = np.geomspace(1.0, 1e6, 61)
@@ -171,12 +172,14 @@ class Sample:
             result = np.zeros(4 + 3 * len(on_days), np.int64)
             enter, leave, first_u = np.zeros(3000, np.int64), np.zeros(3000, np.int64), np.zeros(3000)
             _compiled().measure_sample(
-                *bounds, np.uint64(borough_id("calibration")), ARMS.index(arm), self.plan.rates, float(scale_days),
+                *bounds, borough_id("calibration"), ARMS.index(arm), self.plan.rates, float(scale_days),
                 ratios, self.wait_days, self.delay_days, self.days, on_days, self.need, self.risk, self.limit,
                 self.stop, self.dose, enter, leave, first_u, result,
             )  # fmt: skip
             return result
 
+        if len(self.need) < WORTH_THREADS:
+            return [int(v) for v in part((0, len(self.need)))]
         # Whole numbers, so the order of threads does not matter.
         cuts = np.linspace(0, len(self.need), 9).astype(int).tolist()
         with ThreadPoolExecutor() as pool:
@@ -194,13 +197,16 @@ class Sample:
 
     def measure(self, name: str, day: int | None) -> int:
         """Return the place of a measure in `values`."""
-        if name == TRACKED_SHARE:
-            return 0
-        return 2 + 2 * self.on_days.index(self.days if day is None else day) + (name == "out_of_care_on_day")
+        return place_of(name, self.days if day is None else day, self.on_days)
 
     def named(self, values: Floats, day: int | None) -> dict[str, float]:
         """Return all three measures by name, those of a day on `day`."""
         return {name: float(values[self.measure(name, day)]) for name in MEASURES}
+
+
+def place_of(measure: str, day: int, on_days: Sequence[int]) -> int:
+    """Return the place of a measure in `Sample.values`."""
+    return 0 if measure == TRACKED_SHARE else 2 + 2 * on_days.index(day) + (measure == "out_of_care_on_day")
 
 
 def _compiled() -> Any:
@@ -221,7 +227,7 @@ def make_sample(scenario: Scenario, n_children: int = N_CHILDREN, on_days: Seque
     arrays = [np.zeros(n_children), np.zeros(n_children), np.zeros(n_children, np.int64),
               np.zeros(n_children, np.int64), np.zeros(n_children)]  # fmt: skip
     _compiled().draw_sample(
-        0, n_children, np.uint64(borough_id("calibration")), plan.rates, scenario.child.suited_to_mst_prob,
+        0, n_children, borough_id("calibration"), plan.rates, scenario.child.suited_to_mst_prob,
         plan.age_cumulative, plan.frailty_log_quantiles, plan.length_cumulative, plan.completion_prob, *arrays,
     )  # fmt: skip
     effect, tracking = scenario.effect, scenario.tracking

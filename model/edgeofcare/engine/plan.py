@@ -139,7 +139,7 @@ def make_plan(scenario: Scenario, entry_scale_days: float, hazard_ratio: float) 
         slots=slots,
         slot_days_overhang=_overhang(slots),
         length_cumulative=_length_table(scenario),
-        completion_prob=np.array([t.completion_prob if t else 1.0 for t in _therapies(scenario)]),
+        completion_prob=np.array([t.completion_prob for t in _therapies(scenario)]),
         age_cumulative=np.cumsum(child.age_weights),
         frailty_log_quantiles=frailty_table(child.frailty_variance),
         ratio_by_year=np.array([ratio_with_share(hazard_ratio, s) for s in scenario.effect.log_ratio_share_by_year]),
@@ -251,21 +251,19 @@ def _overhang(slots: Ints) -> Ints:
     return np.where((np.diff(slots, axis=1) < 0).any(axis=1), NO_LIMIT, 0)
 
 
-def _therapies(scenario: Scenario) -> list[Therapy | None]:
-    return [getattr(scenario.therapies, name) for name in THERAPIES]
+def _therapies(scenario: Scenario) -> list[Therapy]:
+    """Return both therapies; in the place of one that is not in use, the other, which its families then get."""
+    mst, fft = scenario.therapies.mst, scenario.therapies.fft
+    only = mst or fft
+    assert only is not None  # the schema refuses a team without its therapy
+    return [mst or only, fft or only]
 
 
 def _length_table(scenario: Scenario) -> Floats:
     """P(length <= day) for each therapy: gamma of mean and sd, cut to min_days..max_days and scaled to 1."""
     therapies = _therapies(scenario)
-    longest = max(t.max_days for t in therapies if t)
-    table = np.ones((len(therapies), longest + 1))
-    for row, therapy in zip(table, therapies, strict=True):
-        if therapy:
-            row[:] = gamma_length(
-                therapy.mean_days, therapy.sd_days, therapy.min_days, therapy.max_days, longest
-            )
-    return table
+    longest = max(t.max_days for t in therapies)
+    return np.array([gamma_length(t.mean_days, t.sd_days, t.min_days, t.max_days, longest) for t in therapies])
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edgeofcare.errors import Fault, InputError
+from edgeofcare.inputs.evidence import RIVALS, effect_as_table, published_evidence, without_rivals
 from edgeofcare.inputs.figures import References, Resolver, choices, is_figure, is_number, overlay, split, within
 from edgeofcare.inputs.lines import KeyPath, Source, dotted, key_lines
 from edgeofcare.inputs.schema import Frozen, Origin, Scenario
@@ -26,6 +27,7 @@ from edgeofcare.inputs.words import Words, explain
 
 RANGE_RULES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
 POINTER_KEYS = ("value", "reference", "times")
+FILLED = {"origins", "name"}  # filled by the loader, not written in files
 
 
 def load(name_or_path: str | Path) -> Scenario:
@@ -39,10 +41,11 @@ def load(name_or_path: str | Path) -> Scenario:
     faults: list[Fault] = []
     for layer in layers:
         step = Resolver(layer.source, resolver.look_up)
-        tree = overlay(tree, step.resolve(layer.tree), layer.path.name)
+        written = effect_as_table(step.resolve(layer.tree))
+        tree = overlay(without_rivals(tree, written), written, layer.path.name)
         faults += step.faults
         _own(owners, layer)
-    return _checked(tree, owners, layers[-1].source, faults)
+    return _checked(tree, owners, layers[-1].source, faults).model_copy(update={"name": layers[-1].path.stem})
 
 
 def scenario_folder() -> Path:
@@ -63,6 +66,8 @@ def with_values(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     An uncertain number set outside its range has no range any more; set inside, it keeps it.
     """
     tree, origins, faults = scenario.model_dump(exclude={"origins"}), dict(scenario.origins), []
+    for rivals in (group for group in RIVALS if any(f"effect.{key}" in values for key in group)):
+        tree["effect"] |= {key: None for key in rivals}
     for path, given in values.items():
         value = given.item() if type(given).__module__ == "numpy" and hasattr(given, "item") else given
         try:
@@ -97,7 +102,7 @@ def value_at(scenario: Scenario, path: str) -> Any:
 
 def paths(scenario: Scenario) -> list[str]:
     """Return the dotted path of every single value of a scenario."""
-    return list(_leaves(scenario.model_dump(exclude={"origins"}), ""))
+    return list(_leaves(scenario.model_dump(exclude=FILLED), ""))
 
 
 def uncertain(scenario: Scenario) -> dict[str, tuple[Any, Origin]]:
@@ -109,7 +114,7 @@ def uncertain(scenario: Scenario) -> dict[str, tuple[Any, Origin]]:
 def canonical(scenario: Scenario) -> bytes:
     """Return the values as JSON with sorted keys, with the ranges of uncertain numbers, without their prose."""
     ranges = {path: [o.low, o.high, o.distribution] for path, (_, o) in uncertain(scenario).items()}
-    values = scenario.model_dump(exclude={"origins"}) | {"ranges": ranges}
+    values = scenario.model_dump(exclude=FILLED) | {"ranges": ranges}
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_iso).encode()
 
 
@@ -213,8 +218,12 @@ def _checked(tree: dict[str, Any], owners: dict[KeyPath, Source], last: Source, 
     """Return the scenario of merged tables, or raise InputError with all faults in the order of files and lines."""
     raw_origins: dict[KeyPath, dict[str, Any]] = {}
     values = split(tree, (), raw_origins)
+    if isinstance(values.get("effect"), dict) and values["effect"].get("prior") == "evidence":
+        values.setdefault("evidence", published_evidence(scenario_folder()))
     found: list[Words] = [Words(("origins",), "unknown key", "", "Write a number as a table with `value` instead.")]
     found = found if values.pop("origins", None) is not None else []
+    if values.pop("name", None) is not None:
+        found.append(Words(("name",), "unknown key", "", "The name is that of the file; `title` is for people."))
     origins = _origins(raw_origins, values, found)
     scenario = _scenario(values, found)
     if scenario:

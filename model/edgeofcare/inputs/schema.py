@@ -336,6 +336,65 @@ class Care(Frozen):
     """Placements inside a period of care."""
 
 
+Measure = Literal["share_of_tracked_days_out_of_care", "never_in_care_by_day", "out_of_care_on_day"]
+
+
+class Study(Frozen):
+    """One row of the evidence: what a study says of the odds of being in care."""
+
+    id: Slug
+    """Short name."""
+    study: Text
+    """What it is."""
+    measure: Measure
+    """The measure on which it stands (named by its home side; the odds are of being in care)."""
+    day: Days
+    """Days from the start of therapy; 0 for the share of tracked days."""
+    log_or: Annotated[Number, Field(ge=-10, le=10)]
+    """Log odds ratio of being in care, therapy against usual."""
+    se: Annotated[Number, Field(ge=0, le=10)]
+    """Standard error of the log odds ratio."""
+    tau: Annotated[Number, Field(ge=0, le=10)]
+    """Standard deviation of the log odds ratio between sites."""
+    weight: Annotated[Number, Field(ge=0, le=1e6)]
+    """Weight in the mixture; weights are scaled to sum to 1."""
+
+
+class BaseWorld(Frozen):
+    """One view of care without therapy."""
+
+    id: Slug
+    """Short name."""
+    world: Text
+    """What it is."""
+    measure: Measure
+    """The measure on which it stands (named by its home side)."""
+    day: Days
+    """Days from the start of therapy; 0 for the share of tracked days."""
+    in_care_share: Annotated[Number, Field(gt=0, lt=1)]
+    """Mean share in care on the measure."""
+    effective_n: Positive
+    """Number of observations that the beta distribution is worth."""
+    weight: Annotated[Number, Field(ge=0, le=1e6)]
+    """Weight in the mixture; weights are scaled to sum to 1."""
+
+
+class Evidence(Frozen):
+    """The prior of effect and base world: one row is drawn of each, then its numbers."""
+
+    studies: Annotated[tuple[Study, ...], Field(min_length=1, max_length=100)]
+    """Effects."""
+    base_worlds: Annotated[tuple[BaseWorld, ...], Field(min_length=1, max_length=100)]
+    """Worlds without therapy."""
+
+    @model_validator(mode="after")
+    def _weighted(self) -> Self:
+        for name in ("studies", "base_worlds"):
+            if sum(row.weight for row in getattr(self, name)) <= 0:
+                raise ValueError(f"the weights of {name} must not all be 0")
+        return self
+
+
 class Effect(Frozen):
     """What therapy is said to do, and the world it is said against.
 
@@ -343,9 +402,10 @@ class Effect(Frozen):
     the hazards themselves (`entry_scale_days`, `hazard_ratio`), which are then used as they are.
     """
 
-    measure: Literal["share_of_tracked_days_out_of_care", "never_in_care_by_day", "out_of_care_on_day"] = (
-        "share_of_tracked_days_out_of_care"
-    )
+    prior: Literal["targets", "evidence"] = "targets"
+    """In outer draws: `targets` draws those below within their ranges; `evidence` draws base world and effect from
+    [evidence] instead (`effect = "evidence"` says the same)."""
+    measure: Measure = "share_of_tracked_days_out_of_care"
     """The measure on which the targets stand."""
     day: Days | None = None
     """Days from the start of therapy, for the two measures that name a day."""
@@ -584,6 +644,8 @@ class Scenario(Frozen):
     """Care without and with therapy."""
     effect: Effect
     """What therapy is said to do."""
+    evidence: Evidence | None = None
+    """The prior of effect and base world; the published rows if the effect asks for them and none are given."""
     tracking: Tracking
     """Whose days count, and when."""
     prices: Prices
@@ -602,6 +664,8 @@ class Scenario(Frozen):
     """Correlations between uncertain inputs."""
     origins: dict[str, Origin] = Field(default_factory=dict)
     """Origin of each number that has one, by dotted path. Filled by the loader."""
+    name: Text = ""
+    """The name under which the scenario was loaded. Filled by the loader."""
 
     @model_validator(mode="after")
     def _served(self) -> Self:
@@ -623,6 +687,9 @@ class Scenario(Frozen):
         faults = []
         if not any(slug in team.boroughs for team in self.teams.values()):
             faults.append(f"borough {slug} is served by no team; add it to a team's boroughs")
+        serving = [team.therapy for team in self.teams.values() if slug in team.boroughs]
+        for therapy in sorted({t for t in serving if serving.count(t) > 1}):
+            faults.append(f"borough {slug} is served by more than one {therapy} team; make them one team of more therapists")
         if borough.join_date and not self.clock.day_0 <= borough.join_date < self.clock.referrals_until:
             faults.append(f"borough {slug}: join_date must lie between day_0 and referrals_until")
         return faults

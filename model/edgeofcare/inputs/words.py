@@ -171,7 +171,8 @@ def known_keys(loc: KeyPath, model: type[BaseModel] = Scenario) -> dict[str, str
         inner = [m for owner in models if part in owner.model_fields for m in _field_models(owner, str(part))]
         models = inner or [m for m in models if part in _tags(m)] or models
     meanings = {key: " ".join((f.description or "").split()) for m in models for key, f in m.model_fields.items()}
-    return {key: meaning for key, meaning in meanings.items() if not (key == "origins" and Scenario in models)}
+    filled = ("origins", "name") if Scenario in models else ()
+    return {key: meaning for key, meaning in meanings.items() if key not in filled}
 
 
 def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
