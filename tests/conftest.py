@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from helpers import pan_london, plan_of, small
 from hypothesis import settings
 
 from edgeofcare.engine.plan import Plan
 from edgeofcare.inputs.schema import Scenario
+from helpers import pan_london, plan_of, small
 
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 settings.load_profile("fixed")

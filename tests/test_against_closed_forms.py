@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from helpers import assert_mean, plan_of, small, team
 from scipy import stats
 
 from edgeofcare.care.cohort import days_to_18
@@ -20,6 +19,7 @@ from edgeofcare.engine.calibrate import make_sample
 from edgeofcare.engine.counts import Counts
 from edgeofcare.engine.plan import Plan
 from edgeofcare.inputs.schema import Scenario
+from helpers import assert_mean, plan_of, small, team
 
 FALSE_ALARM = 1e-5
 OFF = 1.02
@@ -186,7 +186,7 @@ def test_returns_to_care_are_a_renewal_process() -> None:
         at_home[7] += at_home[:7].sum()
         at_home[:7] = 0
         expected = np.zeros(longest + 1)  # returns on a day after first entry
-        first = np.concatenate([[0.0], at_home[: longest]])
+        first = np.concatenate([[0.0], at_home[:longest]])
         for day in range(1, longest + 1):
             expected[day] = first[day] + expected[1:day] @ first[1:day][::-1]
         before = np.concatenate([[0.0], np.cumsum(expected)])
@@ -203,7 +203,9 @@ def test_returns_to_care_are_a_renewal_process() -> None:
 def test_referrals_are_poisson() -> None:
     """Mean, variance, and no correlation between boroughs or periods: 60,000 replications of four small boroughs."""
     rates = {"a": 8.0, "b": 8.0, "c": 8.0, "d": 8.0}
-    plan = plan_of(small(rates, referrals__engage_prob=0.0, referrals__ramp_start_share=0.5, referrals__ramp_months=6.0))
+    plan = plan_of(
+        small(rates, referrals__engage_prob=0.0, referrals__ramp_start_share=0.5, referrals__ramp_months=6.0)
+    )
     n = 60_000
     referred = chunks(plan, n, 5000, lambda c: c.served("referred"))
     by_borough, mean = referred.sum(axis=2), float(plan.cumulative_referrals[0, -1])
@@ -214,7 +216,9 @@ def test_referrals_are_poisson() -> None:
     edges = np.clip(plan.outcome_periods.edges, 0, 365)
     expected = np.diff(plan.cumulative_referrals[0, edges])
     by_period = referred.sum(axis=1)[:, expected > 0]
-    chi2 = float(((by_period.sum(axis=0) - 4 * n * expected[expected > 0]) ** 2 / (4 * n * expected[expected > 0])).sum())
+    chi2 = float(
+        ((by_period.sum(axis=0) - 4 * n * expected[expected > 0]) ** 2 / (4 * n * expected[expected > 0])).sum()
+    )
     assert chi2 <= stats.chi2.isf(FALSE_ALARM, by_period.shape[1])
     limit = stats.norm.isf(FALSE_ALARM / 2 / 20) / math.sqrt(n)
     assert (np.abs(np.corrcoef(by_borough.T)[np.triu_indices(4, 1)]) < limit).all()
@@ -224,8 +228,8 @@ def test_referrals_are_poisson() -> None:
 def test_acceptance_engagement_and_completion_are_their_chances() -> None:
     """2% off each chance is refused; the three are independent, so their product is the share of those who complete."""
     scenario = small(
-        {"a": 400.0}, {"one": team("mst", "a", n_therapists=200)}, referrals__accept_prob=0.7, referrals__engage_prob=0.8,
-        therapies__mst__completion_prob=0.75, effect__entry_scale_days=1e9,
+        {"a": 400.0}, {"one": team("mst", "a", n_therapists=200)}, referrals__accept_prob=0.7,
+        referrals__engage_prob=0.8, therapies__mst__completion_prob=0.75, effect__entry_scale_days=1e9,
     )  # fmt: skip
     names = ("referred", "accepted", "engaged", "started", "completed")
     counts = chunks(
@@ -233,7 +237,8 @@ def test_acceptance_engagement_and_completion_are_their_chances() -> None:
     )
     for of, among, prob in ((1, 0, 0.7), (2, 1, 0.8), (4, 3, 0.75)):
         assert_only(
-            lambda x, a=of, b=among: assert_mean(counts[:, a] - x * counts[:, b], 0.0, FALSE_ALARM), prob  # type: ignore[misc]
+            lambda x, a=of, b=among: assert_mean(counts[:, a] - x * counts[:, b], 0.0, FALSE_ALARM),
+            prob,  # type: ignore[misc]
         )
     assert (counts[:, 3] >= 0.99 * counts[:, 2]).all()
 
@@ -261,7 +266,8 @@ def test_waits_are_erlangs() -> None:
         {"a": per_year}, teams, clock__day_0=date(1990, 1, 1), clock__referrals_until=date(2072, 1, 1),
         clock__delivery_end=date(2099, 6, 1), clock__outcomes_end=date(2099, 7, 1), therapies__mst=length,
         child__age_weights=AGED_TEN, effect__entry_scale_days=1e9, referrals__patience_days=10_000,
-        referrals__ramp_months=0.0, referrals__accept_prob=1.0, referrals__engage_prob=1.0, child__suited_to_mst_prob=1.0,
+        referrals__ramp_months=0.0, referrals__accept_prob=1.0, referrals__engage_prob=1.0,
+        child__suited_to_mst_prob=1.0,
     )  # fmt: skip
     plan = plan_of(scenario)
     assert plan.rates.accept_prob == 1 and plan.slots.max() == servers

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import pan_london, small
 
 from edgeofcare.care.trajectory import NEVER, entry_days, entry_days_with_therapy, live
 from edgeofcare.engine import calibrate
@@ -17,6 +17,7 @@ from edgeofcare.engine.plan import borough_id
 from edgeofcare.errors import CalibrationError
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
+from helpers import pan_london, small
 
 N = 20_000
 MEASURES = {
@@ -64,7 +65,9 @@ def test_hazards_given_directly_are_used_as_they_are(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize(("usual", "therapy", "arm"), [(0.05, 0.65, "usual"), (0.35, 0.99, "therapy")])
-def test_a_target_out_of_reach_is_refused_with_the_range(sample: Sample, usual: float, therapy: float, arm: str) -> None:
+def test_a_target_out_of_reach_is_refused_with_the_range(
+    sample: Sample, usual: float, therapy: float, arm: str
+) -> None:
     with pytest.raises(CalibrationError, match=rf"effect\.{arm}.*out of reach: between 0\.\d+ and [01]\.\d+"):
         solve(targets(usual, therapy), sample)
 
@@ -147,7 +150,7 @@ def test_measures_of_later_days(sample: Sample) -> None:
     """Never in care falls with the day; on the day of the start everyone is at home; at no effect arms are equal."""
     values = sample.values("usual", 191.6)
     never = [values[sample.measure("never_in_care_by_day", day)] for day in (0, 180, 365, None, 1500)]
-    assert never[0] == 1 and all(a > b for a, b in zip(never, never[1:], strict=False))
+    assert never[0] == 1 and all(a > b for a, b in pairwise(never))
     assert values[sample.measure("out_of_care_on_day", 0)] == 1
     assert sample.counts("therapy", 191.6, 1.0) == sample.counts("usual", 191.6)
     assert min(sample.counts("therapy", 191.6, float(r))[0] for r in RATIOS[::20]) == sample.counts("usual", 191.6)[0]
@@ -166,7 +169,9 @@ def test_a_scenario_with_one_therapy_calibrates_on_that_one() -> None:
     """Whatever the share suited to MST: families suited to the other therapy get the one there is."""
     only = with_values(small(child__suited_to_mst_prob=0.3), {"therapies.fft": None})
     all_suited = with_values(only, {"child.suited_to_mst_prob": 1.0})
-    assert make_sample(only, 2000).counts("therapy", 191.6, 0.3) == make_sample(all_suited, 2000).counts("therapy", 191.6, 0.3)
+    assert make_sample(only, 2000).counts("therapy", 191.6, 0.3) == make_sample(all_suited, 2000).counts(
+        "therapy", 191.6, 0.3
+    )
 
 
 # ---- the cache --------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,8 +27,8 @@ def test_search_finds_the_first_share_above_u() -> None:
 
 def test_days_to_18_fall_with_u_and_have_the_ages_of_the_weights() -> None:
     days = [cohort.days_to_18(AGES, u) for u in GRID]
-    assert all(a >= b for a, b in zip(days, days[1:], strict=False))
-    assert 1 <= min(days) and max(days) <= 8 * 365.25
+    assert all(a >= b for a, b in pairwise(days))
+    assert min(days) >= 1 and max(days) <= 8 * 365.25
     ages = 18 - np.array(days) / 365.25
     shares = np.histogram(ages, range(10, 19))[0] / len(GRID)
     np.testing.assert_allclose(shares, np.diff([0, *AGES]), atol=2 / len(GRID))

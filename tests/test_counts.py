@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import Lives, plan_of, small, with_tracks
 
 from edgeofcare.engine import kernel
 from edgeofcare.engine.counts import ACCOUNTS, SERVICE, Counts, check_identities
 from edgeofcare.engine.plan import Plan, Track
 from edgeofcare.errors import IdentityError
+from helpers import Lives, plan_of, small, with_tracks
 
 
 @pytest.fixture(scope="module", params=["grid", "run"])
@@ -60,7 +60,9 @@ def test_outcomes_are_what_counting_day_by_day_gives(plan: Plan) -> None:
                     outcomes[replication, arm, t, borough, period(day), 0] += 1
                     outcomes[replication, arm, t, borough, period(day), 1] += not is_home
                     if track.by_intake:
-                        cell = intake[replication, arm, plan.intake_tracks.index(t), borough, period(start_day), period(day)]
+                        cell = intake[
+                            replication, arm, plan.intake_tracks.index(t), borough, period(start_day), period(day)
+                        ]
                         cell += np.array([1, not is_home])
                 grid = [window[i + 6] for i in range(0, len(window) - 6, 7) if all(home[i : i + 7])]
                 home_weeks.append(set(grid))

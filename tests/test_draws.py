@@ -99,7 +99,8 @@ def uses() -> dict[str, set[tuple[str, str]]]:
         imported = {
             alias.asname or alias.name: alias.name
             for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and node.module in ("edgeofcare.care.draws", "edgeofcare.engine.calibrate")
+            if isinstance(node, ast.ImportFrom)
+            and node.module in ("edgeofcare.care.draws", "edgeofcare.engine.calibrate")
             for alias in node.names
         }
         if path.name in ("draws.py", "calibrate.py"):

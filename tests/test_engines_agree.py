@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import simpy
-from helpers import assert_engines_agree, pan_london, plan_of, run_both, shipped, small, team, with_tracks
 
 from edgeofcare.engine import reference
 from edgeofcare.engine.plan import Plan, Track
 from edgeofcare.engine.reference import Child
+from helpers import assert_engines_agree, pan_london, plan_of, run_both, shipped, small, team, with_tracks
 
 LIVELY = {
     "care__stay__stay_to_18_prob_under_16": 0.3,
@@ -52,7 +52,11 @@ def ten_boroughs_in_a_hurry() -> Plan:
     """Ten boroughs, two shared teams and one of its own each, no patience."""
     slugs = [f"borough_{i}" for i in range(10)]
     own = {f"own_{i}": team("mst", slug, n_therapists=1) for i, slug in enumerate(slugs[:5])}
-    teams = {"north": team("mst", *slugs[5:]), "all": team("fft", *slugs, n_therapists=3, opens=date(2018, 4, 1)), **own}
+    teams = {
+        "north": team("mst", *slugs[5:]),
+        "all": team("fft", *slugs, n_therapists=3, opens=date(2018, 4, 1)),
+        **own,
+    }
     return plan_of(small(dict.fromkeys(slugs, 40.0), teams, referrals__patience_days=0))
 
 
@@ -68,7 +72,9 @@ VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
     "fading": (
         lambda: plan_of(
             pan_london(
-                effect__log_ratio_share_by_year=(1.0, 0.4, 0.0), care__first_entry_shape=0.7, child__frailty_variance=1.0
+                effect__log_ratio_share_by_year=(1.0, 0.4, 0.0),
+                care__first_entry_shape=0.7,
+                child__frailty_variance=1.0,
             )
         ),
         8,
@@ -88,7 +94,9 @@ VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
     "dropouts keep nothing": (
         lambda: plan_of(pan_london(effect__dropouts_keep="none", therapies__mst__completion_prob=0.3)), 8,
     ),
-    "dropouts keep all": (lambda: plan_of(pan_london(effect__dropouts_keep="all", therapies__fft__completion_prob=0.0)), 8),
+    "dropouts keep all": (
+        lambda: plan_of(pan_london(effect__dropouts_keep="all", therapies__fft__completion_prob=0.0)), 8,
+    ),
     "slots that fall": (slots_that_fall, 8),
     "seasons, and outcomes that end soon": (
         lambda: plan_of(
@@ -120,7 +128,9 @@ def test_a_million_events_were_compared() -> None:
 
 def tight_plan() -> Plan:
     """One team from the first day to the last, too small: every day's order matters."""
-    return plan_of(small({"a": 60.0, "b": 40.0}, {"one": team("mst", "a", "b", n_therapists=5, caseload_per_therapist=3)}))
+    return plan_of(
+        small({"a": 60.0, "b": 40.0}, {"one": team("mst", "a", "b", n_therapists=5, caseload_per_therapist=3)})
+    )
 
 
 def textbook_queue(plan: Plan, slots: list[list[int]], children: list[Child]) -> list[Any]:

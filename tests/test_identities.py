@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Lives, assert_same_counts, plan_of, small, team
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from edgeofcare.engine.counts import Counts
 from edgeofcare.engine.plan import NO_LIMIT, Plan
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
+from helpers import Lives, assert_same_counts, plan_of, small, team
 
 SEED, N = 31, 12
 SLUGS = ("ashby", "bexhill", "corby")
@@ -91,7 +91,8 @@ def test_a_borough_without_referrals_changes_nothing(scenario: Scenario) -> None
     _, expected = run(scenario)
     without = replace(
         counts, service=counts.service[:, 1:], lives=counts.lives[:, :, 1:], care=counts.care[:, :, :, 1:],
-        outcomes=counts.outcomes[:, :, :, 1:], both_weeks=counts.both_weeks[:, :, 1:], intake=counts.intake[:, :, :, 1:],
+        outcomes=counts.outcomes[:, :, :, 1:], both_weeks=counts.both_weeks[:, :, 1:],
+        intake=counts.intake[:, :, :, 1:],
     )  # fmt: skip
     assert_same_counts(expected, without)
 

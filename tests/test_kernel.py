@@ -8,15 +8,16 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from helpers import assert_same_counts, joined, pan_london, plan_of, small
 from numba import njit
 
 from edgeofcare.care import cohort, trajectory
 from edgeofcare.engine import kernel, reference
 from edgeofcare.engine.plan import Plan
+from helpers import assert_same_counts, joined, pan_london, plan_of, small
 
 
 @njit
@@ -62,10 +63,12 @@ def whole() -> tuple[Plan, kernel.Counts]:
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (12,), (3, 4, 5, 20), tuple(range(1, 24))])
-def test_any_split_of_the_replications_gives_the_same_bits(whole: tuple[Plan, kernel.Counts], cuts: tuple[int, ...]) -> None:
+def test_any_split_of_the_replications_gives_the_same_bits(
+    whole: tuple[Plan, kernel.Counts], cuts: tuple[int, ...]
+) -> None:
     plan, counts = whole
     edges = [0, *cuts, 24]
-    ranges = [(100 + a, b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    ranges = [(100 + a, b - a) for a, b in pairwise(edges)]
     parts = [kernel.run(plan, 7, first, n) for first, n in reversed(ranges)]
     assert_same_counts(counts, joined(parts))
 

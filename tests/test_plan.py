@@ -7,11 +7,11 @@ from datetime import date
 
 import numpy as np
 import pytest
-from helpers import pan_london, plan_of, shipped, small, team, with_tracks
 
 from edgeofcare.engine import plan as plans
 from edgeofcare.engine.plan import NO_LIMIT, Track, borough_id
 from edgeofcare.errors import InputError
+from helpers import pan_london, plan_of, shipped, small, team, with_tracks
 
 
 def test_borough_numbers_are_the_first_8_bytes_of_blake2b() -> None:
@@ -34,7 +34,10 @@ def test_expected_referrals_are_rate_times_years_without_ramp_or_season() -> Non
 
 def test_referrals_ramp_up_evenly_from_joining() -> None:
     scenario = small(
-        {"a": 365.25}, referrals__ramp_start_share=0.4, referrals__ramp_months=6.0, boroughs__a__join_date=date(2018, 4, 7)
+        {"a": 365.25},
+        referrals__ramp_start_share=0.4,
+        referrals__ramp_months=6.0,
+        boroughs__a__join_date=date(2018, 4, 7),
     )
     daily = np.diff(plan_of(scenario).cumulative_referrals[0])
     ramp_days = 365.25 / 2
@@ -46,7 +49,9 @@ def test_referrals_ramp_up_evenly_from_joining() -> None:
 
 def test_referrals_follow_the_season() -> None:
     season = (2.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-    daily = np.diff(plan_of(small({"a": 365.25}, referrals__ramp_months=0.0, referrals__seasonality=season)).cumulative_referrals[0])
+    daily = np.diff(
+        plan_of(small({"a": 365.25}, referrals__ramp_months=0.0, referrals__seasonality=season)).cumulative_referrals[0]
+    )
     assert daily[:23].sum() == 0  # 6 to 28 February
     assert daily[23:329] == pytest.approx(1.0)
     assert daily[329:360] == pytest.approx(2.0)  # January
@@ -57,15 +62,17 @@ def test_therapists_come_into_post_evenly_the_first_on_the_opening_day() -> None
     slots = plan_of(small({"a": 10.0}, teams)).slots[0]
     expected = [0] * 10 + [4] * 50 + [8] * 50 + [12] * (len(slots) - 110)
     assert slots.tolist() == expected
-    assert plan_of(small({"a": 10.0}, {"one": team("mst", "a", n_therapists=1, staffed_over_days=100)})).slots[0, 0] == 4
+    assert (
+        plan_of(small({"a": 10.0}, {"one": team("mst", "a", n_therapists=1, staffed_over_days=100)})).slots[0, 0] == 4
+    )
 
 
 def test_a_team_that_shrinks_may_use_more_than_its_slots() -> None:
     assert plans._overhang(np.array([[4, 8, 8], [8, 4, 8]])).tolist() == [0, NO_LIMIT]
 
 
-def test_a_child_goes_to_the_first_team_of_its_therapy_or_else_to_the_first_team() -> None:
-    teams = {"m1": team("mst", "a"), "m2": team("mst", "a", "b"), "f": team("fft", "b")}
+def test_a_child_goes_to_the_team_of_its_therapy_or_else_to_the_one_there_is() -> None:
+    teams = {"m1": team("mst", "a"), "m2": team("mst", "b"), "f": team("fft", "b")}
     assert plan_of(small({"a": 10.0, "b": 10.0}, teams)).team_of.tolist() == [[0, 0], [1, 2]]
 
 

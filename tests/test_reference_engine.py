@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import plan_of, small, team
 
 from edgeofcare.care.trajectory import NEVER
 from edgeofcare.engine import reference
 from edgeofcare.engine.plan import Plan
 from edgeofcare.engine.reference import Child, run_queue
+from helpers import plan_of, small, team
 
 N_DAYS = 400
 
@@ -19,7 +19,9 @@ N_DAYS = 400
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     """One slot, patience of 20 days, delivery to day 400."""
-    plan = plan_of(small({"a": 1.0, "b": 1.0}, {"one": team("mst", "a", "b", n_therapists=1, caseload_per_therapist=1)}))
+    plan = plan_of(
+        small({"a": 1.0, "b": 1.0}, {"one": team("mst", "a", "b", n_therapists=1, caseload_per_therapist=1)})
+    )
     return replace(plan, slots=np.ones((1, N_DAYS + 1), int), patience_days=20, delivery_end=N_DAYS)
 
 

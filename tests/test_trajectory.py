@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from helpers import pan_london, plan_of
 from scipy import stats
 from scipy.optimize import brentq
 
 from edgeofcare.care import trajectory
 from edgeofcare.care.cohort import exponential
 from edgeofcare.care.trajectory import NEVER, Rates
+from helpers import pan_london, plan_of
 
 GRID = [(i + 0.5) / 1000 for i in range(1000)]
 FAR = 10_000_000
@@ -208,7 +208,18 @@ def test_periods_of_care_are_apart_and_placements_tile_them(rates: Rates) -> Non
             assert spell == 0 or enter[spell] - leave[spell - 1] >= 7
             birthday_16 = birthday_18 - 730
             m = trajectory.place(
-                9, 1, 4711, child, spell, enter[spell], leave[spell], first_u[spell], birthday_16, *tables, starts, kinds
+                9,
+                1,
+                4711,
+                child,
+                spell,
+                enter[spell],
+                leave[spell],
+                first_u[spell],
+                birthday_16,
+                *tables,
+                starts,
+                kinds,
             )
             n_placements += m
             assert starts[0] == enter[spell] and starts[m - 1] < leave[spell]

@@ -189,7 +189,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise RunFolderError(f"{path} is damaged and cannot be read. Run again.") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise RunFolderError(f"{path} was written in another format than this version's ({FORMAT}). Run again.")
-    if lost := [key for key in MANIFEST_KEYS if key not in found]:
+    wrong = [key for key in ("results", "libraries") if not isinstance(found.get(key), dict)]
+    if lost := [key for key in MANIFEST_KEYS if key not in found] or wrong:
         raise RunFolderError(f"{path} is damaged: it does not say {', '.join(lost)}. Run again.")
     return found
 

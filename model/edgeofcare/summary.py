@@ -86,6 +86,7 @@ def make_tables(
             "avoided_contract_window_gbp": _gbp(costs.window),
             "avoided_to_18_gbp": _gbp(costs.to_18),
             "avoided_at_base_prices_gbp": _gbp(costs.at_base_prices),
+            "avoided_contract_window_at_base_prices_gbp": _gbp(costs.window_at_base_prices),
             "usual_cost_at_base_prices_gbp": _gbp(costs.usual_at_base_prices),
             "usual_care_days": costs.usual_days,
             "payments_gbp": _gbp(paid.pence, 1, 2, 3),

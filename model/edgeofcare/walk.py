@@ -272,13 +272,13 @@ def _results(
         for i, chunk in to_do.items():
             yield i, walk.run_chunk(*chunk)
     else:
-        with ThreadPoolExecutor(max_workers=n_workers) as pool:
+        pool = ThreadPoolExecutor(max_workers=n_workers)
+        try:
             waiting = {pool.submit(walk.run_chunk, *chunk): i for i, chunk in to_do.items()}
-            try:
-                for future in as_completed(waiting):
-                    yield waiting[future], future.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C nobody waits for a chunk
 
 
 def make_summary(walk: Walk, tables: Tables) -> dict[str, Any]:

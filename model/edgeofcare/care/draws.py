@@ -20,6 +20,7 @@ MULTIPLIER_1 = 0xCA5A826395121157
 WEYL_0 = 0x9E3779B97F4A7C15
 WEYL_1 = 0xBB67AE8584CAA73B
 MASK = 0xFFFFFFFFFFFFFFFF
+WORD_BITS = 64
 HALF_ULP = 2.220446049250313e-16  # 2^-52
 
 
@@ -28,9 +29,10 @@ def word(value: int) -> int:
     return value & MASK
 
 
-def high_word(a: int, b: int) -> int:
-    """Return the upper 64 bits of the 128-bit product of two words."""
-    return (a * b) >> 64
+def product(a: int, b: int) -> tuple[int, int]:
+    """Return the 128-bit product of two words: its upper and its lower 64 bits."""
+    wide = a * b
+    return wide >> WORD_BITS, wide & MASK
 
 
 def philox(seed: int, replication: int, borough: int, child: int, purpose: int) -> tuple[int, int, int, int]:
@@ -38,10 +40,10 @@ def philox(seed: int, replication: int, borough: int, child: int, purpose: int) 
     key_0, key_1 = word(seed), word(0)
     c0, c1, c2, c3 = word(replication), word(borough), word(child), word(purpose)
     for _ in range(10):
-        high_0, low_0 = high_word(MULTIPLIER_0, c0), word(MULTIPLIER_0 * c0)
-        high_1, low_1 = high_word(MULTIPLIER_1, c2), word(MULTIPLIER_1 * c2)
+        high_0, low_0 = product(MULTIPLIER_0, c0)
+        high_1, low_1 = product(MULTIPLIER_1, c2)
         c0, c1, c2, c3 = high_1 ^ c1 ^ key_0, low_1, high_0 ^ c3 ^ key_1, low_0
-        key_0, key_1 = word(key_0 + WEYL_0), word(key_1 + WEYL_1)
+        key_0, key_1 = (key_0 + WEYL_0) & MASK, (key_1 + WEYL_1) & MASK
     return c0, c1, c2, c3
 
 

@@ -58,14 +58,23 @@ def move_draws(
     return uniforms(seed, replication, borough, child, MOVE + SPELL_BIT * spell + PAIR_BIT * pair)
 
 
+def power(x: float, exponent: float) -> float:
+    """Return x to a power; x itself, which is the same bits sooner, for the power 1."""
+    return x if exponent == 1.0 else math.pow(x, exponent)
+
+
 def weibull_days(need: float, shape: float, scale_days: float, limit_days: int) -> int:
     """Return the whole days, at least 1, at which the cumulative hazard (t / scale)^shape reaches `need`.
 
-    Returns `limit_days` when it is not reached before the limit.
+    Returns `limit_days` when it is not reached before the limit. A power is on the same side of 1 as its base, so when
+    the hazard at the limit and `need` stand on either side of 1 no power is needed to compare them.
     """
-    if need >= math.pow(limit_days / scale_days, shape):
+    beyond_scale = limit_days > scale_days
+    if need >= 1.0 and not beyond_scale:
         return limit_days
-    return min(max(1, int(scale_days * math.pow(need, 1.0 / shape))), limit_days)
+    if (need >= 1.0 or not beyond_scale) and need >= power(limit_days / scale_days, shape):
+        return limit_days
+    return min(max(1, int(scale_days * power(need, 1.0 / shape))), limit_days)
 
 
 def entry_days(need: float, risk: float, shape: float, scale_days: float, limit_days: int) -> int:
@@ -73,9 +82,9 @@ def entry_days(need: float, risk: float, shape: float, scale_days: float, limit_
 
     H(t) = risk (t / scale)^shape; entry when H reaches `need`, a unit exponential.
     """
-    if need >= risk * math.pow(limit_days / scale_days, shape):
+    if need >= risk * power(limit_days / scale_days, shape):
         return NEVER
-    days = max(1, int(scale_days * math.pow(need / risk, 1.0 / shape)))
+    days = max(1, int(scale_days * power(need / risk, 1.0 / shape)))
     return days if days < limit_days else NEVER
 
 
@@ -105,12 +114,12 @@ def entry_days_with_therapy(
     base, before, year, change = 0.0, 1.0, 0, start
     while change < limit_days:
         ratio = ratio_by_year[year] if change < stop else ratio_kept(ratio_by_year[year], kept)
-        base += (before - ratio) * (risk * math.pow(change / scale_days, shape))
+        base += (before - ratio) * (risk * power(change / scale_days, shape))
         before = ratio
         next_year = start + DAYS_PER_YEAR * (year + 1) if year + 1 < len(ratio_by_year) else NEVER
         following = min(next_year, stop if change < stop else NEVER, limit_days)
-        if ratio > 0.0 and need < ratio * (risk * math.pow(following / scale_days, shape)) + base:
-            days = int(scale_days * math.pow((need - base) / ratio / risk, 1.0 / shape)) if need > base else 0
+        if ratio > 0.0 and need < ratio * (risk * power(following / scale_days, shape)) + base:
+            days = int(scale_days * power((need - base) / ratio / risk, 1.0 / shape)) if need > base else 0
             days = max(days, start + 1)
             return days if days < limit_days else NEVER
         if following == next_year:

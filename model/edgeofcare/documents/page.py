@@ -11,6 +11,20 @@ from typing import Any
 Stat = Mapping[str, Any]
 Summary = Mapping[str, Any]
 MILLION = 1e6
+MOST_BOROUGHS = 15
+TRACKED_SHARE = "share_of_tracked_days_out_of_care"
+# Above this share of children who enter care before therapy can start, the answer rests on who is left.
+MANY_ENTER_WAITING = 0.25
+NOTABLE_SHIFT = 0.02
+
+
+def page(summary: Summary) -> str:
+    """Return the page as one text: the answer first, then what it rests on."""
+    parts = (_head, _answer, _children, _money, _investor, _boroughs, _how_sure)
+    return "\n\n".join("\n".join(part(summary)) for part in parts) + "\n"
+
+
+# ---- numbers as a reader says them --------------------------------------------------------------------------------
 
 
 def pounds(value: float | None) -> str:
@@ -19,10 +33,10 @@ def pounds(value: float | None) -> str:
         return "-"
     sign, size = ("-" if value < 0 else ""), abs(value)
     if size >= 0.9995 * MILLION:
-        return f"{sign}£{size / MILLION:,.{1 if size >= 10 * MILLION else 2}f}m"
-    if size >= 10_000:
+        return f"{sign}£{size / MILLION:,.{1 if size >= 9.995 * MILLION else 2}f}m"
+    if size >= 9_999.5:
         return f"{sign}£{size / 1000:,.0f}k"
-    return f"{sign}£{size:,.0f}"
+    return f"{sign if size >= 0.5 else ''}£{size:,.0f}"
 
 
 def percent(value: float | None, digits: int = 0) -> str:
@@ -30,8 +44,17 @@ def percent(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{100 * value:.{digits}f}%"
 
 
+def how_many(prob: float, n: int) -> str:
+    """Return in how many of n simulated contracts something happens, without claiming more than was seen."""
+    if n == 1:
+        return f"{prob:.0f} of 1 simulated contract"
+    if prob in (0, 1):
+        return f"all {n:,} simulated contracts" if prob else f"none of the {n:,} simulated contracts"
+    return f"{in_hundred(prob)} simulated contracts"
+
+
 def in_hundred(prob: float) -> str:
-    """Return a chance as a number of simulated contracts in a hundred, without claiming certainty."""
+    """Return a chance as a number in a hundred, without claiming certainty."""
     if 0 < prob < 0.01:
         return "fewer than 1 in 100"
     if 0.99 < prob < 1:
@@ -39,154 +62,271 @@ def in_hundred(prob: float) -> str:
     return f"{round(100 * prob)} in 100"
 
 
-def number(stat: Stat, key: str = "mean") -> str:
-    """Return a count with thousands."""
-    return "-" if stat[key] is None else f"{stat[key]:,.0f}"
+def number(stat: Stat) -> str:
+    """Return an average count with thousands."""
+    return "-" if stat["mean"] is None else f"{stat['mean']:,.0f}"
 
 
-def interval(stat: Stat) -> str:
-    """Return the middle 80% of simulated contracts, for pounds."""
-    return f"{pounds(stat['p10'])} to {pounds(stat['p90'])}"
+def span(stat: Stat) -> str:
+    """Return the middle 80% of simulated contracts, for pounds; nothing if that is one number."""
+    low, high = pounds(stat["p10"]), pounds(stat["p90"])
+    return "" if low == high else f"{low} to {high}"
 
 
-def lines(summary: Summary) -> Iterator[str]:
-    """Yield the page line by line: the answer first, then what it rests on."""
-    yield f"{summary['scenario']['name']}"
-    yield from _how_often(summary)
-    yield ""
-    yield from _answer(summary)
-    yield ""
-    yield from _children(summary)
-    yield from _money(summary)
-    yield from _investor(summary["investor"])
-    yield ""
-    yield from _boroughs(summary)
-    yield ""
-    yield from _how_sure(summary)
+# ---- the parts of the page ----------------------------------------------------------------------------------------
 
 
-def page(summary: Summary) -> str:
-    """Return the page as one text."""
-    return "\n".join(lines(summary)) + "\n"
-
-
-def _how_often(summary: Summary) -> Iterator[str]:
-    draws = summary["outer_draws"]
+def _head(summary: Summary) -> Iterator[str]:
+    n, draws, scenario = summary["replications"], summary["outer_draws"], summary["scenario"]
     over = f" over {draws:,} drawn sets of inputs" if draws > 1 else ""
-    yield f"{summary['replications']:,} simulated contracts{over}; ranges are the middle 80% of them; seed {summary['seed']}."
+    yield scenario["title"]
+    yield f"{scenario['name']}: {n:,} simulated contract{'s' if n > 1 else ''}{over}, seed {summary['seed']}."
 
 
 def _answer(summary: Summary) -> Iterator[str]:
-    avoided, paid = summary["avoided_cost_gbp"]["nominal"], summary["payments_gbp"]["total"]
-    investor, boroughs = summary["investor"], summary["boroughs"]
-    calibration = summary["calibration"]
-    saving = [b["net_saving_prob"] for b in boroughs.values()]
-    lowest = min(boroughs.values(), key=lambda b: b["net_saving_prob"])
+    paid, cost = summary["payments_gbp"]["total"], summary["service_cost_gbp"]
     yield "THE ANSWER"
-    yield (
-        f"  If therapy moves days out of care from {percent(calibration['reached']['usual'].__float__())} to "
-        f"{percent(calibration['reached']['therapy'])}, care worth {pounds(avoided['mean'])} is avoided and "
-        f"{pounds(paid['mean'])} is paid for it."
-        if calibration["measure"] == "share_of_tracked_days_out_of_care"
-        else f"  Care worth {pounds(avoided['mean'])} is avoided and {pounds(paid['mean'])} is paid for outcomes."
-    )
-    if len(saving) > 1:
-        yield (
-            f"  Each borough saves more than it pays in at least {in_hundred(min(saving))} simulated contracts "
-            f"(least sure: {lowest['name']})."
-        )
-    else:
-        yield f"  {lowest['name']} saves more than it pays in {in_hundred(saving[0])} simulated contracts."
-    yield (
-        f"  The investor loses money in {in_hundred(investor['loss_prob'])} simulated contracts"
-        + (f" and earns {percent(investor['irr_of_expected_flows'], 1)} a year on the expected flows."
-           if investor["irr_of_expected_flows"] is not None else "; the expected flows have no single rate of return.")
-    )  # fmt: skip
+    yield f"  {_effect(summary)}, {_worth(summary['avoided_cost_gbp']['nominal']['mean'])}."
+    yield f"  {pounds(paid['mean'])} is paid for outcomes; the service costs {pounds(cost['mean'])}."
+    yield _savers(summary)
+    yield _investor_in_short(summary)
+
+
+def _effect(summary: Summary) -> str:
+    """Return what is assumed of therapy: the scenario's claim, not a finding."""
+    found, measured = summary["calibration"], summary["out_of_care_share"]
+    if measured["usual"]["mean"] == measured["therapy"]["mean"]:
+        return "If therapy has no effect, as assumed"
+    if summary["outer_draws"] > 1:
+        usual, therapy = (percent(measured[arm]["mean"]) for arm in ("usual", "therapy"))
+        return f"If therapy moves days out of care from {usual} to {therapy}, as the drawn inputs do on average"
+    if found["measure"] != TRACKED_SHARE:
+        return "If therapy has the effect that the scenario assumes"
+    usual, therapy = (percent(found["reached"][arm]) for arm in ("usual", "therapy"))
+    return f"If therapy moves days out of care from {usual} to {therapy}, as assumed"
+
+
+def _worth(avoided: float) -> str:
+    if avoided < 0:
+        return f"care costs {pounds(-avoided)} more than without it"
+    return f"care worth {pounds(avoided)} is avoided" if avoided else "no care is avoided"
+
+
+def _savers(summary: Summary) -> str:
+    boroughs, n = list(summary["boroughs"].values()), summary["replications"]
+    lowest, highest = min(boroughs, key=_saving_prob), max(boroughs, key=_saving_prob)
+    times = how_many(_saving_prob(lowest), n)
+    if len(boroughs) == 1:
+        return f"  {lowest['name']} saves more than it pays in {times}."
+    if not _saving_prob(highest):
+        return f"  No borough saves more than it pays: each does in {times}."
+    if not _saving_prob(lowest):
+        return f"  Not every borough saves more than it pays: {lowest['name']} does in {times}."
+    or_more = "" if _saving_prob(lowest) == 1 else f" or more (least often {lowest['name']})"
+    return f"  Each borough saves more than it pays in {times}{or_more}."
+
+
+def _saving_prob(borough: Summary) -> float:
+    return float(borough["net_saving_prob"])
+
+
+def _investor_in_short(summary: Summary) -> str:
+    investor, n = summary["investor"], summary["replications"]
+    rate = investor["irr_of_expected_flows"]
+    if investor["irr_outcomes"]["not_needed"] == n:
+        return "  The investor's money is not needed."
+    earns = "have no rate of return" if rate is None else f"return {_rate(rate)}"
+    return f"  The investor loses money in {how_many(investor['loss_prob'], n)}; its average flows {earns}."
+
+
+def _rate(value: float | None) -> str:
+    return f"{percent(value, 1)} a year"
 
 
 def _children(summary: Summary) -> Iterator[str]:
-    children, share = summary["children"], summary["out_of_care_share"]
+    children, calibration = summary["children"], summary["calibration"]
     yield "CHILDREN"
     yield (
-        f"  Referred {number(children['referred'])}; started therapy {number(children['started'])}; completed "
-        f"{number(children['completed'])}; entered care while waiting {number(children['entered_care_waiting'])}."
+        f"  Of {number(children['referred'])} referred, {number(children['started'])} start therapy and "
+        f"{number(children['completed'])} complete it; {number(children['entered_care_waiting'])} enter care waiting."
     )
-    yield f"  Families who start wait {number(summary['waiting_days'])} days on average."
+    yield from _starters(summary)
+    if calibration["entered_care_waiting"] > MANY_ENTER_WAITING:
+        rushed = percent(calibration["entered_care_waiting"])
+        yield f"  Take care: {rushed} enter care before therapy can start; the rest may not be typical."
+
+
+def _starters(summary: Summary) -> Iterator[str]:
+    never, wait = summary["never_in_care_share"], summary["waiting_days"]["mean"]
+    if wait is None:
+        yield "  No child starts therapy."
+        return
+    usual, therapy = (percent(never[arm]["mean"]) for arm in ("usual", "therapy"))
     yield (
-        f"  Of tracked days, {percent(share['usual']['mean'], 1)} are out of care without therapy and "
-        f"{percent(share['therapy']['mean'], 1)} with it: {number(summary['care_days']['avoided'])} care days avoided."
+        f"  Those who start wait {wait:,.0f} day{'' if round(wait) == 1 else 's'}; never in care while tracked: "
+        f"{usual} without therapy, {therapy} with it."
     )
+    yield from _tracked(summary)
+
+
+def _tracked(summary: Summary) -> Iterator[str]:
+    share, days = summary["out_of_care_share"], summary["care_days"]["avoided"]["mean"]
+    if share["usual"]["mean"] is None:
+        yield "  No child is tracked."
+        return
+    usual, therapy = (percent(share[arm]["mean"], 1) for arm in ("usual", "therapy"))
+    yield f"  Of tracked days, {usual} are out of care without therapy, {therapy} with it{_off_target(summary)}:"
+    yield f"  {_days_avoided(days)}."
+
+
+def _days_avoided(days: float) -> str:
+    return f"{-days:,.0f} more days in care" if days < 0 else f"{days:,.0f} days in care avoided"
+
+
+def _off_target(summary: Summary) -> str:
+    """Return the targets if the run is notably off them: waiting in the run is not the wait assumed for them."""
+    target, found = summary["calibration"]["target"], summary["calibration"]["in_run"]
+    known = [arm for arm in ("usual", "therapy") if target[arm] is not None]
+    on_target = all(abs(target[arm] - found[arm]) <= NOTABLE_SHIFT for arm in known)
+    if summary["calibration"]["measure"] != TRACKED_SHARE or on_target or summary["outer_draws"] > 1:
+        return ""
+    return f" (targets: {' and '.join(percent(target[arm], 1) for arm in known)})"
 
 
 def _money(summary: Summary) -> Iterator[str]:
     avoided, paid = summary["avoided_cost_gbp"], summary["payments_gbp"]
-    yield "MONEY (nominal, whole contract)"
-    yield f"  Cost of care avoided while tracked     {pounds(avoided['nominal']['mean']):>9}   {interval(avoided['nominal'])}"
-    yield f"  of which boroughs can cash             {pounds(avoided['cashable']['mean']):>9}   {interval(avoided['cashable'])}"
-    yield f"  Outcome payments                       {pounds(paid['total']['mean']):>9}   {interval(paid['total'])}"
+    yield f"{'MONEY, whole contract, in the pounds of each year':<52}{'average':>8}   middle 80% of contracts"
+    yield _amount("Cost of care avoided while children are tracked", avoided["nominal"])
+    yield _amount("  of it, what can be taken out of budgets", avoided["cashable"])
+    yield _amount("Paid for outcomes", paid["total"])
     if paid["top_up"]["mean"]:
-        yield f"  of which the top-up fund pays          {pounds(paid['top_up']['mean']):>9}   {interval(paid['top_up'])}"
-    yield f"  Cost of the service                    {pounds(summary['service_cost_gbp']['mean']):>9}"
+        yield _amount("  of it, by boroughs", paid["boroughs"])
+        yield _amount("  of it, by the top-up fund", paid["top_up"])
+    yield _amount("Cost of the service", summary["service_cost_gbp"])
+    yield from _caps(summary)
+    yield from _anyway(summary["deadweight_share"]["mean"])
+    price = summary["blended_price_gbp_per_week"]["mean"]
+    if price is not None:
+        yield f"  Care without therapy costs {pounds(price)} a week on average, in the scenario's base year."
+
+
+def _anyway(share: float | None) -> Iterator[str]:
+    """Yield how much of what is paid for would have happened without therapy."""
+    if share is not None and share > 1:
+        yield "  Without therapy, more outcomes would have been paid for than with it."
+    elif share is not None:
+        yield f"  Of the outcomes paid for, {percent(share)} would have come without therapy."
+
+
+def _amount(label: str, stat: Stat) -> str:
+    return f"  {label:<50}{pounds(stat['mean']):>8}   {span(stat)}".rstrip()
+
+
+def _caps(summary: Summary) -> Iterator[str]:
+    paid, prob = summary["payments_gbp"], summary["cap_binds_prob"]
+    if not prob:
+        yield "  No limit on payments is reached."
+        return
+    held_back = paid["before_caps"]["mean"] - paid["total"]["mean"]
     yield (
-        f"  A cap on payments binds in {in_hundred(summary['cap_binds_prob'])}. Of what is paid for outcomes, "
-        f"{percent(summary['deadweight_share']['mean'])} would have been due without any effect."
-        if summary["deadweight_share"]["mean"] is not None
-        else f"  A cap on payments binds in {in_hundred(summary['cap_binds_prob'])}."
-    )
-    yield (
-        f"  Care without therapy costs {pounds(summary['blended_price_gbp_per_week']['mean'])} a week on average, at "
-        f"the scenario's base-year prices."
+        f"  A limit on payments is reached in {how_many(prob, summary['replications'])}; it takes "
+        f"{pounds(held_back)} off the average."
     )
 
 
-def _investor(investor: Summary) -> Iterator[str]:
+def _investor(summary: Summary) -> Iterator[str]:
+    investor, n = summary["investor"], summary["replications"]
+    irr, multiple, years = investor["irr"], investor["money_multiple"], investor["payback_years"]
+    peak, profit = pounds(investor["peak_funding_gbp"]["mean"]), investor["profit_gbp"]
     yield "INVESTOR"
-    irr, multiple = investor["irr"], investor["money_multiple"]
-    yield (
-        f"  Return a year {percent(irr['mean'], 1)} ({percent(irr['p10'], 1)} to {percent(irr['p90'], 1)}); "
-        f"money back {multiple['mean']:.2f} times; profit {pounds(investor['profit_gbp']['mean'])} "
-        f"({interval(investor['profit_gbp'])})."
-        if irr["n"] and multiple["n"]
-        else f"  No rate of return in any simulated contract; profit {pounds(investor['profit_gbp']['mean'])}."
-    )
-    yield (
-        f"  Most money in at once {pounds(investor['peak_funding_gbp']['mean'])}; never paid back in "
-        f"{in_hundred(investor['never_paid_back_prob'])}; costs left unpaid in {in_hundred(investor['cost_unpaid_prob'])}."
-    )
-    odd = {"none": "no rate", "several": "several rates", "total_loss": "total loss", "not_needed": "money not needed"}
-    seen = [f"{words} {investor['irr_outcomes'][k]:,}" for k, words in odd.items() if investor["irr_outcomes"][k]]
+    rate = f"Return {_rate(irr['mean'])}{_rate_span(irr)}" if irr["n"] else "No rate of return"
+    yield f"  {rate}; profit {pounds(profit['mean'])}{f' ({span(profit)})' if span(profit) else ''}."
+    if multiple["n"]:
+        yield f"  Most in the contract at once: {peak}. What comes back is {multiple['mean']:.2f} times what goes in."
+    if years["n"]:
+        never = investor["never_paid_back_prob"]
+        yield f"  Paid back after {years['mean']:.1f} years{_where_it_is(never)}; never in {how_many(never, n)}."
+    if investor["cost_unpaid_prob"]:
+        yield f"  Money runs out, and costs stay unpaid, in {how_many(investor['cost_unpaid_prob'], n)}."
+    yield from _without_rate(investor["irr_outcomes"])
+
+
+def _where_it_is(never: float) -> str:
+    return " where it is" if never else ""
+
+
+def _rate_span(irr: Stat) -> str:
+    low, high = percent(irr["p10"], 1), percent(irr["p90"], 1)
+    return "" if low == high else f" ({low} to {high})"
+
+
+def _without_rate(outcomes: Mapping[str, int]) -> Iterator[str]:
+    words = {"none": "no rate", "several": "several rates", "total_loss": "all lost", "not_needed": "money not needed"}
+    seen = [f"{text} in {outcomes[key]:,}" for key, text in words.items() if outcomes[key]]
     if seen:
-        yield "  Simulated contracts without one clear rate of return: " + "; ".join(seen) + "."
+        yield f"  Simulated contracts without one rate of return: {', '.join(seen)}."
 
 
 def _boroughs(summary: Summary) -> Iterator[str]:
-    yield (
-        f"{'BOROUGH':<24}{'starts':>7}{'avoided':>10}{'borough pays':>14}{'worst year*':>13}{'net saving':>12}"
-        f"{'chance of saving':>18}"
-    )
-    for borough in summary["boroughs"].values():
+    boroughs, n = list(summary["boroughs"].values()), summary["replications"]
+    title = "BOROUGH" if len(boroughs) > 1 else "COUNCIL"
+    yield f"{title:<24}{'starts':>7}{'avoided':>9}{'pays':>8}{'worst year*':>13}{'net saving**':>14}{'saves in':>21}"
+    for borough in sorted(boroughs, key=_pays, reverse=True)[:MOST_BOROUGHS] if _many(boroughs) else boroughs:
         yield (
-            f"{borough['name']:<24.24}{number(borough['started']):>7}{pounds(borough['avoided_cost_gbp']['mean']):>10}"
-            f"{pounds(borough['payments_gbp']['mean']):>14}{pounds(borough['worst_year_payment_gbp']['p95']):>13}"
-            f"{pounds(borough['net_saving_gbp']['mean']):>12}{in_hundred(borough['net_saving_prob']):>18}"
+            f"{borough['name']:<24.24}{number(borough['started']):>7}{pounds(borough['avoided_cost_gbp']['mean']):>9}"
+            f"{pounds(borough['payments_gbp']['mean']):>8}{pounds(borough['worst_year_payment_gbp']['p95']):>13}"
+            f"{pounds(borough['net_saving_gbp']['mean']):>14}{_saves_in(borough['net_saving_prob'], n):>21}"
         )
-    yield "* the most a borough pays in one financial year, exceeded in 1 of 20 simulated contracts"
+    if _many(boroughs):
+        yield f"and {len(boroughs) - MOST_BOROUGHS:,} boroughs that pay less; all are in summary.json."
+    yield "*  most paid in one financial year; a year costs more in 1 of 20 simulated contracts"
+    yield "** what can be taken out of its budget, less what it pays and its own costs"
+
+
+def _many(boroughs: list[Any]) -> bool:
+    return len(boroughs) > MOST_BOROUGHS
+
+
+def _pays(borough: Summary) -> float:
+    return float(borough["payments_gbp"]["mean"])
+
+
+def _saves_in(prob: float, n: int) -> str:
+    return in_hundred(prob) if prob not in (0, 1) else f"all {n:,}" if prob else f"none of {n:,}"
 
 
 def _how_sure(summary: Summary) -> Iterator[str]:
-    avoided, shares = summary["avoided_cost_gbp"]["nominal"], summary["variance_share"]
     yield "HOW SURE"
+    yield from _assumptions(summary)
+    avoided = summary["avoided_cost_gbp"]["nominal"]
+    if avoided["se"] is None:
+        yield "  One simulated contract says nothing about chance; run more."
+    elif avoided["mean"]:
+        yield (
+            f"  Another seed would move the average cost avoided by about {pounds(avoided['se'])} "
+            f"({percent(avoided['se'] / abs(avoided['mean']), 1)})."
+        )
+    yield from _doubt(summary)
+
+
+def _assumptions(summary: Summary) -> Iterator[str]:
+    counts = summary["assumptions"]
     yield (
-        f"  Simulation error of the mean cost avoided: {pounds(avoided['se'])} "
-        f"({percent(avoided['se'] / abs(avoided['mean']), 1)})." if avoided["se"] and avoided["mean"]
-        else "  One simulated contract says nothing about error; run more."
-    )  # fmt: skip
-    if shares["avoided_cost_gbp"] is None:
-        yield "  Ranges show chance only: the same inputs, other children. Add --outer-draws 100 for doubt about inputs."
-        return
-    yield (
-        f"  Doubt about inputs makes {percent(shares['avoided_cost_gbp'])} of the variance of cost avoided, "
-        f"{percent(shares['payments_gbp'])} of payments and {percent(shares['profit_gbp'])} of profit; the rest is chance."
+        f"  Of {sum(counts.values())} inputs with a source, {counts['judgement']} are judgements, "
+        f"{counts['research']} come from research and {counts['data']} from official data."
     )
-    if shares["avoided_cost_gbp"] > 0.5:
-        yield "  More simulated contracts would not help much; better evidence on the inputs would."
+
+
+def _doubt(summary: Summary) -> Iterator[str]:
+    shares = summary["variance_share"]
+    if summary["outer_draws"] == 1:
+        yield "  Ranges show chance only, not doubt about the inputs: add --outer-draws 100 --replications 1000."
+        return
+    names = {"avoided_cost_gbp": "cost avoided", "payments_gbp": "payments", "profit_gbp": "profit"}
+    told = ", ".join(f"{names[key]} {percent(share)}" for key, share in shares.items() if share is not None)
+    yield f"  How much of the spread is doubt about the inputs: {told}; the rest is chance."
+    if (shares["avoided_cost_gbp"] or 0) > 0.5:
+        yield "  Better evidence on the inputs would narrow the ranges; more simulated contracts would not."
+    unmet = 1 - summary["outer_draw_targets_met_share"]
+    if unmet > 0:
+        yield f"  In {in_hundred(unmet)} drawn sets of inputs the targets could not be met again."

@@ -11,7 +11,7 @@ _draw = register_jitable(calibrate.draw_sample)
 _measure = register_jitable(calibrate.measure_sample)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def draw_sample(  # type: ignore[no-untyped-def]
     first, last, slug_id, rates, suited, ages, frailties, lengths, completion, need, risk, limit, stop, dose
 ):
@@ -19,7 +19,7 @@ def draw_sample(  # type: ignore[no-untyped-def]
     _draw(first, last, slug_id, rates, suited, ages, frailties, lengths, completion, need, risk, limit, stop, dose)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def measure_sample(  # type: ignore[no-untyped-def]
     first, last, slug_id, arm, rates, scale_days, ratio_by_year, wait, delay, days, on_days, need, risk, limit, stop,
     dose, enter, leave, first_u, result,

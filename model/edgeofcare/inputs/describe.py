@@ -105,11 +105,10 @@ def _inside(entry: Entry, origins: dict[str, Origin], parents: set[str]) -> Iter
 
 def unit_of(path: KeyPath) -> str:
     """Return the unit that a key's name states, or that of the table it stands in; empty if none does."""
-    for part in reversed([str(part) for part in path]):
-        words = part.split("_")
-        for n in range(len(words)):
-            if unit := UNITS.get("_".join(words[n:])):
-                return unit
+    for words in (str(part).split("_") for part in reversed(path)):
+        endings = ["_".join(words[n:]) for n in range(len(words))]
+        if unit := next((UNITS[name] for name in endings + words if name in UNITS), ""):
+            return unit
     return ""
 
 
@@ -246,7 +245,7 @@ def _holds_numbers(value: Any) -> bool:
 
 def quality_counts(scenario: Scenario) -> dict[str, int]:
     """Return how many inputs with an origin are data, research and judgement."""
-    found = Counter(origin.quality for origin in scenario.origins.values())
+    found: Counter[str] = Counter(origin.quality for origin in scenario.origins.values())
     return {quality: found[quality] for quality in reversed(QUALITIES)}
 
 

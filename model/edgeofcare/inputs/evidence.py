@@ -9,19 +9,33 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from edgeofcare.inputs.figures import Figure, is_number
 from edgeofcare.inputs.schema import BaseWorld, Study
 
 # Of each group one key is given; a file that extends another replaces the base's choice by naming another key.
 RIVALS = (("usual", "entry_scale_days"), ("therapy", "hazard_ratio", "odds_ratio", "risk_ratio"))
+CHOSEN = ("tau", "weight", "effective_n")  # columns that nobody has published
 
 
-def published_evidence(folder: Path) -> dict[str, Any]:
-    """Return the rows of reference/evidence.toml that the prior needs."""
+def published_evidence(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of reference/evidence.toml that the prior needs, each number with its origin."""
     tree = tomllib.loads((folder / "reference" / "evidence.toml").read_text("utf-8"))
     return {
-        "studies": [{key: row[key] for key in Study.model_fields} for row in tree["study"]],
-        "base_worlds": [{key: row[key] for key in BaseWorld.model_fields} for row in tree["base_world"]],
+        "studies": [_sourced(row, Study, tree["source"]) for row in tree["study"]],
+        "base_worlds": [_sourced(row, BaseWorld, tree["source"]) for row in tree["base_world"]],
     }
+
+
+def _sourced(row: dict[str, Any], model: type[Study] | type[BaseWorld], sources: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a row that the schema knows; numbers as figures, those that are chosen marked as such."""
+    cited = sources[row["source"]]
+    origin = {"source": f"{cited['title']}; {cited['address']}", "date": str(row["year"])}
+
+    def figure(key: str) -> Figure:
+        chosen = {"quality": "judgement", "source": f"Chosen for the row {row['id']}"}
+        return Figure(row[key], origin | (chosen if key in CHOSEN else {"quality": row["quality"]}))
+
+    return {key: figure(key) if is_number(row[key]) else row[key] for key in model.model_fields}
 
 
 def effect_as_table(tree: dict[str, Any]) -> dict[str, Any]:
@@ -37,3 +51,33 @@ def without_rivals(below: dict[str, Any], above: dict[str, Any]) -> dict[str, An
         return below
     replaced = {key for group in RIVALS if any(key in new for key in group) for key in group if key not in new}
     return below | {"effect": {key: value for key, value in old.items() if key not in replaced}}
+
+
+def without_idle_pairs(tree: dict[str, Any], below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return merged tables without the correlations of the base that the file above left without a range.
+
+    A key that is replaced by its rival, or fixed at a value outside its range, takes its correlations along. What the
+    file above writes itself is kept, and checked as it stands.
+    """
+    pairs = tree.get("correlations")
+    if "correlations" in above or not isinstance(pairs, list):
+        return tree
+    kept = [pair for pair in pairs if not _acts(pair, below) or _acts(pair, tree)]
+    return tree | {"correlations": kept}
+
+
+def _acts(pair: Any, tree: dict[str, Any]) -> bool:
+    """Tell whether both keys of a correlation, as written, lead to figures with a range."""
+    between = pair.get("between") if isinstance(pair, dict) else None
+    return isinstance(between, list) and all(isinstance(path, str) and _ranged(tree, path) for path in between)
+
+
+def _ranged(node: Any, path: str) -> bool:
+    for part in path.split("."):
+        if isinstance(node, list) and part.isdigit() and int(part) < len(node):
+            node = node[int(part)]
+        elif isinstance(node, dict) and part in node:
+            node = node[part]
+        else:
+            return False
+    return isinstance(node, Figure) and "low" in node.origin

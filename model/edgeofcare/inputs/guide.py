@@ -103,7 +103,7 @@ def _is_weights(node: Node) -> bool:
 def _may_be_figure(node: Node) -> bool:
     if "anyOf" in node:
         return any(_may_be_figure(choice) for choice in node["anyOf"])
-    inner = node.get("items") or next(iter(node.get("patternProperties", {}).values()), {})
+    inner: Node = node.get("items") or next(iter(node.get("patternProperties", {}).values()), {})
     is_date = node.get("format") == "date"
     return node.get("type") in ("number", "integer") or is_date or (bool(inner) and _may_be_figure(inner))
 
@@ -118,7 +118,7 @@ A scenario is one TOML file. `edgeofcare check FILE` names every fault in it wit
 prints it with all sources; `edgeofcare new NAME` writes a commented one to start from. This page lists every key.
 
 - **A number with its origin.** A number, date or list may also be a table:
-  `usual = {value = 0.35, low = 0.33, high = 0.55, unit = "share", source = "...", date = "2018", quality = "judgement"}`.
+  `usual = {value = 0.35, low = 0.33, high = 0.55, source = "...", date = "2018", quality = "research"}`.
   `quality` is `data` (official statistics), `research` (a published text, or arithmetic on one) or `judgement`
   (nobody has published it). A number with `low` and `high` is uncertain and varies between outer draws.
 - **A published figure.** `{reference = "care_starts:adolescent_excluding_uasc.sutton.central", times = 0.5}` points
@@ -127,13 +127,13 @@ prints it with all sources; `edgeofcare new NAME` writes a commented one to star
   numbers and lists replace. A plain number in place of one with an origin is noted as set in your file.
 - **Weights** may be written as shares that sum to 1 or as percentages that sum to 100.
 - **Dates** are written 2018-02-06, without quotation marks, and lie between 1990 and 2100.
+- **Large numbers** are refused above 1,000,000,000, amounts above 10,000,000,000.
 - **Placement types** stand in one order everywhere: kinship, foster_in_house, foster_agency, residential, secure,
   supported (16 and over only).
 """
-OWN_WORDS = {
-    "Figure": "The keys of a table that stands for a number, besides `value`, or `reference` and `times`.",
-    "ByPlacement": "One number for each placement type.",
-}
+FIGURE_KEYS = "The keys of a table that stands for a number, besides `value`, or `reference` and `times`."
+NO_LIMIT = 1e9
+YEAR_PATTERN = r"\d\d-\d\d"
 
 
 def markdown() -> str:
@@ -142,31 +142,28 @@ def markdown() -> str:
     parts = raw["$defs"]
     top = {key: node for key, node in raw["properties"].items() if key not in FILLED}
     sections = [*_sections("", {"properties": {"extends": EXTENDS} | top, "required": raw["required"]}, parts)]
-    origin = [f"## A number's origin\n\n{OWN_WORDS['Figure']}\n", _table(parts["Origin"], parts, "")]
+    origin = [f"## A number's origin\n\n{FIGURE_KEYS}\n", _table(parts["Origin"], parts, "")]
     return "\n".join([PREFACE, *sections, *origin])
 
 
 def _sections(place: str, part: Node, parts: Mapping[str, Node]) -> Iterator[str]:
     """Yield the heading and table of a part, then those of the tables inside it."""
-    heading = f"[{place}]" if place and not place.endswith("]]") else place or "Top of the file"
-    yield f"## `{heading}`\n" if place else f"## {heading}\n"
-    if described := _one_line(part.get("description", "")):
-        yield f"{described}\n"
-    table = _table(part, parts, place)
-    if table:
-        yield table
+    pays = part["properties"].get("pays", {}).get("const")
+    heading = place if place.endswith("]]") else f"[{place}]"
+    yield f"## `{heading}`{f' that pays {pays}' if pays else ''}\n" if place else "## Top of the file\n"
+    yield from (f"{text}\n" for text in [_one_line(part.get("description", ""))] if text)
+    yield from (table for table in [_table(part, parts, place)] if table)
     for key, node in part["properties"].items():
         for inner_place, inner in _inner_tables(f"{place}.{key}".lstrip("."), node, parts):
             yield from _sections(inner_place, inner, parts)
 
 
 def _inner_tables(place: str, node: Node, parts: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
-    """Yield the tables that a key leads to, with their headings; those of a list or a map have NAME or [[...]]."""
+    """Yield the tables that a key leads to, with their headings; those of a map or a list have NAME or [[...]]."""
     for choice in [node, *node.get("anyOf", ())]:
         if "$ref" in choice:
             yield place, parts[_name(choice)]
-        many = [*choice.get("patternProperties", {}).values(), choice.get("additionalProperties")]
-        for inner in many:
+        for inner in [*choice.get("patternProperties", {}).values(), choice.get("additionalProperties")]:
             if isinstance(inner, dict) and "$ref" in inner:
                 yield f"{place}.{'TYPE' if place == 'prices.index' else 'NAME'}", parts[_name(inner)]
         items = choice.get("items", {})
@@ -176,15 +173,15 @@ def _inner_tables(place: str, node: Node, parts: Mapping[str, Node]) -> Iterator
 
 
 def _table(part: Node, parts: Mapping[str, Node], place: str) -> str:
+    """Return the rows of a part's own keys, or nothing if it holds only tables."""
     rows = [
         f"| `{key}` | {_kind(key, node, place)} | {_range(node)} | {_default(key, node, part)} | "
         f"{_one_line(node.get('description', ''))} |"
         for key, node in part["properties"].items()
         if not [*_inner_tables("x", node, parts)]
     ]
-    return (
-        "\n".join(["| key | holds | range | default | meaning |", "|---|---|---|---|---|", *rows, ""]) if rows else ""
-    )
+    heading = ["| key | holds | range | default | meaning |", "|---|---|---|---|---|"]
+    return "\n".join([*heading, *rows, ""]) if rows else ""
 
 
 def _one_line(text: str) -> str:
@@ -194,7 +191,7 @@ def _one_line(text: str) -> str:
 def _kind(key: str, node: Node, place: str) -> str:
     """Return what a key holds, with its unit: "number, GBP a week"."""
     kind = " or ".join(dict.fromkeys(_bare_kind(choice) for choice in _choices(node)))
-    unit = unit_of((*place.strip("[]").split("."), key)) if re.search("number", kind) else ""
+    unit = unit_of((*place.strip("[]").split("."), key)) if "number" in kind else ""
     return f"{kind}, {unit}" if unit else kind
 
 
@@ -203,42 +200,45 @@ def _choices(node: Node) -> list[Node]:
 
 
 def _bare_kind(node: Node) -> str:
-    if "const" in node:
-        return f'`"{node["const"]}"`'
-    if "enum" in node:
-        return " or ".join(f'`"{value}"`' for value in node["enum"])
-    if _is_weights(node):
-        return f"list of {node['minLength']} weights"
+    allowed = [node["const"]] if "const" in node else node.get("enum", ())
+    if allowed:
+        return " or ".join(f'`"{value}"`' for value in allowed)
     if node.get("type") == "array":
         return _list_kind(node)
     if "patternProperties" in node:
         return "table of numbers by financial year"
+    if YEAR_PATTERN in node.get("pattern", ""):
+        return 'financial year such as `"2018-19"`'
     names = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
     return "date" if node.get("format") == "date" else names[node["type"]]
 
 
 def _list_kind(node: Node) -> str:
-    inner = _bare_kind((node.get("prefixItems") or [node["items"]])[0])
+    if _is_weights(node):
+        return f"list of {node['minLength']} weights"
+    inner = _bare_kind((node.get("prefixItems") or [node["items"]])[0]).replace("text", "name")
     size = f"{node['minItems']} " if node.get("minItems") == node.get("maxItems") else ""
-    return f"list of {size}{inner if inner.startswith('list') else inner.removesuffix('s') + 's'}".replace(
-        "texts", "names"
-    )
+    return f"{size}{inner.replace('list', 'lists')}" if inner.startswith("list") else f"list of {size}{inner}s"
 
 
 def _range(node: Node) -> str:
-    bounds = [b for choice in _choices(node) for b in [_bounds(choice) or _bounds(choice.get("items", {}))] if b]
-    return "; ".join(dict.fromkeys(bounds))
+    """Return the range of the numbers that a key holds, "0 to 1"."""
+    inner = [choice if _is_weights(choice) else choice.get("items", choice) for choice in _choices(node)]
+    return "; ".join(dict.fromkeys(text for text in map(_bounds, inner) if text))
 
 
 def _bounds(node: Node) -> str:
-    if _is_weights(node) or not isinstance(node, dict):
+    if "items" in node:
         return ""
     inner = next(iter(node.get("patternProperties", {}).values()), node)
     low, high = inner.get("minimum"), inner.get("maximum")
     above, below = inner.get("exclusiveMinimum"), inner.get("exclusiveMaximum")
-    parts = [f"from {low:,g}" if low is not None else f"above {above:,g}" if above is not None else "",
-             f"to {_big(high)}" if high is not None else f"below {below:,g}" if below is not None else ""]  # fmt: skip
-    return " ".join(part for part in parts if part)
+    start = f"above {above:g}" if above is not None else f"{low:,g}" if low is not None else ""
+    if below is not None:
+        return f"{start}, below {below:g}"
+    if high is not None and high < NO_LIMIT:
+        return f"{start}{',' if above is not None else ''} to {_big(high)}"
+    return f"{start} or more" if low is not None else start
 
 
 def _big(value: float) -> str:
@@ -252,8 +252,8 @@ def _default(key: str, node: Node, part: Node) -> str:
     if value is None or value == "":
         return "none"
     if isinstance(value, list):
-        same = len(set(map(str, value))) == 1 and len(value) > 1
-        return f"all {value[0]:g}" if same else ", ".join(map(str, value)) or "none"
+        same = len(set(value)) == 1 and len(value) > 1
+        return f"all {_big(value[0])}" if same else ", ".join(map(_big, value)) or "none"
     return f"`{json.dumps(value)}`" if isinstance(value, str | bool) else _big(value)
 
 
@@ -294,17 +294,20 @@ def starter(name: str, base: Scenario) -> str:
 
 
 def _starter_head(name: str, base: Scenario) -> str:
-    return f"""#:schema scenario.schema.json
-# {name}: a scenario of your own. It starts as {base.name} and changes what you set below.
+    return f"""# {name}: a scenario of your own. It starts as {base.name} and changes what you set below.
 #
 # A line that begins with # and no space is an input with its present value: remove the # and change it. Write where
 # the number comes from as its source, and its quality: data (official statistics), research (a published text) or
 # judgement (nobody has published it). low and high are the range it could have.
 #
-#   edgeofcare check {name}.toml              names every fault with its line
-#   edgeofcare diff {base.name} {name}.toml    shows what you have changed
-#   edgeofcare run {name}.toml                runs it
-#   edgeofcare schema --out scenario.schema.json      lets your editor know every key
+#   edgeofcare check {name}.toml
+#       names every fault with its line
+#   edgeofcare diff {base.name} {name}.toml
+#       shows what you have changed
+#   edgeofcare run {name}.toml
+#       runs it
+#   edgeofcare schema --out scenario.schema.json
+#       lets an editor know every key, if "#:schema scenario.schema.json" is the first line of this file
 #
 # All keys, units and ranges: scenarios/README.md. A new borough is a new table [boroughs.NAME] with name and
 # referrals_per_year, and must be named in the boroughs of a team.

@@ -19,10 +19,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from edgeofcare.errors import Fault, InputError
-from edgeofcare.inputs.evidence import RIVALS, effect_as_table, published_evidence, without_rivals
+from edgeofcare.inputs.evidence import (
+    RIVALS,
+    effect_as_table,
+    published_evidence,
+    without_idle_pairs,
+    without_rivals,
+)
 from edgeofcare.inputs.figures import References, Resolver, choices, is_figure, is_number, overlay, split, within
 from edgeofcare.inputs.lines import KeyPath, Source, dotted, key_lines
-from edgeofcare.inputs.schema import Frozen, Origin, Scenario
+from edgeofcare.inputs.ranges import correlation_faults, reach, shape_rule
+from edgeofcare.inputs.schema import Correlation, Frozen, Origin, Scenario
 from edgeofcare.inputs.words import Words, explain
 
 RANGE_RULES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
@@ -42,7 +49,8 @@ def load(name_or_path: str | Path) -> Scenario:
     for layer in layers:
         step = Resolver(layer.source, resolver.look_up)
         written = effect_as_table(step.resolve(layer.tree))
-        tree = overlay(without_rivals(tree, written), written, layer.path.name)
+        merged = overlay(without_rivals(tree, written), written, layer.path.name)
+        tree = without_idle_pairs(merged, tree, written)
         faults += step.faults
         _own(owners, layer)
     return _checked(tree, owners, layers[-1].source, faults).model_copy(update={"name": layers[-1].path.stem})
@@ -63,9 +71,10 @@ def shipped() -> list[str]:
 def with_values(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     """Return the scenario with other values at these dotted paths, checked; raise InputError for any that is unknown.
 
-    An uncertain number set outside its range has no range any more; set inside, it keeps it.
+    An uncertain number set outside its range has no range any more; set inside, it keeps it. A value that is replaced
+    by a rival (`effect.therapy` by `effect.hazard_ratio`), by nothing or with its whole table loses its origin.
     """
-    tree, origins, faults = scenario.model_dump(exclude={"origins"}), dict(scenario.origins), []
+    tree, faults = scenario.model_dump(exclude={"origins"}), []
     for rivals in (group for group in RIVALS if any(f"effect.{key}" in values for key in group)):
         tree["effect"] |= {key: None for key in rivals}
     for path, given in values.items():
@@ -75,15 +84,52 @@ def with_values(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
         except LookupError:
             near = choices(path, paths(scenario), "Keys")
             faults.append(Fault("the values given", None, path, "unknown key", "", near))
-        origin = origins.get(path)
-        if origin and origin.low is not None and not within(value, origin.low, origin.high):
-            origins[path] = origin.model_copy(update={"low": None, "high": None})
     try:
         if not faults:
-            return Scenario.model_validate(tree | {"origins": origins})
+            origins = _kept_origins(scenario, values, tree)
+            evidence = _evidence_for(tree, origins)
+            pairs = _kept_pairs(scenario, origins, tree)
+            return Scenario.model_validate(tree | evidence | pairs | {"origins": origins})
     except ValidationError as error:
         faults = [Fault("the values given", None, dotted(w.path), *w[1:]) for w in explain(error.errors(), tree)]
     raise InputError(faults)
+
+
+def _kept_origins(scenario: Scenario, values: Mapping[str, Any], tree: dict[str, Any]) -> dict[str, Origin]:
+    """Return the origins of what is still there after values were replaced; without ranges where the value left it."""
+    replaced = tuple(f"{path}." for path in values)
+    kept = {path: origin for path, origin in scenario.origins.items() if not path.startswith(replaced)}
+    for path in [*values, *(f"effect.{key}" for group in RIVALS for key in group)]:
+        if path in kept:
+            value = _value(tree, path)
+            if value is None:
+                del kept[path]
+            elif kept[path].low is not None and not within(value, kept[path].low, kept[path].high):
+                kept[path] = kept[path].model_copy(update={"low": None, "high": None})
+    return kept
+
+
+def _kept_pairs(scenario: Scenario, origins: Mapping[str, Origin], tree: dict[str, Any]) -> dict[str, Any]:
+    """Return the correlations without those whose keys had a range and lost it; nothing if they are set anew."""
+
+    def acts(pair: Correlation, among: Mapping[str, Origin]) -> bool:
+        return all(path in among and among[path].low is not None for path in pair.between)
+
+    if tree["correlations"] != scenario.model_dump(include={"correlations"})["correlations"]:
+        return {}
+    pairs = [pair for pair in scenario.correlations if not acts(pair, scenario.origins) or acts(pair, origins)]
+    return {"correlations": tuple(pair.model_dump() for pair in pairs)}
+
+
+def _evidence_for(tree: dict[str, Any], origins: dict[str, Origin]) -> dict[str, Any]:
+    """Return the published evidence if the effect asks for it and there is none; note its origins."""
+    effect = tree["effect"]
+    if not (isinstance(effect, dict) and effect.get("prior") == "evidence") or tree["evidence"] is not None:
+        return {}
+    found: dict[KeyPath, dict[str, Any]] = {}
+    rows = split(published_evidence(scenario_folder()), ("evidence",), found)
+    origins |= {dotted(path): Origin.model_validate(origin) for path, origin in found.items()}
+    return {"evidence": rows}
 
 
 def value_at(scenario: Scenario, path: str) -> Any:
@@ -219,7 +265,11 @@ def _checked(tree: dict[str, Any], owners: dict[KeyPath, Source], last: Source, 
     raw_origins: dict[KeyPath, dict[str, Any]] = {}
     values = split(tree, (), raw_origins)
     if isinstance(values.get("effect"), dict) and values["effect"].get("prior") == "evidence":
-        values.setdefault("evidence", published_evidence(scenario_folder()))
+        published = published_evidence(scenario_folder())
+        own = values.get("evidence", {})
+        if isinstance(own, dict):
+            missing = {key: rows for key, rows in published.items() if key not in own}
+            values["evidence"] = own | split(missing, ("evidence",), raw_origins)
     found: list[Words] = [Words(("origins",), "unknown key", "", "Write a number as a table with `value` instead.")]
     found = found if values.pop("origins", None) is not None else []
     if values.pop("name", None) is not None:
@@ -227,7 +277,8 @@ def _checked(tree: dict[str, Any], owners: dict[KeyPath, Source], last: Source, 
     origins = _origins(raw_origins, values, found)
     scenario = _scenario(values, found)
     if scenario:
-        found += _range_faults(values, origins) + _correlation_faults(scenario)
+        ranged = [dotted(path) for path, origin in origins.items() if origin.low is not None]
+        found += _range_faults(values, origins) + correlation_faults(scenario.correlations, paths(scenario), ranged)
     seen = {fault.path for fault in faults}
     for words in found:
         if not any(dotted(words.path[:n]) in seen for n in range(1, len(words.path) + 1)):
@@ -280,41 +331,56 @@ def _origin_rule(origin: Origin, value: Any) -> str:
         return "only a single number can have a range"
     if origin.low is not None and not within(value, origin.low, origin.high):
         return f"low <= value <= high must hold: low {origin.low:g}, value {value:g}, high {origin.high:g}"
+    if origin.low is not None and (rule := shape_rule(value, origin)):
+        return rule
     if origin.quality != "judgement" and not origin.source.strip():
         return f"a figure of quality {origin.quality!r} needs a source"
     return ""
 
 
 def _range_faults(values: dict[str, Any], origins: dict[KeyPath, Origin]) -> list[Words]:
-    """Return a fault for each end of a range that the schema would refuse as a value."""
+    """Return a fault for each end of a range, and of what can be drawn, that the schema would refuse as a value."""
+    ranged = {path: origin for path, origin in origins.items() if origin.low is not None}
     found = []
-    for end in ("low", "high"):
-        tree: Any = values
-        ranged = {path: getattr(origin, end) for path, origin in origins.items() if origin.low is not None}
-        for path, value in ranged.items():
-            tree = _replaced(tree, list(path), value)
-        try:
-            Scenario.model_validate(tree)
-        except ValidationError as error:
-            errors = [e for e in error.errors() if e["type"] in RANGE_RULES]
-            found += [w._replace(path=(*w.path, end)) for w in explain(errors, tree) if w.path in ranged]
+    for n, end in enumerate(("low", "high")):
+        refused = _refused(values, {path: getattr(origin, end) for path, origin in ranged.items()})
+        found += [words._replace(path=(*words.path, end)) for words in refused]
+        told = {words.path for words in refused}
+        tails = {path: reach(o)[n] for path, o in ranged.items() if reach(o)[n] != getattr(o, end)}
+        for words in _refused(values, {path: end for path, end in tails.items() if path not in told}):
+            rule = f"a {ranged[words.path].distribution} with these percentiles reaches {words.got}: it {words.rule}"
+            hint = "Triangular and uniform end at low and high; a beta stays between 0 and 1."
+            found.append(Words((*words.path, end), rule, "", hint))
     return found
 
 
-def _correlation_faults(scenario: Scenario) -> list[Words]:
-    """Return a fault for each correlation between keys of which one does not exist."""
-    known = paths(scenario)
-    return [
-        Words(("correlations", i, "between"), f"there is no key {path!r}", "", choices(path, known, "Keys"))
-        for i, correlation in enumerate(scenario.correlations)
-        for path in correlation.between
-        if path not in known
-    ]
+def _refused(values: dict[str, Any], ends: dict[KeyPath, Any]) -> list[Words]:
+    """Return what the schema says of these values, of each by itself."""
+    tree: Any = values
+    for path, value in ends.items():
+        tree = _replaced(tree, list(path), value)
+    try:
+        Scenario.model_validate(tree)
+    except ValidationError as error:
+        said = explain([e for e in error.errors() if e["type"] in RANGE_RULES], tree)
+        return [words for words in said if words.path in ends]
+    return []
 
 
 def _at(node: Any, path: KeyPath) -> Any:
     for part in path:
         node = node[part]
+    return node
+
+
+def _value(tree: dict[str, Any], path: str) -> Any:
+    """Return what stands at a dotted path of plain tables and lists, or None."""
+    node: Any = tree
+    for part in path.split("."):
+        if isinstance(node, list | tuple):
+            node = dict(enumerate(node)).get(int(part)) if part.isdigit() else None
+        else:
+            node = node.get(part) if isinstance(node, dict) else None
     return node
 
 

@@ -34,7 +34,8 @@ class Costs:
     avoided, marginal, cashable: (replication, borough, outcome period), nominal, inside tracking, usual less therapy.
     real_discounted: (replication,), avoided inside tracking at base-year prices of the whole economy, present value
         at day 0. window, to_18: (replication,), nominal avoided before the end of outcomes, and to the 18th birthday.
-    at_base_prices: (replication,), avoided inside tracking at base-year prices of care.
+    at_base_prices, window_at_base_prices: (replication,), avoided at base-year prices of care, inside tracking and
+        before the end of outcomes.
     usual, usual_at_base_prices, usual_days: (replication,), the usual arm's cost (nominal, and at base-year prices of
         care) and care days inside tracking. Blended price per week = sum of cost x 7 / sum of days.
     """
@@ -46,6 +47,7 @@ class Costs:
     window: Pence
     to_18: Pence
     at_base_prices: Pence
+    window_at_base_prices: Pence
     usual: Pence
     usual_at_base_prices: Pence
     usual_days: Ints
@@ -117,7 +119,8 @@ def care_costs(counts: Counts, plan: Plan, scenario: Scenario) -> Costs:
     inside = _by_type(_avoided_days(counts, "tracking", n_outcome))
     usual = _by_type(counts.care[:, ARMS.index("usual"), ACCOUNTS.index("tracking"), :, :n_outcome])
     avoided = _per_week(_value(inside, nominal))
-    window = summed(_avoided_days(counts, "window", n) * tables.nominal, 1, 2, -1)
+    window_days = _avoided_days(counts, "window", n)
+    window = summed(window_days * tables.nominal, 1, 2, -1)
     after = summed(_avoided_days(counts, "after", n) * tables.nominal, 1, 2, -1)
     return Costs(
         avoided=avoided,
@@ -128,6 +131,7 @@ def care_costs(counts: Counts, plan: Plan, scenario: Scenario) -> Costs:
         window=_per_week(window),
         to_18=_per_week(window + after),
         at_base_prices=_per_week(summed(_value(inside, tables.at_base), 1, 2)),
+        window_at_base_prices=_per_week(summed(window_days * tables.at_base, 1, 2, -1)),
         usual=_per_week(summed(_value(usual, nominal), 1, 2)),
         usual_at_base_prices=_per_week(summed(_value(usual, tables.at_base), 1, 2)),
         usual_days=summed(usual, 0, 2, -1),
