@@ -1,6 +1,7 @@
-"""The command line: one thin verb for each function. In: words typed. Out: text, JSON, exit code (2: user's mistake).
+"""The command line: one thin verb for each function. In: words typed. Out: text, JSON, exit code.
 
-Must not know: any formula. Heavy libraries are imported inside the verbs.
+Exit codes: 0 done; 1 a verification that fails; 2 a user's mistake, told in a sentence; 130 stopped by Ctrl-C; 141 the
+reader of the output went away. Must not know: any formula. Heavy libraries are imported inside the verbs.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn
 
 import typer
 
-from edgeofcare.errors import EdgeOfCareError
+from edgeofcare.errors import EdgeOfCareError, OptionError
+
+USERS_MISTAKE, STOPPED, READER_GONE = 2, 130, 141
+SECONDS_BETWEEN_LINES = 10
 
 app = typer.Typer(
     name="edgeofcare",
@@ -23,105 +28,273 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 ScenarioName = Annotated[str, typer.Argument(help="Name of a shipped scenario (pan_london) or path of a TOML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-
-
-@app.callback()
-def _all() -> None:
-    pass
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Workers = Annotated[int | None, typer.Option(help="Threads; all processors if not given.")]
+Progress = Callable[[int, int], None]
 
 
 @app.command()
 def run(
     scenario: ScenarioName,
     replications: Annotated[int, typer.Option(help="Simulated contracts, in total.")] = 200,
-    outer_draws: Annotated[int, typer.Option(help="Sets of uncertain inputs to draw; replications are shared out.")] = 1,
+    outer_draws: Annotated[int, typer.Option(help="Sets of uncertain inputs to draw; they share replications.")] = 1,
     seed: Annotated[int, typer.Option(help="Number of the luck; the same seed gives the same answer.")] = 1,
     engine: Annotated[str | None, typer.Option(help="kernel (fast, the default) or reference (readable).")] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads; all processors if not given.")] = None,
-    out: Annotated[Path | None, typer.Option(help="New folder for the run; runs/... if not given, none with --json.")] = None,
+    workers: Workers = None,
+    cluster: Annotated[str | None, typer.Option(help="local, or tcp://... of a Dask scheduler.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New folder for the run; runs/..., or none with --json.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run into --out that did not finish.")] = False,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run a scenario and print a one-page answer."""
     from edgeofcare.documents.page import page
     from edgeofcare.inputs.load import load
     from edgeofcare.walk import run as walk
 
-    place = out if out is not None or as_json else Path("runs") / f"{Path(scenario).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    with progress_bar(quiet) as progress:
-        done = walk(load(scenario), replications, seed, outer_draws, engine, workers, place, progress, resume)
+    if resume and out is None:
+        raise OptionError("--resume needs --out, the folder of the run to continue.")
+    found = load(scenario)
+    place = out or (None if as_json else new_run_folder(found.name))
+    tell_slow_engine(engine)
+    with progress_bar(quiet) as progress, told_how_to_continue(place):
+        done = walk(found, replications, seed, outer_draws, engine, workers, place, progress, resume, cluster)
     if as_json:
-        show(json.dumps(done.summary))
-    else:
-        show(page(done.summary))
-        show(f"Run folder: {done.folder}   ({done.seconds:.1f} s, {done.summary['engine']} engine)")
-        show("Next: open its Parquet tables in pandas, or `edgeofcare run --help` for more replications and doubt.")
+        say(json.dumps(done.summary, allow_nan=False))
+        return
+    say(page(done.summary))
+    say(f"Run folder: {done.folder} ({done.seconds:.1f} s, {done.summary['engine']} engine)")
+    say(f"Next: edgeofcare verify {done.folder}; edgeofcare assumptions {scenario}; edgeofcare run --help")
 
 
 @app.command()
 def check(scenario: ScenarioName) -> None:
-    """Check a scenario file and say all that is wrong with it at once."""
+    """Check a scenario file; name every fault in it at once."""
     from edgeofcare.inputs.load import load
 
     found = load(scenario)
-    show(f"{scenario}: no fault found. {found.title}; {len(found.boroughs)} boroughs, {len(found.teams)} teams, "
-         f"{len(found.origins)} numbers with a source.")  # fmt: skip
+    say(
+        f"{scenario}: no fault found. {found.title}; {len(found.boroughs)} boroughs, {len(found.teams)} teams, "
+        f"{len(found.origins)} inputs with a source."
+    )
 
 
-def show(text: str) -> None:
-    """Print a line; a terminal that cannot print a pound sign gets "GBP "."""
-    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+@app.command()
+def show(scenario: ScenarioName, as_json: AsJson = False) -> None:
+    """Show every input of a scenario with its source."""
+    from edgeofcare.inputs.describe import resolved, resolved_text
+    from edgeofcare.inputs.load import load
+
+    found = load(scenario)
+    say(json.dumps(resolved(found)) if as_json else resolved_text(found))
+
+
+@app.command()
+def diff(a: ScenarioName, b: ScenarioName, as_json: AsJson = False) -> None:
+    """Show the inputs that differ between two scenarios."""
+    from edgeofcare.inputs.describe import differences_rows, differences_text
+    from edgeofcare.inputs.load import load
+
+    first, second = load(a), load(b)
+    if as_json:
+        say(json.dumps({"a": first.name, "b": second.name, "differences": differences_rows(first, second)}))
+    else:
+        say(differences_text(first, second))
+
+
+@app.command()
+def assumptions(
+    scenario: ScenarioName,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a heading.")] = False,
+) -> None:
+    """Show the log of assumptions, the weakest first."""
+    from edgeofcare.inputs.describe import assumption_log, assumptions_csv, assumptions_text
+    from edgeofcare.inputs.load import load
+
+    if as_json and as_csv:
+        raise OptionError("give --json or --csv, not both.")
+    found = load(scenario)
+    say(json.dumps(assumption_log(found)) if as_json else (assumptions_csv if as_csv else assumptions_text)(found))
+
+
+@app.command()
+def schema(
+    out: Annotated[Path | None, typer.Option(help="New file; printed if not given.")] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="A page of every key instead.")] = False,
+) -> None:
+    """Give the JSON Schema of scenario files, for editors."""
+    from edgeofcare.inputs.guide import editor_schema, markdown
+
+    text = markdown().rstrip("\n") if as_markdown else json.dumps(editor_schema(), indent=1)
+    if out is None:
+        say(text)
+    else:
+        write_new(out, text)
+        say(f"{out} written.")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the new scenario; NAME.toml is written.")],
+    extends: Annotated[str, typer.Option(help="Shipped scenario from which it starts.")] = "pan_london",
+) -> None:
+    """Write a commented scenario file to start from."""
+    from edgeofcare.inputs.guide import starter
+    from edgeofcare.inputs.load import load, shipped
+
+    path = Path(name).with_suffix(".toml")
+    if path.stem in shipped():
+        raise OptionError(f"{path.stem} is the name of a shipped scenario. Choose another name.")
+    if extends not in shipped():
+        raise OptionError(f"--extends takes the name of a shipped scenario: {', '.join(shipped())} (got {extends}).")
+    write_new(path, starter(path.stem, load(extends)))
+    say(f"{path} written; it starts as {extends}. Next: edit it, then edgeofcare check {path}")
+
+
+@app.command()
+def verify(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a run folder again and compare bit for bit.
+
+    Exit code 1 if anything differs.
+    """
+    from edgeofcare.analysis.verify import verification_text
+    from edgeofcare.analysis.verify import verify as run_again
+
+    with progress_bar(quiet) as progress:
+        found = run_again(run, workers, progress)
+    say(json.dumps(found.as_dict()) if as_json else verification_text(found))
+    raise typer.Exit(0 if found.passed else 1)
+
+
+# ---- words out, files out -----------------------------------------------------------------------------------------
+
+
+def say(text: str) -> None:
+    """Print a line; a terminal that cannot print a pound sign gets "GBP "; end quietly if nobody reads."""
     try:
-        text.encode(encoding)
+        sys.stdout.write(printable(text, sys.stdout.encoding) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(READER_GONE) from None
+
+
+def complain(text: str) -> None:
+    """Print a sentence on stderr."""
+    with contextlib.suppress(OSError):
+        print(printable(f"edgeofcare: {text}", sys.stderr.encoding), file=sys.stderr, flush=True)
+
+
+def printable(text: str, encoding: str | None) -> str:
+    """Return the text as a terminal with this encoding can print it."""
+    try:
+        text.encode(encoding or "ascii")
     except UnicodeEncodeError:
-        text = text.replace("£", "GBP ").encode(encoding, "replace").decode(encoding)
-    sys.stdout.write(text + "\n")
+        return text.replace("£", "GBP ").encode(encoding or "ascii", "replace").decode(encoding or "ascii")
+    return text
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a new file; raise OptionError if it exists or cannot be written."""
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text + "\n")
+    except FileExistsError:
+        raise OptionError(f"{path} exists already and is left as it is. Choose another name, or remove it.") from None
+    except OSError as error:
+        raise OptionError(f"{path} cannot be written ({error.strerror}). Choose another place.") from None
+
+
+def new_run_folder(name: str) -> Path:
+    """Return a name in runs/ that is not taken: scenario, date and time."""
+    place = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    number = 1
+    while (free := place if number == 1 else place.with_name(f"{place.name}-{number}")).exists():
+        number += 1
+    return free
+
+
+def tell_slow_engine(engine: str | None) -> None:
+    """Say so if numba is missing and the readable engine runs in its place."""
+    from edgeofcare.walk import available_engine
+
+    if engine is None and available_engine(None) == "reference":
+        complain("numba is not installed, so the readable reference engine runs; it is over a hundred times slower.")
+
+
+# ---- progress and ends --------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def progress_bar(quiet: bool) -> Any:
+def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     """Show progress on stderr: a bar on a terminal, a line every ten seconds elsewhere, nothing if quiet."""
-    if quiet:
-        yield None
-        return
-    if not sys.stderr.isatty():
-        yield _plain_progress()
+    if quiet or not sys.stderr.isatty():
+        yield None if quiet else plain_progress()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("calibrating", total=None)
         yield lambda done, total: bar.update(task, description="simulated contracts", completed=done, total=total)
 
 
-def _plain_progress() -> Any:
+def plain_progress() -> Progress:
+    """Return a progress that prints a line now and then."""
     last = [time.monotonic()]
 
     def tell(done: int, total: int) -> None:
-        if time.monotonic() - last[0] > 10:
+        if time.monotonic() - last[0] > SECONDS_BETWEEN_LINES:
             last[0] = time.monotonic()
-            print(f"{done:,} of {total:,} simulated contracts", file=sys.stderr)
+            print(f"{done:,} of {total:,} simulated contracts", file=sys.stderr, flush=True)
 
     return tell
+
+
+@contextlib.contextmanager
+def told_how_to_continue(place: Path | None) -> Iterator[None]:
+    """Say after Ctrl-C how the run can be continued."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        resumable = place is not None and place.with_name(place.name + ".partial").exists()
+        complain(f"stopped. Add --out {place} --resume to continue." if resumable else "stopped.")
+        raise
 
 
 def main() -> None:
     """Run the command line; a user's mistake is a sentence and exit code 2."""
     try:
-        app(standalone_mode=True)
+        app()
+    except SystemExit as end:
+        if end.code == STOPPED:
+            leave_now(STOPPED)
+        raise
     except EdgeOfCareError as error:
-        print(f"edgeofcare: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("edgeofcare: stopped. A run with --out can be continued with --resume.", file=sys.stderr)
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
+        complain(str(error))
+    except MemoryError:
+        complain("there is not enough memory. Try fewer --replications.")
+    except OSError as error:
+        complain(f"{error.strerror or error}{f': {str(error.filename)[:100]}' if error.filename else ''}.")
+    raise SystemExit(USERS_MISTAKE)
+
+
+def leave_now(code: int) -> NoReturn:
+    """End the process without waiting for threads that are still at work."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -65,7 +64,8 @@ class RunFolder:
             (folder.partial / "chunks").mkdir(parents=True, exist_ok=True)
             _write(begun, json.dumps(start, indent=1, sort_keys=True))
         except OSError as error:
-            raise RunFolderError(f"{folder.partial} cannot be written ({error.strerror}). Choose another --out.") from error
+            why = f"{folder.partial} cannot be written ({error.strerror})"
+            raise RunFolderError(f"{why}. Choose another --out.") from error
         return folder
 
     def save_chunk(self, number: int, tables: Tables) -> None:
@@ -79,8 +79,8 @@ class RunFolder:
             fresh.rename(place)
         except OSError as error:
             raise RunFolderError(
-                f"chunk {number} cannot be written to {self.partial} ({error.strerror}). What was finished is kept: make "
-                f"room, then continue with --resume."
+                f"chunk {number} cannot be written to {self.partial} ({error.strerror}). What was finished is kept: "
+                f"make room, then continue with --resume."
             ) from error
 
     def saved_chunks(self) -> dict[int, Tables]:
@@ -241,4 +241,4 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 def _write(path: Path, text: str) -> None:
     fresh = path.with_suffix(path.suffix + ".writing")
     fresh.write_text(text + "\n", "utf-8")
-    os.replace(fresh, path)
+    fresh.replace(path)

@@ -56,8 +56,8 @@ def join_tables(parts: Sequence[Tables]) -> Tables:
     """Return the rows of all parts, in order; the investor's flows added up by day."""
     flows = pd.concat([part.flows for part in parts]).groupby("day", as_index=False).sum()
     draws = pd.concat([part.draws for part in parts]).drop_duplicates("draw", ignore_index=True)
-    rows = (pd.concat([getattr(part, name) for part in parts], ignore_index=True) for name in ROWS)
-    return Tables(*rows, draws=draws, flows=flows)
+    rows = {name: pd.concat([getattr(part, name) for part in parts], ignore_index=True) for name in ROWS}
+    return Tables(**rows, draws=draws, flows=flows)
 
 
 def make_tables(

@@ -15,9 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from edgeofcare.engine.calibrate import Calibration, calibrate
+from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, calibrate
 from edgeofcare.engine.counts import Counts, empty_counts
 from edgeofcare.engine.parameters import Drawn, draw, surface_for
 from edgeofcare.engine.plan import Plan, make_plan
@@ -78,21 +76,21 @@ class Walk:
         if self.engine == "reference":
             return CHUNK_OF_REFERENCE
         plan = make_plan(self.scenario, 1.0, 1.0)
-        cells = np.prod(empty_counts(plan, 0, 1).care.shape)
-        return int(max(1, min(CHUNK_OF_KERNEL, CHUNK_CELLS // cells)))
+        return max(1, min(CHUNK_OF_KERNEL, CHUNK_CELLS // empty_counts(plan, 0, 1).care.size))
 
     @cached_property
     def chunks(self) -> list[tuple[int, int]]:
         """The chunk grid: ranges of replications, the same for any number of workers."""
-        return [(first, min(first + self.chunk, self.replications)) for first in range(0, self.replications, self.chunk)]
+        firsts = range(0, self.replications, self.chunk)
+        return [(first, min(first + self.chunk, self.replications)) for first in firsts]
 
     def draw(self, number: int) -> Drawn:
         """Return an outer draw; with one only, the scenario as written."""
         if self.surface is not None:
             return draw(self.scenario, self.surface, self.seed, number)
         found = self.calibration
-        shares = (found.measures[arm]["share_of_tracked_days_out_of_care"] for arm in ("usual", "therapy"))
-        return Drawn(self.scenario, {}, found.entry_scale_days, found.hazard_ratio, *shares, True)
+        usual, therapy = (found.measures[arm][TRACKED_SHARE] for arm in ("usual", "therapy"))
+        return Drawn(self.scenario, {}, found.entry_scale_days, found.hazard_ratio, usual, therapy, met=True)
 
     def pieces(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         """Yield the outer draws that a chunk touches: draw, first replication, number of replications."""

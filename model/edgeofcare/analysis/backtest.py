@@ -22,7 +22,7 @@ from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import PerCareDaySaved, Scenario
 from edgeofcare.money.payments import payments
 from edgeofcare.summary import Tables, join_tables
-from edgeofcare.walk import Walk, account, prepare
+from edgeofcare.walk import account, prepare
 
 Floats = npt.NDArray[np.float64]
 REPLICATIONS = 1000
@@ -115,7 +115,8 @@ def make_line(case: dict[str, Any], published: dict[str, Any], world: World) -> 
     found: dict[str, float | None] = dict.fromkeys(("mean", *INTERVALS, "percentile"))
     verdict = ""
     if len(values):
-        found = {"mean": float(values.mean()), **dict(zip(INTERVALS, np.quantile(values, list(INTERVALS.values())).tolist(), strict=True))}  # fmt: skip
+        quantiles = np.quantile(values, list(INTERVALS.values())).tolist()
+        found = {"mean": float(values.mean()), **dict(zip(INTERVALS, quantiles, strict=True))}
         found["percentile"] = float((values < target).mean() + (values == target).mean() / 2)
         verdict = _verdict(found, target, case.get("bound"))
     return Line(
@@ -126,7 +127,7 @@ def make_line(case: dict[str, Any], published: dict[str, Any], world: World) -> 
         source=published["source"][record["source"]]["title"],
         kind=case["kind"],
         world=case["world"],
-        **found,  # type: ignore[arg-type]
+        **found,
         verdict=verdict if case["kind"] == "predicted" else "",
         explanation=case["explanation"],
     )
@@ -135,7 +136,7 @@ def make_line(case: dict[str, Any], published: dict[str, Any], world: World) -> 
 def _verdict(found: dict[str, float | None], target: float, bound: str | None) -> str:
     """Inside the middle 50%, inside the middle 90%, or outside; a bound is met if the model's middle keeps to it."""
     p5, p25, p75, p95 = (found[k] or 0.0 for k in ("p5", "p25", "p75", "p95"))
-    if bound == "above" and p25 >= target or bound == "below" and p75 <= target:
+    if (bound == "above" and p25 >= target) or (bound == "below" and p75 <= target):
         return "inside 50% (bound met)"
     if p25 <= target <= p75:
         return "inside 50%"
@@ -176,6 +177,11 @@ def _share(part: str, whole: str) -> Callable[[World], Any]:
     return share
 
 
+def _part(part: str, whole: str) -> Callable[[World], Any]:
+    """Part / whole of what was seen, by replication."""
+    return lambda world: 1 - _share(part, whole)(world)
+
+
 def _price_per_day(world: World) -> float:
     rows = world.tables.replications
     return float(rows["usual_cost_at_base_prices_gbp"].sum() / rows["usual_care_days"].sum())
@@ -200,7 +206,8 @@ def _baseline(scenario: Scenario) -> float:
 
 def _days_saved(world: World) -> Floats:
     rows = world.tables.replications
-    return np.asarray(_baseline(world.scenario) * rows["tracked_days"] - rows["care_days_therapy"])
+    saved = _baseline(world.scenario) * rows["tracked_days"] - rows["care_days_therapy"]
+    return saved.to_numpy(dtype=float)
 
 
 def _cap_year(world: World) -> Floats:
@@ -227,7 +234,7 @@ QUANTITIES: dict[str, Callable[[World], Any]] = {
     "started_in_care": _seen("started_in_care_therapy"),
     "home_on_day_share": _share("in_tracking_in_care_therapy", "in_tracking"),
     "home_days_share": _share("care_days_therapy", "tracked_days"),
-    "completed_home_share": lambda w: w.seen["completed_at_home"] / np.where(w.seen["completed"] > 0, w.seen["completed"], np.nan),
+    "completed_home_share": _part("completed_at_home", "completed"),
     "avoided_to_date_fixed_gbp": _avoided_to_date(fixed=True),
     "avoided_to_date_gbp": _avoided_to_date(fixed=False),
     "days_saved_fixed": _days_saved,

@@ -236,23 +236,26 @@ def _caps(summary: Summary) -> Iterator[str]:
 
 def _investor(summary: Summary) -> Iterator[str]:
     investor, n = summary["investor"], summary["replications"]
-    irr, multiple, years = investor["irr"], investor["money_multiple"], investor["payback_years"]
+    irr, multiple = investor["irr"], investor["money_multiple"]
     peak, profit = pounds(investor["peak_funding_gbp"]["mean"]), investor["profit_gbp"]
     yield "INVESTOR"
     rate = f"Return {_rate(irr['mean'])}{_rate_span(irr)}" if irr["n"] else "No rate of return"
     yield f"  {rate}; profit {pounds(profit['mean'])}{f' ({span(profit)})' if span(profit) else ''}."
     if multiple["n"]:
         yield f"  Most in the contract at once: {peak}. What comes back is {multiple['mean']:.2f} times what goes in."
-    if years["n"]:
-        never = investor["never_paid_back_prob"]
-        yield f"  Paid back after {years['mean']:.1f} years{_where_it_is(never)}; never in {how_many(never, n)}."
+    yield from _paid_back(investor["payback_years"], investor["never_paid_back_prob"], n)
     if investor["cost_unpaid_prob"]:
         yield f"  Money runs out, and costs stay unpaid, in {how_many(investor['cost_unpaid_prob'], n)}."
     yield from _without_rate(investor["irr_outcomes"])
 
 
-def _where_it_is(never: float) -> str:
-    return " where it is" if never else ""
+def _paid_back(years: Stat, never: float, n: int) -> Iterator[str]:
+    if years["n"] and never:
+        yield f"  Paid back after {years['mean']:.1f} years where it is; never in {how_many(never, n)}."
+    elif years["n"]:
+        yield f"  Paid back after {years['mean']:.1f} years on average."
+    elif never:
+        yield f"  Never paid back in {how_many(never, n)}."
 
 
 def _rate_span(irr: Stat) -> str:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def draw_sample(
     stop: Any,
     dose: Any,
 ) -> None:
-    """Fill need, risk, days to 18, day of therapy on which a dropout stops (NEVER) and dose, for a range of children."""
+    """Fill need, risk, days to 18, day of therapy on which a dropout stops (or NEVER) and dose of a range of children."""
     for child in range(first, last):
         age_u, needs_u, frailty_u, need_u = person_draws(SAMPLE_SEED, 0, slug_id, child)
         length_u, complete_u, break_off_u, _ = therapy_draws(SAMPLE_SEED, 0, slug_id, child)
@@ -183,7 +184,7 @@ class Sample:
         # Whole numbers, so the order of threads does not matter.
         cuts = np.linspace(0, len(self.need), 9).astype(int).tolist()
         with ThreadPoolExecutor() as pool:
-            parts = list(pool.map(part, zip(cuts[:-1], cuts[1:], strict=True)))
+            parts = list(pool.map(part, pairwise(cuts)))
         return [int(v) for v in np.sum(parts, axis=0)]
 
     def values(self, arm: str, scale_days: float, hazard_ratio: float = 1.0) -> Floats:
@@ -224,17 +225,18 @@ def _compiled() -> Any:
 def make_sample(scenario: Scenario, n_children: int = N_CHILDREN, on_days: Sequence[int] = ()) -> Sample:
     """Draw the fixed calibration sample of a scenario; on_days: days to be measured besides the target's own."""
     plan = make_plan(scenario, 1.0, 1.0)
-    arrays = [np.zeros(n_children), np.zeros(n_children), np.zeros(n_children, np.int64),
-              np.zeros(n_children, np.int64), np.zeros(n_children)]  # fmt: skip
+    need, risk, dose = (np.zeros(n_children) for _ in range(3))
+    limit, stop = (np.zeros(n_children, np.int64) for _ in range(2))
     _compiled().draw_sample(
         0, n_children, borough_id("calibration"), plan.rates, scenario.child.suited_to_mst_prob,
-        plan.age_cumulative, plan.frailty_log_quantiles, plan.length_cumulative, plan.completion_prob, *arrays,
+        plan.age_cumulative, plan.frailty_log_quantiles, plan.length_cumulative, plan.completion_prob,
+        need, risk, limit, stop, dose,
     )  # fmt: skip
     effect, tracking = scenario.effect, scenario.tracking
     days = dict.fromkeys([tracking.days if effect.day is None else effect.day, *on_days])
     return Sample(
         plan, effect.wait_days, tracking.delay_days, tracking.days, tuple(days), effect.log_ratio_share_by_year,
-        *arrays,
+        need, risk, limit, stop, dose,
     )  # fmt: skip
 
 
@@ -327,7 +329,8 @@ def therapy_target(effect: Effect, usual: float) -> float:
 
 def is_null(effect: Effect) -> bool:
     """Return whether an effect says that therapy changes nothing."""
-    return 1 in (effect.odds_ratio, effect.risk_ratio) or (effect.therapy is not None and effect.therapy == effect.usual)
+    same_target = effect.therapy is not None and effect.therapy == effect.usual
+    return same_target or 1 in (effect.odds_ratio, effect.risk_ratio)
 
 
 def with_odds_ratio(prob: float, odds_ratio: float) -> float:
@@ -369,8 +372,8 @@ def root(
 def _out_of_reach(arm: str, name: str, target: float, values: Sequence[float]) -> CalibrationError:
     return CalibrationError(
         f"effect.{arm}: the target {target:.3f} of {name} is out of reach: between {min(values):.3f} and "
-        f"{max(values):.3f} can be reached with these stays, ages and windows. Longer stays (care.stay) widen the range "
-        f"in care; a shorter wait or more completed therapies widen the range out of care."
+        f"{max(values):.3f} can be reached with these stays, ages and windows. Longer stays (care.stay) widen the "
+        f"range in care; a shorter wait or more completed therapies widen the range out of care."
     )
 
 

@@ -6,34 +6,23 @@ world and effect are drawn from its rows. The targets are met again in every dra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from scipy import stats
-
 from edgeofcare.care.draws import PARAMETER, normal_quantile, uniforms
-from edgeofcare.engine.calibrate import is_null, make_sample, sample_key, therapy_target, with_odds_ratio
+from edgeofcare.engine.calibrate import TRACKED_SHARE, is_null, therapy_target, with_odds_ratio
 from edgeofcare.engine.plan import borough_id
-from edgeofcare.engine.surface import (
-    N_OWN,
-    Direct,
-    Measured,
-    Surface,
-    make_surface,
-    solve_ratio,
-    solve_scale,
-    tracked_shares,
-)
+from edgeofcare.engine.surface import Measured, Surface, make_surface, solve_ratio, solve_scale, tracked_shares
 from edgeofcare.errors import Fault, InputError
+from edgeofcare.inputs.evidence import RIVALS
 from edgeofcare.inputs.load import uncertain, with_values
+from edgeofcare.inputs.ranges import at_score, beta_n, cholesky, contradiction, correlation_matrix
 from edgeofcare.inputs.schema import BaseWorld, Origin, Scenario, Study
 
-Floats = npt.NDArray[np.float64]
-Z95 = float(stats.norm.ppf(0.95))
-EFFECT_TARGETS = ("effect.usual", "effect.therapy", "effect.odds_ratio", "effect.risk_ratio")
+EFFECT_SIZES = tuple(f"effect.{key}" for group in RIVALS for key in group)
+NEARLY_0 = 1e-9  # odds need a probability that is neither 0 nor 1
 
 
 @dataclass(frozen=True)
@@ -55,38 +44,51 @@ class Drawn:
     study: str = ""
 
 
+def surface_for(scenario: Scenario) -> Surface:
+    """Return what a scenario's draws are solved on, with the days that its evidence names.
+
+    Raises InputError if its correlations contradict one another.
+    """
+    _factor(scenario, list(uncertain(scenario)))
+    rows: Sequence[Study | BaseWorld] = ()
+    if scenario.effect.prior == "evidence" and scenario.evidence:
+        rows = (*scenario.evidence.studies, *scenario.evidence.base_worlds)
+    return make_surface(scenario, tuple(dict.fromkeys(day for row in rows if (day := _day(row)) is not None)))
+
+
 def draw(scenario: Scenario, surface: Surface, seed: int, number: int) -> Drawn:
-    """Return an outer draw of a scenario, with its targets met again."""
+    """Return an outer draw of a scenario, with its targets met again.
+
+    Raises InputError if the values drawn do not fit together.
+    """
     values = draw_values(scenario, seed, number)
-    drawn = with_values(scenario, values) if values else scenario
-    measured: Measured = surface
-    if sample_key(drawn) != sample_key(scenario):
-        measured = Direct(make_sample(drawn, N_OWN, surface.on_days))
+    try:
+        drawn = with_values(scenario, values) if values else scenario
+    except InputError as error:
+        hint = "Narrow the ranges so that any values within them fit together."
+        file = f"{scenario.name or 'scenario'}, outer draw {number}"
+        raise InputError([Fault(file, None, f.path, f.rule, f.got, hint) for f in error.faults]) from None
+    measured = surface.for_draw(scenario, drawn)
     if scenario.effect.prior == "evidence":
         return _by_evidence(drawn, values, measured, seed, number)
     return _by_targets(drawn, values, measured)
 
 
-def surface_for(scenario: Scenario) -> Surface:
-    """Return the surface on which a scenario's draws are solved: with the days that its evidence names."""
-    rows: Sequence[Any] = ()
-    if scenario.effect.prior == "evidence" and scenario.evidence:
-        rows = (*scenario.evidence.studies, *scenario.evidence.base_worlds)
-    return make_surface(scenario, tuple(dict.fromkeys(row.day for row in rows if row.day)))
+# ---- targets and evidence --------------------------------------------------------------------------------------
 
 
 def _by_targets(drawn: Scenario, values: dict[str, float], measured: Measured) -> Drawn:
     effect = drawn.effect
-    at = measured.place(effect.measure, effect.day)
+    place = measured.place(effect.measure, effect.day)
     scale, usual_met, ratio, therapy_met = effect.entry_scale_days, True, effect.hazard_ratio, True
     if scale is None:
         assert effect.usual is not None
-        scale, usual_met = solve_scale(measured, at, effect.usual)
+        scale, usual_met = solve_scale(measured, place, effect.usual)
     if ratio is None and is_null(effect):
         ratio = 1.0
     elif ratio is None:
-        target = therapy_target(effect, float(measured.usual(np.array([scale]), at)[0]))
-        ratio, therapy_met = solve_ratio(measured, at, scale, target)
+        target = therapy_target(effect, _proper(measured.at("usual", place, scale)))
+        ratio, therapy_met = solve_ratio(measured, place, scale, target)
     shares = tracked_shares(measured, scale, ratio)
     return Drawn(drawn, values, scale, ratio, *shares, usual_met and therapy_met)
 
@@ -96,81 +98,84 @@ def _by_evidence(drawn: Scenario, values: dict[str, float], measured: Measured, 
     assert drawn.evidence is not None
 
     def u(what: str) -> float:
-        return float(stats.norm.cdf(own_score(seed, number, f"evidence.{what}")))
+        return own_uniform(seed, number, f"evidence.{what}")
 
-    world: BaseWorld = _pick(drawn.evidence.base_worlds, u("world"))
-    study: Study = _pick(drawn.evidence.studies, u("study"))
-    n = world.effective_n
-    in_care = float(stats.beta.ppf(u("in_care"), world.in_care_share * n, (1 - world.in_care_share) * n))
-    scale, world_met = solve_scale(measured, measured.place(world.measure, world.day or None), 1 - in_care)
-    log_or = study.log_or + own_score(seed, number, "evidence.log_or") * float(np.hypot(study.se, study.tau))
+    world = _pick(drawn.evidence.base_worlds, u("world"))
+    study = _pick(drawn.evidence.studies, u("study"))
+    in_care = beta_quantile(world.in_care_share, world.effective_n, u("in_care"))
+    scale, world_met = solve_scale(measured, measured.place(world.measure, _day(world)), 1 - in_care)
+    log_or = study.log_or + normal_quantile(u("log_or")) * math.sqrt(study.se * study.se + study.tau * study.tau)
     ratio, study_met = 1.0, True
     if log_or != 0:
-        at = measured.place(study.measure, study.day or None)
-        usual_in_care = 1 - float(measured.usual(np.array([scale]), at)[0])
-        target = 1 - with_odds_ratio(usual_in_care, float(np.exp(log_or)))
-        ratio, study_met = solve_ratio(measured, at, scale, target)
+        place = measured.place(study.measure, _day(study))
+        usual_in_care = 1 - _proper(measured.at("usual", place, scale))
+        target = 1 - with_odds_ratio(usual_in_care, math.exp(log_or))
+        ratio, study_met = solve_ratio(measured, place, scale, target)
     shares = tracked_shares(measured, scale, ratio)
     return Drawn(drawn, values, scale, ratio, *shares, world_met and study_met, world.id, study.id)
 
 
 def _pick(rows: Sequence[Any], u: float) -> Any:
     """Return the row in whose share of the weights u falls."""
-    cumulative = np.cumsum([row.weight for row in rows])
-    return rows[min(int(np.searchsorted(cumulative, u * cumulative[-1], side="right")), len(rows) - 1)]
+    left = u * sum(row.weight for row in rows)
+    for row in rows:
+        if left < row.weight:
+            return row
+        left -= row.weight
+    return [row for row in rows if row.weight > 0][-1]
+
+
+def _day(row: Study | BaseWorld) -> int | None:
+    """Return the day of a row's measure; the share of tracked days has none."""
+    return None if row.measure == TRACKED_SHARE else row.day
+
+
+def _proper(prob: float) -> float:
+    return min(max(prob, NEARLY_0), 1 - NEARLY_0)
+
+
+# ---- values ----------------------------------------------------------------------------------------------------
 
 
 def draw_values(scenario: Scenario, seed: int, number: int) -> dict[str, float]:
-    """Return the value of each uncertain input in an outer draw, by dotted path; the evidence draws its own targets."""
-    skip = EFFECT_TARGETS if scenario.effect.prior == "evidence" else ()
-    inputs = {path: found for path, found in uncertain(scenario).items() if path not in skip}
+    """Return the value of each uncertain input in an outer draw, by dotted path; with evidence, not of its effect."""
+    inputs = drawn_inputs(scenario)
     scores = correlated_scores(scenario, list(inputs), seed, number)
-    return {
-        path: quantile(value, origin, float(stats.norm.cdf(score)))
-        for (path, (value, origin)), score in zip(inputs.items(), scores, strict=True)
-    }
+    return {path: quantile(*inputs[path], normal_cdf(scores[path])) for path in inputs}
 
 
-def own_score(seed: int, number: int, key: str) -> float:
-    """Return the normal score of an input in a draw; it depends on the input's own key alone."""
-    return normal_quantile(uniforms(seed, number, borough_id(key), 0, PARAMETER)[0])
+def drawn_inputs(scenario: Scenario) -> dict[str, tuple[Any, Origin]]:
+    """Return value and origin of the inputs that outer draws vary, by dotted path."""
+    skip = EFFECT_SIZES if scenario.effect.prior == "evidence" else ()
+    return {path: found for path, found in uncertain(scenario).items() if path not in skip}
 
 
-def correlated_scores(scenario: Scenario, paths: list[str], seed: int, number: int) -> Floats:
-    """Return one normal score for each path: (input,)."""
-    own = np.array([own_score(seed, number, path) for path in paths])
-    matrix = correlation_matrix(scenario, paths)
-    return own if matrix is None else np.linalg.cholesky(matrix) @ own
+def own_uniform(seed: int, number: int, key: str) -> float:
+    """Return the uniform of a key in a draw; it depends on nothing but seed, draw and key."""
+    return uniforms(seed, number, borough_id(key), 0, PARAMETER)[0]
 
 
-def correlation_matrix(scenario: Scenario, paths: list[str]) -> Floats | None:
-    """Return the correlation of the normal scores, (input, input), or None if no two inputs are correlated.
-
-    Raises InputError if it is not positive definite, and offers the nearest that is.
-    """
-    pairs = [pair for pair in scenario.correlations if all(path in paths for path in pair.between)]
-    if not pairs:
-        return None
-    matrix = np.eye(len(paths))
-    for pair in pairs:
-        i, j = (paths.index(path) for path in pair.between)
-        matrix[i, j] = matrix[j, i] = pair.correlation
-    if np.linalg.eigvalsh(matrix).min() > 1e-9:
-        return matrix
-    nearest = nearest_correlation(matrix)
-    offers = "; ".join(
-        f"{a} with {b} {nearest[paths.index(a), paths.index(b)]:.3f}" for a, b in (pair.between for pair in pairs)
-    )
-    rule = "the correlations contradict one another: their matrix is not positive definite"
-    raise InputError([Fault(scenario.name, None, "correlations", rule, "", f"The nearest set that does not: {offers}.")])
+def correlated_scores(scenario: Scenario, paths: Sequence[str], seed: int, number: int) -> dict[str, float]:
+    """Return a normal score for each path; that of an input without correlations is its own alone."""
+    scores = {path: normal_quantile(own_uniform(seed, number, path)) for path in paths}
+    names, factor = _factor(scenario, paths)
+    own = [scores[name] for name in names]
+    for name, line in zip(names, factor, strict=True):
+        scores[name] = sum(weight * own[i] for i, weight in enumerate(line))
+    return scores
 
 
-def nearest_correlation(matrix: Floats) -> Floats:
-    """Return a nearby positive definite correlation matrix: negative eigenvalues raised, diagonal scaled back to 1."""
-    values, vectors = np.linalg.eigh(matrix)
-    raised = (vectors * np.maximum(values, 1e-6)) @ vectors.T
-    scale = np.sqrt(np.diag(raised))
-    return np.asarray(raised / np.outer(scale, scale))
+def _factor(scenario: Scenario, paths: Sequence[str]) -> tuple[list[str], list[list[float]]]:
+    """Return the correlated inputs and the triangular factor of their matrix; InputError if there is none."""
+    names, matrix = correlation_matrix(scenario.correlations, paths)
+    factor = cholesky(matrix)
+    if factor is None:
+        path, rule, got, hint = contradiction(names, matrix)
+        raise InputError([Fault(scenario.name or "scenario", None, str(path[0]), rule, got, hint)])
+    return names, factor
+
+
+# ---- distributions ---------------------------------------------------------------------------------------------
 
 
 def quantile(value: float, origin: Origin, u: float) -> float | int:
@@ -184,14 +189,29 @@ def quantile(value: float, origin: Origin, u: float) -> float | int:
     match origin.distribution:
         case "uniform":
             x = low + u * (high - low)
-        case "normal":
-            x = (low + high) / 2 + stats.norm.ppf(u) * (high - low) / (2 * Z95)
-        case "lognormal":
-            x = np.exp((np.log(low) + np.log(high)) / 2 + stats.norm.ppf(u) * np.log(high / low) / (2 * Z95))
+        case "normal" | "lognormal":
+            x = at_score(origin, normal_quantile(u))
         case "beta":
-            sd = (high - low) / (2 * Z95)
-            n = max(value * (1 - value) / sd**2 - 1, 1e-6)
-            x = stats.beta.ppf(u, value * n, (1 - value) * n)
+            x = beta_quantile(value, beta_n(value, low, high), u)
         case _:
-            x = stats.triang.ppf(u, (value - low) / (high - low), low, high - low)
-    return round(float(x)) if isinstance(value, int) else float(x)
+            x = triangular_quantile(low, value, high, u)
+    return round(x) if isinstance(value, int) else x
+
+
+def triangular_quantile(low: float, peak: float, high: float, u: float) -> float:
+    """Return the quantile at u of a triangular distribution."""
+    if u * (high - low) < peak - low:
+        return low + math.sqrt(u * (high - low) * (peak - low))
+    return high - math.sqrt((1 - u) * (high - low) * (high - peak))
+
+
+def beta_quantile(mean: float, n: float, u: float) -> float:
+    """Return the quantile at u of a beta with this mean and a + b = n."""
+    from scipy.special import betaincinv
+
+    return float(betaincinv(mean * n, (1 - mean) * n, u))
+
+
+def normal_cdf(score: float) -> float:
+    """Return the probability below a normal score."""
+    return 0.5 * math.erfc(-score / math.sqrt(2))

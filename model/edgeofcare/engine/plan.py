@@ -25,7 +25,7 @@ from edgeofcare.calendar import (
 from edgeofcare.care.cohort import ADULT_AGE, FIRST_AGE, SCORE_LIMIT, SCORE_STEPS
 from edgeofcare.care.trajectory import Rates
 from edgeofcare.errors import Fault, InputError
-from edgeofcare.inputs.schema import PLACEMENTS, PerCareDaySaved, Scenario, Team, Therapy
+from edgeofcare.inputs.schema import PerCareDaySaved, Scenario, Team, Therapy
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

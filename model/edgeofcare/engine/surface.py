@@ -1,160 +1,283 @@
 """Targets solved for many sets of inputs: on a surface made once, or on a smaller sample of their own.
 
 In: a scenario's calibration sample. Out: entry scale and hazard ratio for any target. Must not know: queues, money.
-The surface holds the measures over log scale and log ratio and is cached by all that they depend on. A set of inputs
-that changes what they depend on (ages, frailty, stays, re-entry, ...) is solved on a sample of its own.
+If no uncertain input changes what the measures depend on (ages, frailty, stays, ...), every draw is solved on a table
+of the whole sample. Otherwise each draw has a sample of its own, the first N_OWN children; what these children show
+beyond the whole sample is tabled once, in the scenario as written, and taken off.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.engine.calibrate import (
-    N_CHILDREN,
-    TRACKED_SHARE,
-    Sample,
-    make_sample,
-    nearest_to_one,
-    place_of,
-    root,
-    sample_key,
-)
+from edgeofcare.engine.calibrate import N_CHILDREN, TRACKED_SHARE, Sample, make_sample, place_of, sample_key
+from edgeofcare.inputs.load import uncertain
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.provenance import cache_folder
 
 Floats = npt.NDArray[np.float64]
-SCALES_DAYS = np.geomspace(3.0, 1e6, 41)
-RATIOS = np.geomspace(1e-3, 1e2, 21)
-FINE = 8  # points of the search grid between two points of the surface
+# The table of the whole sample.
+SCALES_DAYS, RATIOS = np.geomspace(3.0, 1e6, 41), np.geomspace(1e-3, 1e2, 21)
+# The table of the gap, which is small: beyond its ends the gap at the end is taken.
+GAP_SCALES_DAYS, GAP_RATIOS = np.geomspace(10.0, 1e5, 13), np.geomspace(1e-2, 32.0, 8)
+# Where roots are looked for, in logarithms: from the slowest entry on, and from no effect on both ways.
+LOG_SCALES = np.linspace(math.log(1e6), math.log(3.0), 21)
+LOG_RATIO_WAYS = (-np.linspace(0.0, math.log(1e3), 7), np.linspace(0.0, math.log(1e2), 5))
+FINE = 8  # steps on a table for one on a sample, where each costs
 N_OWN = 20_000  # children of a sample that serves one set of inputs only
+PRECISION = 1e-5  # of the logarithm of scale and ratio
+# Inputs on which the measures depend, besides scale and ratio: see `calibrate.sample_key`.
+SAMPLE_INPUTS = ("child.", "therapies.", "care.", "tracking.d", "effect.wait_", "effect.log_",
+                 "referrals.shared_shock_s")  # fmt: skip
+TABLED = ("scales_days", "ratios", "usual", "therapy")
+NO_SAMPLE_INPUTS = ("care.placement.",)
 
 
 class Measured(Protocol):
     """Something that knows the measures at any entry scale (days) and hazard ratio."""
 
-    def usual(self, scales_days: Floats, at: int) -> Floats:
-        """Return one measure without therapy at several scales."""
+    @property
+    def fine(self) -> int:
+        """Steps of the search for one of the coarsest."""
 
-    def therapy(self, scale_days: float, ratios: Floats, at: int) -> Floats:
-        """Return one measure with therapy at several ratios."""
+    def at(self, arm: str, place: int, scale_days: float, ratio: float = 1.0) -> float:
+        """Return one measure in an arm ("usual", "therapy")."""
 
     def place(self, measure: str, day: int | None) -> int:
         """Return the place of a measure among the values."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Values over log scale and log ratio. usual: (scale, measure); therapy: (scale, ratio, measure).
+
+    Between points: splines of this degree; beyond the ends: the values there.
+    """
+
+    scales_days: Floats
+    ratios: Floats
+    usual: Floats
+    therapy: Floats
+    degree: int
+
+    @cached_property
+    def _splines(self) -> dict[str, list[Any]]:
+        from scipy.interpolate import RectBivariateSpline, make_interp_spline
+
+        x, y, k = np.log(self.scales_days), np.log(self.ratios), self.degree
+        places = range(self.usual.shape[1])
+        return {
+            "usual": [make_interp_spline(x, self.usual[:, i], k=k) for i in places],
+            "therapy": [RectBivariateSpline(x, y, self.therapy[:, :, i], kx=k, ky=k) for i in places],
+        }
+
+    def at(self, arm: str, place: int, scale_days: float, ratio: float = 1.0) -> float:
+        """Return one value in an arm."""
+        spline = self._splines[arm][place]
+        x = _inside(scale_days, self.scales_days)
+        return float(spline(x) if arm == "usual" else spline(x, _inside(ratio, self.ratios))[0, 0])
+
+
+def _inside(value: float, grid: Floats) -> float:
+    return math.log(min(max(value, grid[0]), grid[-1]))
+
+
+@dataclass(frozen=True, eq=False)
 class Surface:
-    """Measures without therapy by (log scale, measure), and with it by (log scale, log ratio, measure)."""
+    """What the draws of a scenario are solved on: a table of the whole sample, or of the gap of its first children.
+
+    on_days: days from the start of therapy on which measures are known; the first is the target's own.
+    """
 
     days: int
     on_days: tuple[int, ...]
-    usual_values: Floats
-    therapy_values: Floats
+    whole: Table | None
+    gap: Table | None
 
-    @cached_property
-    def _splines(self) -> tuple[list[Any], list[Any]]:
-        from scipy.interpolate import CubicSpline, RectBivariateSpline
+    def for_draw(self, scenario: Scenario, drawn: Scenario) -> Measured:
+        """Return what an outer draw of the scenario is solved on."""
+        if self.whole and sample_key(drawn) == sample_key(scenario) and drawn.effect.day == scenario.effect.day:
+            return Interpolated(self.days, self.on_days, self.whole)
+        sample = make_sample(drawn, N_OWN, self.on_days)
+        return Own(sample, self.gap if sample.on_days == self.on_days else None)
 
-        x, y, n = np.log(SCALES_DAYS), np.log(RATIOS), self.usual_values.shape[1]
-        return (
-            [CubicSpline(x, self.usual_values[:, k]) for k in range(n)],
-            [RectBivariateSpline(x, y, self.therapy_values[:, :, k]) for k in range(n)],
-        )
 
-    def usual(self, scales_days: Floats, at: int) -> Floats:
-        """Return one measure without therapy at several scales."""
-        return np.asarray(self._splines[0][at](np.log(scales_days)))
+@dataclass(frozen=True)
+class Interpolated:
+    """The measures of the whole sample, from its table."""
 
-    def therapy(self, scale_days: float, ratios: Floats, at: int) -> Floats:
-        """Return one measure with therapy at several ratios."""
-        return np.asarray(self._splines[1][at](np.log(scale_days), np.log(ratios))[0])
+    days: int
+    on_days: tuple[int, ...]
+    table: Table
+    fine: int = FINE
+
+    def at(self, arm: str, place: int, scale_days: float, ratio: float = 1.0) -> float:
+        """Return one measure in an arm."""
+        return self.table.at(arm, place, scale_days, ratio)
 
     def place(self, measure: str, day: int | None) -> int:
         """Return the place of a measure among the values."""
         return place_of(measure, self.days if day is None else day, self.on_days)
 
 
-@dataclass(frozen=True)
-class Direct:
-    """The measures of a sample, simulated anew at every point."""
+@dataclass(frozen=True, eq=False)
+class Own:
+    """The measures of a smaller sample, simulated at every point asked for, less its gap to the whole sample."""
 
     sample: Sample
+    gap: Table | None = None
+    fine: int = 1
+    _known: dict[tuple[str, float, float], Floats] = field(default_factory=dict)
 
-    def usual(self, scales_days: Floats, at: int) -> Floats:
-        """Return one measure without therapy at several scales."""
-        return np.array([self.sample.values("usual", float(s))[at] for s in scales_days])
-
-    def therapy(self, scale_days: float, ratios: Floats, at: int) -> Floats:
-        """Return one measure with therapy at several ratios."""
-        return np.array([self.sample.values("therapy", scale_days, float(r))[at] for r in ratios])
+    def at(self, arm: str, place: int, scale_days: float, ratio: float = 1.0) -> float:
+        """Return one measure in an arm."""
+        key = (arm, scale_days, ratio)
+        if key not in self._known:
+            self._known[key] = self.sample.values(arm, scale_days, ratio)
+        gap = self.gap.at(arm, place, scale_days, ratio) if self.gap else 0.0
+        return float(self._known[key][place]) - gap
 
     def place(self, measure: str, day: int | None) -> int:
         """Return the place of a measure among the values."""
-        return place_of(measure, self.sample.days if day is None else day, self.sample.on_days)
+        return self.sample.measure(measure, day)
 
 
-def solve_scale(measured: Measured, at: int, target: float) -> tuple[float, bool]:
+# ---- solving ---------------------------------------------------------------------------------------------------
+
+
+def solve_scale(measured: Measured, place: int, target: float) -> tuple[float, bool]:
     """Return the entry scale (days) at which a measure without therapy meets a target, and whether it can.
 
     The branch of slowest entry; out of reach, the scale that comes nearest.
     """
-    grid = _search_grid(measured, SCALES_DAYS)
-    values = measured.usual(grid, at)
-    found = root(lambda s: float(measured.usual(np.array([s]), at)[0]), grid, values.tolist(), target, max)
-    return (found, True) if found is not None else (float(grid[np.argmin(np.abs(values - target))]), False)
+    way = _finer(LOG_SCALES, measured.fine)
+    x, met = first_root(lambda x: measured.at("usual", place, math.exp(x)) - target, [way])
+    return math.exp(x), met
 
 
-def solve_ratio(measured: Measured, at: int, scale_days: float, target: float) -> tuple[float, bool]:
+def solve_ratio(measured: Measured, place: int, scale_days: float, target: float) -> tuple[float, bool]:
     """Return the hazard ratio at which a measure with therapy meets a target, and whether it can.
 
     The branch nearest to no effect; out of reach, the ratio that comes nearest.
     """
-    grid = _search_grid(measured, RATIOS)
-    values = measured.therapy(scale_days, grid, at)
-    found = root(
-        lambda r: float(measured.therapy(scale_days, np.array([r]), at)[0]), grid, values.tolist(), target,
-        nearest_to_one,
-    )  # fmt: skip
-    return (found, True) if found is not None else (float(grid[np.argmin(np.abs(values - target))]), False)
+    ways = [_finer(way, measured.fine) for way in LOG_RATIO_WAYS]
+    x, met = first_root(lambda x: measured.at("therapy", place, scale_days, math.exp(x)) - target, ways)
+    return math.exp(x), met
+
+
+def _finer(way: Floats, times: int) -> list[float]:
+    return [float(x) for x in np.linspace(way[0], way[-1], times * (len(way) - 1) + 1)]
+
+
+def first_root(miss: Callable[[float], float], ways: Sequence[Sequence[float]]) -> tuple[float, bool]:
+    """Return where miss is nil, and True; or where it is nearest to nil, and False.
+
+    ways: points that begin at one place, the preferred one; all are walked at one pace until miss changes sign. The
+    measures are not monotone everywhere (early entry means early exit), so the first change of sign is the root's
+    branch, and what lies farther is not looked at.
+    """
+    from scipy.optimize import brentq
+
+    seen: dict[float, float] = {}
+
+    def at(x: float) -> float:
+        if x not in seen:
+            seen[x] = miss(x)
+        return seen[x]
+
+    start = ways[0][0]
+    for step in range(1, max(map(len, ways))):
+        pairs = [(way[step - 1], way[step]) for way in ways if step < len(way)]
+        roots = [brentq(at, a, b, xtol=PRECISION) for a, b in pairs if at(a) * at(b) <= 0]
+        if roots:
+            return min(roots, key=lambda x: abs(x - start)), True
+    return _nearest(at, seen, start)
+
+
+def _nearest(at: Callable[[float], float], seen: dict[float, float], start: float) -> tuple[float, bool]:
+    """Look between the points seen about the nearest; there may be a root after all, on the side of the start."""
+    from scipy.optimize import brentq, minimize_scalar
+
+    points = sorted(seen)
+    i = points.index(min(points, key=lambda x: abs(seen[x])))
+    low, high = points[max(i - 1, 0)], points[min(i + 1, len(points) - 1)]
+    side = 1.0 if seen[points[i]] > 0 else -1.0
+    minimize_scalar(lambda x: side * at(x), bounds=(low, high), method="bounded", options={"xatol": 0.01})
+    best = min(seen, key=lambda x: side * seen[x])
+    if side * seen[best] > 0:
+        return best, False
+    return brentq(at, best, min(low, high, key=lambda x: abs(x - start)), xtol=PRECISION), True
 
 
 def tracked_shares(measured: Measured, scale_days: float, ratio: float) -> tuple[float, float]:
     """Return the share of tracked days out of care without and with therapy."""
-    at = measured.place(TRACKED_SHARE, None)
-    usual = float(measured.usual(np.array([scale_days]), at)[0])
-    return usual, float(measured.therapy(scale_days, np.array([ratio]), at)[0])
+    place = measured.place(TRACKED_SHARE, None)
+    return measured.at("usual", place, scale_days), measured.at("therapy", place, scale_days, ratio)
 
 
-def _search_grid(measured: Measured, grid: Floats) -> Floats:
-    """The points at which brackets are looked for: all of a fine grid on a surface, a coarse one where each costs."""
-    if isinstance(measured, Surface):
-        return np.geomspace(grid[0], grid[-1], FINE * (len(grid) - 1) + 1)
-    return grid[::2]
+# ---- making ----------------------------------------------------------------------------------------------------
 
 
-def make_surface(scenario: Scenario, on_days: tuple[int, ...] = (), n_children: int = N_CHILDREN) -> Surface:
-    """Return the surface of a scenario's sample, from the cache if it holds it. Days are from the start of therapy."""
-    days = scenario.tracking.days
-    every_day = tuple(dict.fromkeys([days if scenario.effect.day is None else scenario.effect.day, *on_days]))
-    path = cache_folder("calibration") / (
-        f"surface-{sample_key(scenario)}-{n_children}-{'-'.join(map(str, every_day))}.json"
-    )
+def draws_change_sample(scenario: Scenario) -> bool:
+    """Tell whether an uncertain input changes what the measures depend on, besides scale and ratio."""
+    return any(path.startswith(SAMPLE_INPUTS) and not path.startswith(NO_SAMPLE_INPUTS) for path in uncertain(scenario))
+
+
+def make_surface(
+    scenario: Scenario, on_days: tuple[int, ...] = (), n_children: int = N_CHILDREN, n_own: int = N_OWN
+) -> Surface:
+    """Return the surface of a scenario, from the cache if it holds it; on_days: further days to be measured."""
+    days, own_day = scenario.tracking.days, scenario.effect.day
+    every_day = tuple(dict.fromkeys([days if own_day is None else own_day, *on_days]))
+    key, marks = sample_key(scenario), "-".join(map(str, every_day))
+    folder = cache_folder("calibration")
+    if draws_change_sample(scenario):
+        path = folder / f"gap-{key}-{n_own}-{n_children}-{marks}.json"
+        gap = _cached(path, lambda: _gap_table(scenario, on_days, n_own, n_children))
+        return Surface(days, every_day, None, gap)
+    path = folder / f"whole-{key}-{n_children}-{marks}.json"
+    return Surface(days, every_day, _cached(path, lambda: _whole_table(scenario, on_days, n_children)), None)
+
+
+def _whole_table(scenario: Scenario, on_days: tuple[int, ...], n_children: int) -> Table:
+    return _tabled(make_sample(scenario, n_children, on_days).values, SCALES_DAYS, RATIOS, 3)
+
+
+def _gap_table(scenario: Scenario, on_days: tuple[int, ...], n_own: int, n_children: int) -> Table:
+    own, whole = (make_sample(scenario, n, on_days) for n in (n_own, n_children))
+    return _tabled(lambda *point: own.values(*point) - whole.values(*point), GAP_SCALES_DAYS, GAP_RATIOS, 1)
+
+
+def _tabled(values: Callable[..., Floats], scales_days: Floats, ratios: Floats, degree: int) -> Table:
+    usual = np.array([values("usual", float(s)) for s in scales_days])
+    therapy = np.array([[values("therapy", float(s), float(r)) for r in ratios] for s in scales_days])
+    return Table(scales_days, ratios, usual, therapy, degree)
+
+
+def _cached(path: Path, make: Callable[[], Table]) -> Table:
+    """Return the table kept at a path, or make it and keep it."""
     if path.exists():
         try:
             held = json.loads(path.read_text("utf-8"))
-            return Surface(days, every_day, np.array(held["usual"]), np.array(held["therapy"]))
-        except (ValueError, KeyError, TypeError):
+            scales_days, ratios, usual, therapy = (np.array(held[name]) for name in TABLED)
+            return Table(scales_days, ratios, usual, therapy, int(held["degree"]))
+        except (OSError, ValueError, KeyError, TypeError):
             pass  # a half-written or foreign file is made again
-    sample = make_sample(scenario, n_children, on_days)
-    usual = np.array([sample.values("usual", s) for s in SCALES_DAYS])
-    therapy = np.array([[sample.values("therapy", s, r) for r in RATIOS] for s in SCALES_DAYS])
-    partial = path.with_suffix(f".{id(usual)}.partial")
-    partial.write_text(json.dumps({"usual": usual.tolist(), "therapy": therapy.tolist()}), "utf-8")
-    partial.replace(path)
-    return Surface(days, every_day, usual, therapy)
+    made = make()
+    held = {name: getattr(made, name).tolist() for name in TABLED} | {"degree": made.degree}
+    with suppress(OSError):  # without room or rights it is made again next time
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial.write_text(json.dumps(held), "utf-8")
+        partial.replace(path)
+    return made

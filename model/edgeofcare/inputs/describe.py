@@ -16,10 +16,10 @@ from itertools import groupby
 from typing import Any
 
 from edgeofcare.inputs.lines import KeyPath, dotted
+from edgeofcare.inputs.load import FILLED
 from edgeofcare.inputs.schema import Frozen, Origin, Scenario
 
 QUALITIES = ("judgement", "research", "data")
-FILLED = ("origins", "name")
 WIDTH = 100
 UNITS = {
     "gbp_per_week": "GBP a week",
@@ -77,25 +77,26 @@ class Entry:
 def entries(scenario: Scenario) -> list[Entry]:
     """Return every input of a scenario in the order of the schema; a list or series of numbers is one input."""
     parents = {path[:i] for path in scenario.origins for i, letter in enumerate(path) if letter == "."}
-    return list(_entries_of(scenario, (), scenario.origins, parents))
+    return list(_entries_of(Entry((), scenario, "", False, None), scenario.origins, parents))
 
 
-def _entries_of(node: Frozen, path: KeyPath, origins: dict[str, Origin], parents: set[str]) -> Iterator[Entry]:
-    for key, field in type(node).model_fields.items():
-        if path or key not in FILLED:
-            value = getattr(node, key)
-            meaning = " ".join((field.description or "").split())
-            whole = Entry((*path, key), value, meaning, value == field.default, None)
-            yield from _inside(whole, origins, parents)
+def _entries_of(table: Entry, origins: dict[str, Origin], parents: set[str]) -> Iterator[Entry]:
+    for key, field in type(table.value).model_fields.items():
+        if table.path or key not in FILLED:
+            value = getattr(table.value, key)
+            meaning = " ".join((field.description or f"{table.meaning.rstrip('.')}: {key.replace('_', ' ')}.").split())
+            yield from _inside(
+                Entry((*table.path, key), value, meaning, value == field.default, None), origins, parents
+            )
 
 
 def _inside(entry: Entry, origins: dict[str, Origin], parents: set[str]) -> Iterator[Entry]:
     """Yield an input, or those inside it if it is a table, or if parts of it have origins of their own."""
     value, here = entry.value, entry.id
     if isinstance(value, Frozen):
-        yield from _entries_of(value, entry.path, origins, parents)
+        yield from _entries_of(entry, origins, parents)
         return
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, tuple) else ()
+    inner = list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, tuple) else ())
     if here in parents or any(isinstance(child, Frozen) for _, child in inner):
         for key, child in inner:
             yield from _inside(Entry((*entry.path, key), child, entry.meaning, False, None), origins, parents)

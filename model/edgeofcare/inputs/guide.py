@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from edgeofcare.inputs.describe import FILLED, Entry, entries, unit_of
+from edgeofcare.inputs.describe import Entry, entries, unit_of
+from edgeofcare.inputs.load import FILLED
 from edgeofcare.inputs.schema import Scenario
 
 Node = dict[str, Any]
@@ -146,16 +147,22 @@ def markdown() -> str:
     return "\n".join([PREFACE, *sections, *origin])
 
 
-def _sections(place: str, part: Node, parts: Mapping[str, Node]) -> Iterator[str]:
-    """Yield the heading and table of a part, then those of the tables inside it."""
+def _sections(place: str, part: Node, parts: Mapping[str, Node], said: str = "") -> Iterator[str]:
+    """Yield heading, words (what its key says, then its own) and table of a part, then those of the tables inside."""
     pays = part["properties"].get("pays", {}).get("const")
     heading = place if place.endswith("]]") else f"[{place}]"
     yield f"## `{heading}`{f' that pays {pays}' if pays else ''}\n" if place else "## Top of the file\n"
-    yield from (f"{text}\n" for text in [_one_line(part.get("description", ""))] if text)
+    yield from (f"{text}\n" for text in [_words(place, said, _one_line(part.get("description", "")))] if text)
     yield from (table for table in [_table(part, parts, place)] if table)
     for key, node in part["properties"].items():
         for inner_place, inner in _inner_tables(f"{place}.{key}".lstrip("."), node, parts):
-            yield from _sections(inner_place, inner, parts)
+            yield from _sections(inner_place, inner, parts, node.get("description", ""))
+
+
+def _words(place: str, said: str, own: str) -> str:
+    """Return what a table is: what its key says of it, unless that adds nothing, then its own words."""
+    adds = "." in place and said.rstrip(".") not in own
+    return f"{_one_line(said)} {own}".strip() if adds else own
 
 
 def _inner_tables(place: str, node: Node, parts: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:

@@ -28,11 +28,10 @@ from edgeofcare.inputs.evidence import (
 )
 from edgeofcare.inputs.figures import References, Resolver, choices, is_figure, is_number, overlay, split, within
 from edgeofcare.inputs.lines import KeyPath, Source, dotted, key_lines
-from edgeofcare.inputs.ranges import correlation_faults, reach, shape_rule
+from edgeofcare.inputs.ranges import at, correlation_faults, range_faults, replaced, shape_rule
 from edgeofcare.inputs.schema import Correlation, Frozen, Origin, Scenario
 from edgeofcare.inputs.words import Words, explain
 
-RANGE_RULES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
 POINTER_KEYS = ("value", "reference", "times")
 FILLED = {"origins", "name"}  # filled by the loader, not written in files
 
@@ -76,11 +75,11 @@ def with_values(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     """
     tree, faults = scenario.model_dump(exclude={"origins"}), []
     for rivals in (group for group in RIVALS if any(f"effect.{key}" in values for key in group)):
-        tree["effect"] |= {key: None for key in rivals}
+        tree["effect"] |= dict.fromkeys(rivals)
     for path, given in values.items():
         value = given.item() if type(given).__module__ == "numpy" and hasattr(given, "item") else given
         try:
-            tree = _replaced(tree, path.split("."), value)
+            tree = replaced(tree, path.split("."), value)
         except LookupError:
             near = choices(path, paths(scenario), "Keys")
             faults.append(Fault("the values given", None, path, "unknown key", "", near))
@@ -97,8 +96,8 @@ def with_values(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
 
 def _kept_origins(scenario: Scenario, values: Mapping[str, Any], tree: dict[str, Any]) -> dict[str, Origin]:
     """Return the origins of what is still there after values were replaced; without ranges where the value left it."""
-    replaced = tuple(f"{path}." for path in values)
-    kept = {path: origin for path, origin in scenario.origins.items() if not path.startswith(replaced)}
+    tables = tuple(f"{path}." for path in values)
+    kept = {path: origin for path, origin in scenario.origins.items() if not path.startswith(tables)}
     for path in [*values, *(f"effect.{key}" for group in RIVALS for key in group)]:
         if path in kept:
             value = _value(tree, path)
@@ -278,7 +277,7 @@ def _checked(tree: dict[str, Any], owners: dict[KeyPath, Source], last: Source, 
     scenario = _scenario(values, found)
     if scenario:
         ranged = [dotted(path) for path, origin in origins.items() if origin.low is not None]
-        found += _range_faults(values, origins) + correlation_faults(scenario.correlations, paths(scenario), ranged)
+        found += range_faults(values, origins) + correlation_faults(scenario.correlations, paths(scenario), ranged)
     seen = {fault.path for fault in faults}
     for words in found:
         if not any(dotted(words.path[:n]) in seen for n in range(1, len(words.path) + 1)):
@@ -318,7 +317,7 @@ def _origins(raw: dict[KeyPath, dict[str, Any]], values: dict[str, Any], found: 
             for words in explain(error.errors(), written, Origin, POINTER_KEYS):
                 found.append(words._replace(path=(*path, *words.path)))
             continue
-        if rule := _origin_rule(origins[path], _at(values, path)):
+        if rule := _origin_rule(origins[path], at(values, path)):
             found.append(Words(path, rule, "", ""))
     return origins
 
@@ -338,41 +337,6 @@ def _origin_rule(origin: Origin, value: Any) -> str:
     return ""
 
 
-def _range_faults(values: dict[str, Any], origins: dict[KeyPath, Origin]) -> list[Words]:
-    """Return a fault for each end of a range, and of what can be drawn, that the schema would refuse as a value."""
-    ranged = {path: origin for path, origin in origins.items() if origin.low is not None}
-    found = []
-    for n, end in enumerate(("low", "high")):
-        refused = _refused(values, {path: getattr(origin, end) for path, origin in ranged.items()})
-        found += [words._replace(path=(*words.path, end)) for words in refused]
-        told = {words.path for words in refused}
-        tails = {path: reach(o)[n] for path, o in ranged.items() if reach(o)[n] != getattr(o, end)}
-        for words in _refused(values, {path: end for path, end in tails.items() if path not in told}):
-            rule = f"a {ranged[words.path].distribution} with these percentiles reaches {words.got}: it {words.rule}"
-            hint = "Triangular and uniform end at low and high; a beta stays between 0 and 1."
-            found.append(Words((*words.path, end), rule, "", hint))
-    return found
-
-
-def _refused(values: dict[str, Any], ends: dict[KeyPath, Any]) -> list[Words]:
-    """Return what the schema says of these values, of each by itself."""
-    tree: Any = values
-    for path, value in ends.items():
-        tree = _replaced(tree, list(path), value)
-    try:
-        Scenario.model_validate(tree)
-    except ValidationError as error:
-        said = explain([e for e in error.errors() if e["type"] in RANGE_RULES], tree)
-        return [words for words in said if words.path in ends]
-    return []
-
-
-def _at(node: Any, path: KeyPath) -> Any:
-    for part in path:
-        node = node[part]
-    return node
-
-
 def _value(tree: dict[str, Any], path: str) -> Any:
     """Return what stands at a dotted path of plain tables and lists, or None."""
     node: Any = tree
@@ -382,18 +346,6 @@ def _value(tree: dict[str, Any], path: str) -> Any:
         else:
             node = node.get(part) if isinstance(node, dict) else None
     return node
-
-
-def _replaced(node: Any, parts: list[Any], value: Any) -> Any:
-    """Return a copy of nested tables and lists with another value at a place; LookupError if there is no such place."""
-    if not parts:
-        return value
-    if isinstance(node, dict):
-        return node | {parts[0]: _replaced(node[parts[0]], parts[1:], value)}
-    if isinstance(node, list | tuple) and str(parts[0]).isdigit():
-        i = int(parts[0])
-        return [*node[:i], _replaced(node[i], parts[1:], value), *node[i + 1 :]]
-    raise LookupError(parts[0])
 
 
 def _without(node: Any, path: KeyPath) -> Any:

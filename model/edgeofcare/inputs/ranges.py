@@ -7,12 +7,17 @@ engines. Plain Python, so that a factor has the same bits on every processor; nu
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
 
 from edgeofcare.inputs.figures import choices
-from edgeofcare.inputs.schema import Correlation, Origin
-from edgeofcare.inputs.words import Words
+from edgeofcare.inputs.lines import KeyPath
+from edgeofcare.inputs.schema import Correlation, Origin, Scenario
+from edgeofcare.inputs.words import Words, explain
 
+RANGE_RULES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
 Z95 = 1.6448536269514722  # normal score of 95%
 FAR = 5.2  # normal score beyond which normal and lognormal are cut: one draw in ten million on each side
 SMALLEST_PIVOT = 1e-9
@@ -47,7 +52,7 @@ def at_score(origin: Origin, score: float) -> float:
     assert low is not None and high is not None
     step = max(-FAR, min(FAR, score)) / (2 * Z95)
     if origin.distribution == "lognormal":
-        return math.sqrt(low * high) * (high / low) ** step
+        return math.sqrt(low * high) * math.exp(math.log(high / low) * step)
     return (low + high) / 2 + (high - low) * step
 
 
@@ -57,6 +62,55 @@ def reach(origin: Origin) -> tuple[float, float]:
         return at_score(origin, -FAR), at_score(origin, FAR)
     assert origin.low is not None and origin.high is not None
     return origin.low, origin.high
+
+
+def range_faults(values: dict[str, Any], origins: Mapping[KeyPath, Origin]) -> list[Words]:
+    """Return a fault for each end of a range, and of what can be drawn, that the schema would refuse as a value."""
+    ranged = {path: o for path, o in origins.items() if o.low is not None and o.high is not None}
+    found = []
+    for n, end in enumerate(("low", "high")):
+        refused = _refused(values, {path: getattr(origin, end) for path, origin in ranged.items()})
+        found += [words._replace(path=(*words.path, end)) for words in refused]
+        told = {words.path for words in refused}
+        sound = {path: o for path, o in ranged.items() if path not in told and not shape_rule(at(values, path), o)}
+        tails = {path: reach(o)[n] for path, o in sound.items() if reach(o)[n] != getattr(o, end)}
+        for words in _refused(values, tails):
+            rule = f"a {ranged[words.path].distribution} with these percentiles reaches {words.got}, which {words.rule}"
+            hint = "Triangular and uniform end at low and high; a beta stays between 0 and 1."
+            found.append(Words((*words.path, end), rule, "", hint))
+    return found
+
+
+def _refused(values: dict[str, Any], ends: Mapping[KeyPath, Any]) -> list[Words]:
+    """Return what the schema says of these values, of each by itself."""
+    tree: Any = values
+    for path, value in ends.items():
+        tree = replaced(tree, list(path), value)
+    try:
+        Scenario.model_validate(tree)
+    except ValidationError as error:
+        said = explain([e for e in error.errors() if e["type"] in RANGE_RULES], tree)
+        return [words for words in said if words.path in ends]
+    return []
+
+
+def at(node: Any, path: KeyPath) -> Any:
+    """Return what stands at a path of nested tables and lists."""
+    for part in path:
+        node = node[part]
+    return node
+
+
+def replaced(node: Any, parts: list[Any], value: Any) -> Any:
+    """Return a copy of nested tables and lists with another value at a place; LookupError if there is no such place."""
+    if not parts:
+        return value
+    if isinstance(node, dict):
+        return node | {parts[0]: replaced(node[parts[0]], parts[1:], value)}
+    if isinstance(node, list | tuple) and str(parts[0]).isdigit():
+        i = int(parts[0])
+        return [*node[:i], replaced(node[i], parts[1:], value), *node[i + 1 :]]
+    raise LookupError(parts[0])
 
 
 # ---- correlations ----------------------------------------------------------------------------------------------

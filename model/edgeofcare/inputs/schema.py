@@ -689,7 +689,7 @@ class Scenario(Frozen):
             faults.append(f"borough {slug} is served by no team; add it to a team's boroughs")
         serving = [team.therapy for team in self.teams.values() if slug in team.boroughs]
         for therapy in sorted({t for t in serving if serving.count(t) > 1}):
-            faults.append(f"borough {slug} is served by more than one {therapy} team; make them one team of more therapists")
+            faults.append(f"borough {slug} is served by more than one {therapy} team; make it one of more therapists")
         if borough.join_date and not self.clock.day_0 <= borough.join_date < self.clock.referrals_until:
             faults.append(f"borough {slug}: join_date must lie between day_0 and referrals_until")
         return faults
