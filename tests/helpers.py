@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from edgeofcare.engine import kernel, reference
-from edgeofcare.engine.counts import Counts
+from edgeofcare.engine.counts import Counts, Trace
 from edgeofcare.engine.plan import Plan, Track, make_plan
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
@@ -106,7 +106,7 @@ def joined(parts: Sequence[Counts]) -> Counts:
 
 def run_both(plan: Plan, seed: int, first: int, n: int) -> tuple[Counts, list[Any], Counts, list[Any]]:
     """Run both engines; return the counts and events of the reference, then of the kernel."""
-    expected, found = reference.Trace(), reference.Trace()
+    expected, found = Trace(), Trace()
     return (
         reference.run(plan, seed, first, n, expected),
         expected.rows,
@@ -128,7 +128,7 @@ class Lives:
     """The events of a run, child by child: service events by name, periods of care and placements by arm."""
 
     def __init__(self, plan: Plan, seed: int, first: int, n: int) -> None:
-        trace = reference.Trace()
+        trace = Trace()
         self.counts = kernel.run(plan, seed, first, n, trace)
         self.service: dict[tuple[int, int, int], dict[str, tuple[int, int]]] = defaultdict(dict)
         self.spells: dict[tuple[tuple[int, int, int], int], list[tuple[int, int]]] = defaultdict(list)

@@ -16,6 +16,7 @@ from numba import njit
 
 from edgeofcare.care import cohort, trajectory
 from edgeofcare.engine import kernel, reference
+from edgeofcare.engine.counts import Trace
 from edgeofcare.engine.plan import Plan
 from helpers import assert_same_counts, joined, pan_london, plan_of, small
 
@@ -102,7 +103,7 @@ def test_a_trace_is_never_cut_short() -> None:
     """Placements of a few days: hundreds of events a child."""
     plan = plan_of(small(care__first_entry_shape=1.0, effect__entry_scale_days=20.0))
     plan = replace(plan, placement_scale_days=np.full(6, 4.0))
-    expected, found = reference.Trace(), reference.Trace()
+    expected, found = Trace(), Trace()
     reference.run(plan, 1, 0, 2, expected)
     kernel.run(plan, 1, 0, 2, found)
     assert len(expected.rows) > 20_000
@@ -116,6 +117,7 @@ from edgeofcare.care import draws
 draws.word = lambda value: int(value) & draws.MASK  # numpy's whole numbers wrap around; Python's do not
 from helpers import assert_same_counts, plan_of, small
 from edgeofcare.engine import kernel, reference
+from edgeofcare.engine.counts import Trace
 assert type(kernel.run_chunk).__name__ == "function", "compiled after all"
 buffers = kernel._buffers
 def with_attributes(plan, n):
@@ -124,7 +126,7 @@ def with_attributes(plan, n):
 kernel._buffers = with_attributes
 plan = plan_of(small({"a": 12.0, "b": 9.0}, referrals__priority_by_needs=True, referrals__shared_shock_sd=0.3))
 warnings.simplefilter("error")
-expected, found = reference.Trace(), reference.Trace()
+expected, found = Trace(), Trace()
 assert_same_counts(reference.run(plan, 3, 0, 3, expected), kernel.run(plan, 3, 0, 3, found))
 assert expected.rows == found.rows and len(found.rows) > 100
 """

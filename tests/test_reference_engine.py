@@ -9,6 +9,7 @@ import pytest
 
 from edgeofcare.care.trajectory import NEVER
 from edgeofcare.engine import reference
+from edgeofcare.engine.counts import Trace
 from edgeofcare.engine.plan import Plan
 from edgeofcare.engine.reference import Child, run_queue
 from helpers import plan_of, small, team
@@ -137,7 +138,7 @@ def test_a_child_who_never_starts_has_one_life(small_plan: Plan) -> None:
 
 
 def test_events_of_a_replication_are_in_order(small_plan: Plan) -> None:
-    trace = reference.Trace()
+    trace = Trace()
     reference.run(small_plan, 1, 5, 2, trace)
     assert {row[0] for row in trace.rows} == {5, 6}
     children = [row[:1] + row[2:4] for row in trace.rows if row[4] == "referred"]

@@ -246,3 +246,60 @@ def test_dropouts_keep_their_share_of_the_effect() -> None:
     assert trajectory.ratio_kept(0.25, 0.0) == 1.0
     assert trajectory.ratio_kept(1.0, 0.3) == 1.0
     assert trajectory.ratio_kept(0.25, 0.4) == pytest.approx(0.7)
+
+
+def only(kind: int) -> list[float]:
+    """A row of cumulative shares in which one type has all."""
+    return [0.0] * kind + [1.0] * (6 - kind)
+
+
+def test_first_placements_and_moves_are_those_of_the_age_on_their_day() -> None:
+    """Under 16: kinship first, then residential; from the 16th birthday on: in-house first, then supported."""
+    first, moves = only(0) + only(1), only(3) * 6 + only(5) * 6
+    starts, kinds = [0] * 3000, [0] * 3000
+    for birthday_16 in (50, 51, 400, 10_000):
+        tables = ([1.0] * 6, [30.0] * 6, first, moves)
+        n = trajectory.place(1, 2, 3, 4, 0, 50, 900, 0.5, birthday_16, *tables, starts, kinds)
+        assert n > 10
+        assert kinds[0] == (0 if birthday_16 > 50 else 1)
+        assert kinds[1:n] == [3 if start < birthday_16 else 5 for start in starts[1:n]]
+
+
+def test_each_placement_has_draws_of_its_own() -> None:
+    """Two placements from each block of draws: length and next type, twice."""
+    starts, kinds = [0] * 3000, [0] * 3000
+    moves = [0.2, 0.4, 0.6, 0.7, 0.8, 1.0] * 12
+    for spell in (0, 1, 7):
+        n = trajectory.place(1, 2, 3, 4, spell, 0, 5000, 0.0, 10**6, [1.0] * 6, [40.0] * 6, moves, moves, starts, kinds)
+        blocks = [trajectory.move_draws(1, 2, 3, 4, spell, pair) for pair in range(n)]
+        draws = [half for block in blocks for half in (block[:2], block[2:])]
+        lengths = [max(1, math.floor(40 * exponential(length_u))) for length_u, _ in draws]
+        assert starts[:n] == [sum(lengths[:j]) for j in range(n)]
+        assert kinds[1:n] == [np.searchsorted(moves[:6], next_u, side="right") for _, next_u in draws[: n - 1]]
+
+
+def test_a_stay_begun_on_the_16th_birthday_is_of_the_older_band(rates: Rates) -> None:
+    banded = rates._replace(stay_to_18_prob_under_16=0.0, stay_to_18_prob_16_plus=1.0, stay_scale_days_under_16=0.1)
+    enter, leave, first_u = [0] * 3000, [0] * 3000, [0.0] * 3000
+    for entry, length in ((269, 1), (270, 730), (271, 729)):  # the 18th birthday is on day 1,000
+        trajectory.live(1, 2, 3, 4, entry, 1000, 1.0, banded._replace(stay_shape=5.0), enter, leave, first_u)
+        assert leave[0] - enter[0] == length
+
+
+def test_each_period_of_care_has_draws_of_its_own(rates: Rates) -> None:
+    lively = rates._replace(stay_to_18_prob_under_16=0.3, stay_to_18_prob_16_plus=0.3, reentry_scale_days=300.0)
+    enter, leave, first_u = [0] * 3000, [0] * 3000, [0.0] * 3000
+    most = 0
+    for child in range(60):
+        n = trajectory.live(1, 2, 3, child, 10, 2500, 0.5, lively, enter, leave, first_u)
+        most = max(most, n)
+        for spell in range(n):
+            stay_u, length_u, gap_u, placement_u = trajectory.stay_draws(1, 2, 3, child, spell)
+            left = 2500 - enter[spell]
+            assert first_u[spell] == placement_u
+            stay = trajectory.stay_days(stay_u, length_u, enter[spell] < 1770, left, lively)
+            assert leave[spell] - enter[spell] == stay
+            if spell + 1 < n:
+                gap = trajectory.home_days(gap_u, 0.5, 2500 - leave[spell], lively)
+                assert enter[spell + 1] - leave[spell] == gap
+    assert most > 3

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -148,7 +149,9 @@ def new(
     from edgeofcare.inputs.guide import starter
     from edgeofcare.inputs.load import load, shipped
 
-    path = Path(name).with_suffix(".toml")
+    path = Path(f"{name.removesuffix('.toml')}.toml")
+    if not re.fullmatch(r"[\w -]+", path.stem):
+        raise OptionError(f"a name may hold letters, digits, blanks, - and _ (got {path.stem!r}).")
     if path.stem in shipped():
         raise OptionError(f"{path.stem} is the name of a shipped scenario. Choose another name.")
     if extends not in shipped():

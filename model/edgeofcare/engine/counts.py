@@ -6,7 +6,7 @@ Axes stand in the order replication, arm, track, borough, intake, period, measur
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,30 @@ class Counts:
     def arrays(self) -> dict[str, Ints]:
         """Return the arrays by name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "first_replication"}
+
+
+@dataclass
+class Trace:
+    """The events of chosen replications, in the order in which lives were told.
+
+    parts: arrays (event, 7) of replication, arm (-1: both), borough, child, code (place in EVENTS), day, detail.
+    """
+
+    parts: list[npt.NDArray[np.int64]] = field(default_factory=list)
+
+    def add(self, events: npt.ArrayLike) -> None:
+        """Append events."""
+        self.parts.append(np.asarray(events, dtype=np.int64).reshape(-1, 7))
+
+    @property
+    def table(self) -> npt.NDArray[np.int64]:
+        """Return all events: (event, 7)."""
+        return np.concatenate([np.zeros((0, 7), np.int64), *self.parts])
+
+    @property
+    def rows(self) -> list[tuple[int, int, int, int, str, int, int]]:
+        """Return all events as tuples, with the names of their codes."""
+        return [(*row[:4], EVENTS[row[4]], *row[5:]) for row in self.table.tolist()]
 
 
 def empty_counts(plan: Plan, first_replication: int, n_replications: int) -> Counts:

@@ -421,6 +421,7 @@ def _after_entry(ages_bytes: bytes, stays: Stays) -> Floats:
     for u in range(0, len(ages), DAYS_PER_YEAR):
         part = np.fft.rfft(table[:, u : u + DAYS_PER_YEAR], n, axis=0)
         table[:, u : u + DAYS_PER_YEAR] = np.fft.irfft(spectrum * part.conj(), n, axis=0)[: len(ages)]
+    table.flags.writeable = False  # it is shared by all who ask for it
     return table
 
 

@@ -466,7 +466,7 @@ def most_children(plan: Plan) -> int:
 
 
 def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trace: Any = None) -> Counts:
-    """Run a range of replications and return their counts; fill `trace` (see `reference.Trace`) if one is given."""
+    """Run a range of replications and return their counts; fill `trace` (see `counts.Trace`) if one is given."""
     counts = empty_counts(plan, first_replication, n_replications)
     n_children, n_events = most_children(plan), 0
     events = np.zeros((0, 7), np.int64)
@@ -486,7 +486,7 @@ def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trac
             events = np.zeros((n_events, 7), np.int64)
         counts = empty_counts(plan, first_replication, n_replications)
     if trace is not None:
-        trace.rows.extend((*row[:4], EVENTS[row[4]], *row[5:]) for row in events[:n_events].tolist())
+        trace.add(events[:n_events])
     check_identities(counts, plan)
     return counts
 

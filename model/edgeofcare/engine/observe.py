@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeofcare.care.trajectory import NEVER
-from edgeofcare.engine.counts import EVENTS, Counts
+from edgeofcare.engine.counts import EVENTS, Counts, Trace
 from edgeofcare.engine.plan import Plan
-from edgeofcare.engine.reference import Trace
 
 Ints = npt.NDArray[np.int64]
 REPLICATION, ARM, CODE, DAY, DETAIL = 0, 1, 4, 5, 6
@@ -121,6 +120,6 @@ def trace_with(engine: str) -> Callable[[Plan, int, int, int], tuple[Counts, Int
     def trace(plan: Plan, seed: int, first_replication: int, n_replications: int) -> tuple[Counts, Ints]:
         told = Trace()
         counts = module.run(plan, seed, first_replication, n_replications, told)
-        return counts, np.array([(*row[:4], EVENTS.index(row[4]), *row[5:]) for row in told.rows])
+        return counts, told.table
 
     return trace

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeofcare.care.draws import PARAMETER, normal_quantile, uniforms
-from edgeofcare.engine.calibrate import TRACKED_SHARE, is_null, therapy_target, with_odds_ratio
+from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, is_null, therapy_target, with_odds_ratio
 from edgeofcare.engine.plan import borough_id
 from edgeofcare.engine.surface import Measured, Surface, make_surface, solve_ratio, solve_scale, tracked_shares
 from edgeofcare.errors import Fault, InputError
@@ -68,10 +68,18 @@ def draw(scenario: Scenario, surface: Surface, seed: int, number: int) -> Drawn:
         hint = "Narrow the ranges so that any values within them fit together."
         file = f"{scenario.name or 'scenario'}, outer draw {number}"
         raise InputError([Fault(file, None, f.path, f.rule, f.got, hint) for f in error.faults]) from None
+    if surface.fixed is not None:
+        return as_calibrated(drawn, values, surface.fixed)
     measured = surface.for_draw(scenario, drawn)
     if scenario.effect.prior == "evidence":
         return _by_evidence(drawn, values, measured, seed, number)
     return _by_targets(drawn, values, measured)
+
+
+def as_calibrated(drawn: Scenario, values: dict[str, float], found: Calibration) -> Drawn:
+    """Return a draw that leaves effect and calibration sample as they are in the scenario."""
+    usual, therapy = (found.measures[arm][TRACKED_SHARE] for arm in ("usual", "therapy"))
+    return Drawn(drawn, values, found.entry_scale_days, found.hazard_ratio, usual, therapy, met=True)
 
 
 # ---- targets and evidence --------------------------------------------------------------------------------------
@@ -89,8 +97,8 @@ def _by_targets(drawn: Scenario, values: dict[str, float], measured: Measured) -
     elif ratio is None:
         target = therapy_target(effect, _proper(measured.at("usual", place, scale)))
         ratio, therapy_met = solve_ratio(measured, place, scale, target)
-    shares = tracked_shares(measured, scale, ratio)
-    return Drawn(drawn, values, scale, ratio, *shares, usual_met and therapy_met)
+    usual, therapy = _shares(drawn, measured, scale, ratio)
+    return Drawn(drawn, values, scale, ratio, usual, therapy, usual_met and therapy_met)
 
 
 def _by_evidence(drawn: Scenario, values: dict[str, float], measured: Measured, seed: int, number: int) -> Drawn:
@@ -111,8 +119,14 @@ def _by_evidence(drawn: Scenario, values: dict[str, float], measured: Measured, 
         usual_in_care = 1 - _proper(measured.at("usual", place, scale))
         target = 1 - with_odds_ratio(usual_in_care, math.exp(log_or))
         ratio, study_met = solve_ratio(measured, place, scale, target)
-    shares = tracked_shares(measured, scale, ratio)
-    return Drawn(drawn, values, scale, ratio, *shares, world_met and study_met, world.id, study.id)
+    usual, therapy = _shares(drawn, measured, scale, ratio)
+    return Drawn(drawn, values, scale, ratio, usual, therapy, world_met and study_met, world.id, study.id)
+
+
+def _shares(drawn: Scenario, measured: Measured, scale_days: float, ratio: float) -> tuple[float, float]:
+    """Return the shares of tracked days out of care; the same to the last bit if therapy changes nothing."""
+    usual, therapy = tracked_shares(measured, scale_days, ratio)
+    return usual, usual if ratio == 1 == drawn.care.reentry.hazard_ratio else therapy
 
 
 def _pick(rows: Sequence[Any], u: float) -> Any:

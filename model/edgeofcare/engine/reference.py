@@ -38,10 +38,12 @@ from edgeofcare.care.trajectory import (
 )
 from edgeofcare.engine.counts import (
     ACCOUNTS,
+    EVENTS,
     LIVES,
     SERVICE,
     Counts,
     Ints,
+    Trace,
     check_identities,
     empty_counts,
 )
@@ -121,13 +123,6 @@ class Tables:
         self.slots = plan.slots.tolist()
 
 
-@dataclass
-class Trace:
-    """The events of chosen replications: (replication, arm, borough, child, code, day, detail); arm -1 is both."""
-
-    rows: list[tuple[int, int, int, int, str, int, int]] = field(default_factory=list)
-
-
 def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trace: Trace | None = None) -> Counts:
     """Run a range of replications and return their counts; append events to `trace` if one is given."""
     counts = empty_counts(plan, first_replication, n_replications)
@@ -153,8 +148,8 @@ def run_replication(
             count_life(child, life, tables, counts, row, arm)
         if child.started:
             count_tracks(child, lives, tables, counts, row)
-        if trace:
-            trace.rows.extend(events(child, lives, replication))
+        if trace is not None:
+            trace.add([(*row[:4], EVENTS.index(row[4]), *row[5:]) for row in events(child, lives, replication)])
 
 
 # ---- referral -------------------------------------------------------------------------------------------------
@@ -235,7 +230,7 @@ class Moment(simpy.Event):
     def __init__(self, env: simpy.Environment, day: int, order: float) -> None:
         super().__init__(env)
         self._ok, self._value = True, None
-        env.schedule(self, priority=order, delay=day - env.now)
+        env.schedule(self, priority=order, delay=day - env.now)  # type: ignore[arg-type]  # SimPy sorts any number
 
 
 class TeamDesk:
@@ -547,7 +542,10 @@ def count_both_weeks(
 # ---- trace ----------------------------------------------------------------------------------------------------
 
 
-def events(child: Child, lives: tuple[Life, Life], replication: int) -> Iterator[tuple[int, int, int, int, str, int, int]]:
+Event = tuple[int, int, int, int, str, int, int]
+
+
+def events(child: Child, lives: tuple[Life, Life], replication: int) -> Iterator[Event]:
     """Yield a child's events: service events (arm -1), then each arm's placements and returns home or 18th birthday.
 
     A child who never starts has the same life in both arms; it is told once, as arm 0.

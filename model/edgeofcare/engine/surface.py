@@ -21,7 +21,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.engine.calibrate import N_CHILDREN, TRACKED_SHARE, Sample, make_sample, place_of, sample_key
+from edgeofcare.engine.calibrate import (
+    N_CHILDREN,
+    TRACKED_SHARE,
+    Calibration,
+    Sample,
+    calibrate,
+    make_sample,
+    place_of,
+    sample_key,
+)
 from edgeofcare.inputs.load import uncertain
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.provenance import cache_folder
@@ -30,7 +39,7 @@ Floats = npt.NDArray[np.float64]
 # The table of the whole sample.
 SCALES_DAYS, RATIOS = np.geomspace(3.0, 1e6, 41), np.geomspace(1e-3, 1e2, 21)
 # The table of the gap, which is small: beyond its ends the gap at the end is taken.
-GAP_SCALES_DAYS, GAP_RATIOS = np.geomspace(10.0, 1e5, 13), np.geomspace(1e-2, 32.0, 8)
+GAP_SCALES_DAYS, GAP_RATIOS = np.geomspace(10.0, 1e5, 13), np.geomspace(1e-2, 1e2, 9)
 # Where roots are looked for, in logarithms: from the slowest entry on, and from no effect on both ways.
 LOG_SCALES = np.linspace(math.log(1e6), math.log(3.0), 21)
 LOG_RATIO_WAYS = (-np.linspace(0.0, math.log(1e3), 7), np.linspace(0.0, math.log(1e2), 5))
@@ -95,15 +104,18 @@ def _inside(value: float, grid: Floats) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """What the draws of a scenario are solved on: a table of the whole sample, or of the gap of its first children.
+    """What the draws of a scenario are solved on.
 
-    on_days: days from the start of therapy on which measures are known; the first is the target's own.
+    on_days: days from the start of therapy on which measures are known; the first is the target's own. whole: the
+    table of the whole sample; gap: that of what the first children show beyond it; fixed: the answer itself, if it is
+    the same in every draw. One of the three is there.
     """
 
     days: int
     on_days: tuple[int, ...]
-    whole: Table | None
-    gap: Table | None
+    whole: Table | None = None
+    gap: Table | None = None
+    fixed: Calibration | None = None
 
     def for_draw(self, scenario: Scenario, drawn: Scenario) -> Measured:
         """Return what an outer draw of the scenario is solved on."""
@@ -234,20 +246,27 @@ def draws_change_sample(scenario: Scenario) -> bool:
     return any(path.startswith(SAMPLE_INPUTS) and not path.startswith(NO_SAMPLE_INPUTS) for path in uncertain(scenario))
 
 
+def draws_change_effect(scenario: Scenario) -> bool:
+    """Tell whether outer draws differ in what therapy is said to do, or against which world."""
+    return scenario.effect.prior == "evidence" or any(path.startswith("effect.") for path in uncertain(scenario))
+
+
 def make_surface(
     scenario: Scenario, on_days: tuple[int, ...] = (), n_children: int = N_CHILDREN, n_own: int = N_OWN
 ) -> Surface:
     """Return the surface of a scenario, from the cache if it holds it; on_days: further days to be measured."""
     days, own_day = scenario.tracking.days, scenario.effect.day
+    if not (draws_change_sample(scenario) or draws_change_effect(scenario)):
+        return Surface(days, (), fixed=calibrate(scenario, n_children))
     every_day = tuple(dict.fromkeys([days if own_day is None else own_day, *on_days]))
     key, marks = sample_key(scenario), "-".join(map(str, every_day))
     folder = cache_folder("calibration")
     if draws_change_sample(scenario):
         path = folder / f"gap-{key}-{n_own}-{n_children}-{marks}.json"
         gap = _cached(path, lambda: _gap_table(scenario, on_days, n_own, n_children))
-        return Surface(days, every_day, None, gap)
+        return Surface(days, every_day, gap=gap)
     path = folder / f"whole-{key}-{n_children}-{marks}.json"
-    return Surface(days, every_day, _cached(path, lambda: _whole_table(scenario, on_days, n_children)), None)
+    return Surface(days, every_day, whole=_cached(path, lambda: _whole_table(scenario, on_days, n_children)))
 
 
 def _whole_table(scenario: Scenario, on_days: tuple[int, ...], n_children: int) -> Table:
