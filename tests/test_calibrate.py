@@ -142,8 +142,9 @@ def by_hand(sample: Sample, scale: float, ratio: float, days: list[int]) -> Iter
 
 
 def test_measures_are_what_counting_by_hand_gives() -> None:
-    sample = make_sample(pan_london(), 400, on_days=[1, 200, 2500])
-    assert list(sample.values("therapy", 191.6, 0.3)) == list(by_hand(sample, 191.6, 0.3, [730, 1, 200, 2500]))
+    days = [1, 2, 3, 5, 8, 13, 21, 34, 200, 2500]
+    sample = make_sample(pan_london(), 400, on_days=days)
+    assert list(sample.values("therapy", 191.6, 0.8)) == list(by_hand(sample, 191.6, 0.8, [730, *days]))
 
 
 def test_measures_of_later_days(sample: Sample) -> None:

@@ -189,7 +189,20 @@ def test_a_number_or_list_gets_one_complaint(tmp_path: Path, numbers: str) -> No
             r": teams\.mst_a: team mst_a serves suton, which is not under",
         ),
         ("[teams.fft]\nboroughs = []", r":3: teams\.fft\.boroughs: must hold at least 1 values"),
-        ("[effect]\nhazard_ratio = 0.5", r": effect: give either therapy \(a target\) or hazard_ratio, not both"),
+        (
+            "[effect]\ntherapy = 0.6\nhazard_ratio = 0.5",
+            r": effect: give exactly one of therapy .* found therapy, hazard_ratio",
+        ),
+        (
+            "[effect]\nodds_ratio = 1.2\nrisk_ratio = 1.1",
+            r": effect: give exactly one of .* found odds_ratio, risk_ratio",
+        ),
+        ("[effect]\nusual = 0.4\nentry_scale_days = 200.0", r": effect: give either usual \(a target\) or entry_scale"),
+        (
+            "[teams.mst_c]\ntherapy = 'mst'\nboroughs = ['sutton']\nn_therapists = 1\ncaseload_per_therapist = 4\n"
+            "cost_gbp_per_year = 1.0",
+            r": boroughs\.sutton: borough sutton is served by more than one mst team",
+        ),
         ("[effect]\nmeasure = 'never_in_care_by_day'", r": effect: measure never_in_care_by_day needs day"),
         ("[prices.cashable_share]\nfoster_in_house = 0.9", r": prices: cashable_share must not exceed marginal_share"),
         ("[therapies.mst]\nmin_days = 300", r": therapies\.mst: min_days must not exceed max_days"),
@@ -211,6 +224,17 @@ def test_rules_between_keys(tmp_path: Path, text: str, message: str) -> None:
         ("{value = 0.5, low = 0.6, high = 0.9}", r":3: child\.female_prob: low <= value <= high must hold: low 0\.6"),
         ("{value = 0.5, low = 0.4}", r":3: child\.female_prob: a range needs both low and high"),
         ("{value = 0.5, low = 0.4, high = 1.5}", r":3: child\.female_prob\.high: must be at most 1 \(got 1\.5\)"),
+        (
+            "{value = 0.5, low = 0.2, high = 0.9, distribution = 'normal'}",
+            r":3: child\.female_prob\.high: a normal with these percentiles reaches 1\.65\d*, which must be at most 1",
+        ),
+        (
+            "{value = 0.5, low = 0.2, high = 0.9, distribution = 'lognormal'}",
+            r":3: child\.female_prob\.high: a lognormal .* reaches .* Triangular and uniform end at low and high",
+        ),
+        ("{value = 0.5, low = 0.0, high = 0.9, distribution = 'lognormal'}", r":3: .*a lognormal needs low above 0"),
+        ("{value = 0.5, low = 0.0, high = 0.9, distribution = 'beta'}", r":3: .*a beta needs low above 0 and high bel"),
+        ("{value = 0.02, low = 0.01, high = 0.99, distribution = 'beta'}", r":3: .*too far apart for a beta"),
         ("{value = 0.5, low = nan, high = 0.9}", r":3: child\.female_prob\.low: must be a finite number"),
         ("{value = 0.5, low = '0.4', high = 0.9}", r":3: child\.female_prob\.low: must be a number.*the text '0\.4'"),
         ("{value = 0.5, quality = 'data'}", r":3: child\.female_prob: a figure of quality 'data' needs a source"),
@@ -233,6 +257,85 @@ def test_only_a_single_number_can_have_a_range(tmp_path: Path) -> None:
 def test_a_figure_keeps_its_origin(pan_london: Scenario) -> None:
     origin = pan_london.origins["child.frailty_variance"]
     assert (pan_london.child.frailty_variance, origin.low, origin.high, origin.quality) == (0.25, 0.0, 1.0, "judgement")
+
+
+# --- keys that exclude one another, and correlations ------------------------------------------------------------------
+
+
+def test_a_rival_key_replaces_that_of_the_base_with_its_origin_and_correlation(tmp_path: Path) -> None:
+    scenario = load(write(tmp_path, "[effect]\nodds_ratio = {value = 1.2, low = 1.0, high = 1.5}"))
+    assert (scenario.effect.therapy, scenario.effect.odds_ratio) == (None, 1.2)
+    assert "effect.therapy" not in scenario.origins and "effect.odds_ratio" in uncertain(scenario)
+    assert not any("effect.therapy" in pair.between for pair in scenario.correlations)
+    assert len(scenario.correlations) == 3
+    write(tmp_path, "[effect]\nhazard_ratio = 0.5", "lower.toml")
+    top = load(write(tmp_path, "[effect]\ntherapy = 0.6", "top.toml", base="lower.toml"))
+    assert (top.effect.therapy, top.effect.hazard_ratio) == (0.6, None)
+    assert "effect.hazard_ratio" not in top.origins
+
+
+def test_evidence_in_one_word_keeps_the_targets_for_runs_without_it(tmp_path: Path, pan_london: Scenario) -> None:
+    scenario = load(write(tmp_path, 'effect = "evidence"'))
+    assert scenario.effect == pan_london.effect.model_copy(update={"prior": "evidence"})
+    assert scenario.evidence is not None and len(scenario.evidence.studies) == 6
+    message = faults_of(write(tmp_path, 'effect = "evidense"'))
+    assert "mine.toml:2: effect.prior: must be one of 'targets' or 'evidence'" in message
+
+
+def test_evidence_of_ones_own_is_filled_up_from_the_published(tmp_path: Path) -> None:
+    row = "id = 'ours'\nstudy = 'Our pilot'\nmeasure = 'out_of_care_on_day'\nday = 365\nlog_or = -0.1\nse = 0.3\ntau = 0"
+    text = f'effect = "evidence"\n[[evidence.studies]]\n{row}.0\nweight = 1.0'
+    scenario = load(write(tmp_path, text))
+    assert scenario.evidence is not None
+    assert [study.id for study in scenario.evidence.studies] == ["ours"]
+    assert len(scenario.evidence.base_worlds) == 3
+    assert "evidence.base_worlds.0.in_care_share" in scenario.origins
+    message = faults_of(write(tmp_path, text.replace("weight = 1.0", "weight = 0.0")))
+    assert "mine.toml" in message and "the weights of studies must not all be 0" in message
+
+
+def pairs(*pairs: str) -> str:
+    return "correlations = [" + ", ".join(f"{{between = [{pair}, correlation = 0.9}}" for pair in pairs) + "]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (pairs("'effect.usual', 'effect.wait_days']"), r":2: correlations\.0\.between: effect\.wait_days has no range"),
+        (pairs("'effect.usual', 'title']"), r":2: correlations\.0\.between: title has no range"),
+        (pairs("'effect.usual', 'effect.usual']"), r":2: correlations\.0\.between: names one key twice"),
+        (
+            pairs("'effect.usual', 'effect.therapy']", "'effect.therapy', 'effect.usual']"),
+            r":2: correlations\.1\.between: stands twice",
+        ),
+        (
+            pairs("'effect.usual', 'effect.therapy']", "'effect.usual', 'child.frailty_variance']"),
+            r":2: correlations: the correlations contradict .* not positive definite\. The nearest set that does not: "
+            r"child\.frailty_variance with effect\.therapy 0\.\d+; .*effect\.therapy with effect\.usual 0\.\d+",
+        ),
+        (
+            "[effect]\nhazard_ratio = 0.5\n[[correlations]]\nbetween = ['effect.usual', 'effect.therapy']\n"
+            "correlation = 0.5",
+            r":5: correlations\.0\.between: effect\.therapy has no range",
+        ),
+        (
+            "[[correlations]]\nbetween = ['effect.usual', 'effect.therapy']\ncorrelation = 1.0",
+            r":4: correlations\.0\.correlation: must be less than 1",
+        ),
+    ],
+)
+def test_correlations_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(write(tmp_path, text))
+
+
+def test_a_number_fixed_outside_its_range_takes_its_correlations_along(tmp_path: Path) -> None:
+    scenario = load(write(tmp_path, "[boroughs.newham]\nreferrals_per_year = 900.0"))
+    assert len(scenario.correlations) == 3
+    assert not any("newham" in path for pair in scenario.correlations for path in pair.between)
+    write(tmp_path, "[child]\nfemale_prob = 0.4\n" + "[[correlations]]\nbetween = ['child.female_prob', 'effect.usual']\n"
+          "correlation = 0.1", "wrong.toml")  # fmt: skip
+    assert "has no range" in faults_of(write(tmp_path, "title = 'x'", "above.toml", base="wrong.toml"))
 
 
 # --- pointers to published figures ------------------------------------------------------------------------------------
@@ -408,7 +511,7 @@ def test_unknown_names_and_files(tmp_path: Path) -> None:
         InputError, match=r"pan_londen: there is no scenario of this name\. Did you mean 'pan_london'\?"
     ):
         load("pan_londen")
-    with pytest.raises(InputError, match=r"Shipped scenarios: essex, pan_london, pan_london_ten"):
+    with pytest.raises(InputError, match=rf"zzz: .*Shipped scenarios: {', '.join(shipped())}\."):
         load("zzz")
     with pytest.raises(InputError, match=r"essx\.toml: there is no such file\. Did you mean 'essex'\?"):
         load(tmp_path / "essx.toml")
@@ -502,6 +605,39 @@ def test_with_no_values_nothing_changes_not_even_a_bit(pan_london: Scenario) -> 
         scenario = load(name)
         assert with_values(scenario, {}) == scenario
         assert canonical(with_values(scenario, {})) == canonical(scenario)
+
+
+@pytest.mark.parametrize("rival", ["hazard_ratio", "odds_ratio", "risk_ratio"])
+def test_with_values_replaces_rivals_with_origin_and_correlation(pan_london: Scenario, rival: str) -> None:
+    new = with_values(pan_london, {f"effect.{rival}": 1.0})
+    assert (new.effect.therapy, getattr(new.effect, rival)) == (None, 1.0)
+    assert "effect.therapy" not in new.origins and "effect.therapy" not in uncertain(new)
+    assert not any("effect.therapy" in pair.between for pair in new.correlations)
+    assert new.effect.usual == 0.35 and "effect.usual" in uncertain(new)
+    back = with_values(new, {"effect.therapy": 0.6})
+    assert (back.effect.therapy, getattr(back.effect, rival)) == (0.6, None)
+
+
+def test_with_values_drops_the_origins_below_a_table_that_is_replaced(pan_london: Scenario) -> None:
+    table = {"fulham": {"name": "Fulham", "referrals_per_year": 9.0}}
+    team = pan_london.teams["fft"].model_dump() | {"boroughs": ["fulham"], "therapy": "mst"}
+    new = with_values(pan_london, {"boroughs": table, "teams": {"a": team}, "costs.management": []})
+    gone = [path for path in new.origins if path.startswith(("boroughs.", "teams.", "costs.management"))]
+    assert gone == [] and scenario_hash(new)
+    assert "costs.set_up_gbp" in uncertain(new)
+    assert [pair.between[0].split(".")[0] for pair in new.correlations] == ["effect", "care"]
+
+
+def test_with_values_fetches_the_evidence_when_the_prior_asks_for_it(pan_london: Scenario) -> None:
+    new = with_values(pan_london, {"effect.prior": "evidence"})
+    assert new.evidence == load("pan_london_evidence").evidence
+    assert new.origins == load("pan_london_evidence").origins
+    assert with_values(new, {"effect.prior": "targets"}).effect == pan_london.effect
+
+
+def test_correlations_set_by_value_stay_as_they_are_set(pan_london: Scenario) -> None:
+    new = with_values(pan_london, {"correlations.0.correlation": 0.1})
+    assert [pair.correlation for pair in new.correlations] == [0.1, 0.8, 0.5, 0.8]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def ranged(scenario: Scenario, ranges: dict[str, tuple[float, float]], keep: boo
         ("normal", 5.0, 3.0, 8.0, stats.norm(5.5, 2.5 / stats.norm.ppf(0.95))),
         ("lognormal", 1.25, 0.77, 2.05, stats.lognorm(math.log(2.05 / 0.77) / 2 / stats.norm.ppf(0.95), 0,
                                                       math.sqrt(0.77 * 2.05))),
-        ("beta", 0.3, 0.2, 0.45, None),
+        ("beta", 0.3, 0.2, 0.41, None),
     ],
 )  # fmt: skip
 def test_quantiles_are_scipys(distribution: str, value: float, low: float, high: float, theirs: object) -> None:
@@ -56,7 +56,7 @@ def test_quantiles_are_scipys(distribution: str, value: float, low: float, high:
         n = value * (1 - value) / sd**2 - 1
         theirs = stats.beta(value * n, (1 - value) * n)
         assert (theirs.mean(), theirs.std()) == pytest.approx((value, sd))
-        assert [theirs.cdf(low), theirs.cdf(high)] == pytest.approx([0.05, 0.95], abs=0.02)
+        assert [theirs.cdf(low), theirs.cdf(high)] == pytest.approx([0.05, 0.95], abs=0.03)
     ours = [quantile(value, origin(low, high, distribution), float(u)) for u in U]
     assert ours == pytest.approx(list(theirs.ppf(U)), rel=1e-9, abs=1e-12)  # type: ignore[attr-defined]
     assert ours == sorted(ours)
@@ -193,7 +193,7 @@ def test_the_factor_is_numpys() -> None:
 
 
 def test_values_that_do_not_fit_together_are_refused_with_the_draw() -> None:
-    scenario = ranged(small(), {"therapies.mst.min_days": (60, 300)}, keep=False)
+    scenario = small().model_copy(update={"origins": {"therapies.mst.min_days": origin(60, 300, "uniform")}})
     with pytest.raises(InputError, match=r"outer draw \d+: therapies\.mst: min_days must not exceed.* Narrow the ranges"):
         for number in range(20):
             draw(scenario, NO_SURFACE, 1, number)

@@ -61,7 +61,7 @@ def test_therapists_come_into_post_evenly_the_first_on_the_opening_day() -> None
     teams = {"one": team("mst", "a", n_therapists=3, staffed_over_days=100, opens=date(2018, 2, 16))}
     slots = plan_of(small({"a": 10.0}, teams)).slots[0]
     expected = [0] * 10 + [4] * 50 + [8] * 50 + [12] * (len(slots) - 110)
-    assert slots.tolist() == expected
+    assert slots.tolist() == expected and len(slots) == 603  # to 1 October 2019, the end of delivery
     assert (
         plan_of(small({"a": 10.0}, {"one": team("mst", "a", n_therapists=1, staffed_over_days=100)})).slots[0, 0] == 4
     )

@@ -1,9 +1,13 @@
 """Shipped scenarios: all load, all figures have a source, and the values are those of the published record."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
+from edgeofcare.engine import kernel
+from edgeofcare.engine.calibrate import calibrate
+from edgeofcare.engine.plan import make_plan
 from edgeofcare.inputs.load import load, paths, shipped, uncertain, value_at
 from edgeofcare.inputs.schema import Scenario
 
@@ -58,10 +62,11 @@ def test_every_number_that_is_not_a_default_has_an_origin(name: str) -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_main_judgements_have_ranges(name: str) -> None:
-    ranged = uncertain(load(name))
-    expected = {
+    scenario = load(name)
+    ranged = uncertain(scenario)
+    sizes = {"effect.therapy"} if scenario.effect.therapy is not None else set()
+    expected = sizes | {
         "effect.usual",
-        "effect.therapy",
         "care.first_entry_shape",
         "child.frailty_variance",
         "care.stay.stay_to_18_prob_under_16",
@@ -78,6 +83,61 @@ def test_main_judgements_have_ranges(name: str) -> None:
 def test_correlations_are_between_uncertain_numbers(name: str) -> None:
     scenario = load(name)
     assert all({*c.between} <= uncertain(scenario).keys() for c in scenario.correlations)
+
+
+# ---- named alternatives -----------------------------------------------------------------------------------------
+
+
+ALTERNATIVES = {
+    "pan_london_null": {"effect": {"therapy": None, "hazard_ratio": 1.0}},
+    "pan_london_harm": {"effect": {"therapy": None, "odds_ratio": 1.25}},
+    "pan_london_evidence": {"effect": {"prior": "evidence"}, "evidence": {}},
+    "pan_london_stay_dfe": {"care": {"stay": {"stay_to_18_prob_under_16": 0.55, "stay_to_18_prob_16_plus": 0.65}}},
+    "essex_completers": {"tracking": {"covers": "completers"}},
+    "essex_by_quarter": {"contract": {"terms": {}}},
+}
+
+
+def changes(old: Any, new: Any) -> Any:
+    """Return what differs between two tables, as nested tables of the new values; lists as a whole."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    keys = [key for key in new if old.get(key) != new[key]]
+    return {key: changes(old.get(key), new[key]) for key in keys}
+
+
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_an_alternative_differs_from_its_base_only_where_it_says(name: str) -> None:
+    base = load("essex" if name.startswith("essex") else "pan_london")
+    skip = {"origins", "name", "title", "description", "correlations"}
+    found = changes(base.model_dump(exclude=skip), load(name).model_dump(exclude=skip))
+    expected = ALTERNATIVES[name]
+    for part, listed in (("contract", "terms"), ("evidence", "")):
+        if part in expected:
+            assert found.pop(part)
+            expected = {key: value for key, value in expected.items() if key != part}
+            assert listed in ("", "terms")
+    assert found == expected
+
+
+def test_shorter_stays_still_reach_the_contracts_share() -> None:
+    """65% of tracked days in care stays within reach; 16% of the accepted then enter care while they wait."""
+    found = calibrate(load("pan_london_stay_dfe"), 20_000)
+    assert found.reached == pytest.approx({"usual": 0.35, "therapy": 0.65}, abs=1e-3)
+    assert 0.12 < found.entered_care_waiting < 0.2
+    assert found.entry_scale_days < calibrate(load("pan_london"), 20_000).entry_scale_days
+
+
+def test_the_baseline_by_quarter_is_usual_care_in_essex() -> None:
+    """Share of tracked days in care by quarters since the intake's quarter, intakes of the first five years: 0.04."""
+    scenario = load("essex_by_quarter")
+    (term,) = scenario.contract.terms
+    plan = make_plan(scenario, calibrate(scenario).entry_scale_days, 1.0)
+    tracked, care = kernel.run(plan, 1, 0, 200).intake[:, 0, 0, 0].sum(axis=0).T
+    groups = range(20)
+    found = [sum(care[g + q, g] for g in groups) / sum(tracked[g + q, g] for g in groups) for q in range(10)]
+    assert found == pytest.approx(list(term.baseline_share), abs=0.04)
+    assert term.price_gbp == 75 and len(term.baseline_share) == 10
 
 
 def test_pan_london_runs_for_the_published_five_and_a_half_years(pan_london: Scenario) -> None:

@@ -19,6 +19,7 @@ from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, calibrate
 from edgeofcare.engine.counts import Counts, empty_counts
 from edgeofcare.engine.parameters import Drawn, draw, surface_for
 from edgeofcare.engine.plan import Plan, make_plan
+from edgeofcare.engine.rates import entries_warning
 from edgeofcare.engine.surface import Surface
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.describe import quality_counts
@@ -36,6 +37,7 @@ from edgeofcare.summary import Tables, join_tables, make_tables, summarise
 # Replications in a chunk: enough to be worth a thread, few enough for its counts to stay under about 40 MB.
 CHUNK_OF_KERNEL, CHUNK_OF_REFERENCE, CHUNK_CELLS = 500, 10, 8_500_000
 ENGINES = ("kernel", "reference")
+MANY_WAITING, FAR_FROM_ASSUMED_DAYS = 0.25, 14
 MOST_REPLICATIONS = 100_000_000
 MOST_SEED = 2**63 - 1
 Progress = Callable[[int, int], None]
@@ -293,4 +295,31 @@ def make_summary(walk: Walk, tables: Tables) -> dict[str, Any]:
     }
     found = asdict(walk.calibration)
     expected = internal_rate(tables.flows["pence"].to_numpy(), tables.flows["day"].to_numpy())
-    return summarise(tables, scenario, head, found, expected)
+    summary = summarise(tables, scenario, head, found, expected)
+    return {**summary, "warnings": warnings_of(walk, summary)}
+
+
+def warnings_of(walk: Walk, summary: dict[str, Any]) -> list[str]:
+    """Return what a reader must know before believing the numbers, in sentences; empty if there is nothing."""
+    found = walk.calibration
+    told = [text for text in entries_warning(
+        walk.scenario, make_plan(walk.scenario, found.entry_scale_days, found.hazard_ratio)).values() if text]  # fmt: skip
+    engaged, waiting = (summary["children"][name]["mean"] for name in ("started", "entered_care_waiting"))
+    if waiting > MANY_WAITING * (engaged + waiting):
+        told.append(
+            f"{waiting / (engaged + waiting):.0%} of the families who could have started have a child in care before "
+            f"their turn comes: more therapists, or fewer referrals, would change every figure."
+        )
+    wait, assumed = summary["waiting_days"]["mean"], walk.scenario.effect.wait_days
+    if wait is not None and abs(wait - assumed) > FAR_FROM_ASSUMED_DAYS:
+        reached = summary["calibration"]["in_run"]
+        told.append(
+            f"Families wait {wait:.0f} days, but the targets were set for a wait of {assumed}: out of care in the run are "
+            f"{reached['usual']:.1%} without and {reached['therapy']:.1%} with therapy. Set effect.wait_days nearer."
+        )
+    if summary["outer_draw_targets_met_share"] < 1:
+        told.append(
+            f"In {1 - summary['outer_draw_targets_met_share']:.0%} of the outer draws a target could not be met; the "
+            f"nearest was taken."
+        )
+    return told

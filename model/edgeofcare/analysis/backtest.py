@@ -172,14 +172,14 @@ def _share(part: str, whole: str) -> Callable[[World], Any]:
 
     def share(world: World) -> Floats:
         below = world.seen[whole].astype(float)
-        return 1 - np.divide(world.seen[part], below, out=np.full_like(below, np.nan), where=below > 0)
+        return np.asarray(1 - np.divide(world.seen[part], below, out=np.full_like(below, np.nan), where=below > 0))
 
     return share
 
 
 def _part(part: str, whole: str) -> Callable[[World], Any]:
     """Part / whole of what was seen, by replication."""
-    return lambda world: 1 - _share(part, whole)(world)
+    return lambda world: np.asarray(1 - _share(part, whole)(world))
 
 
 def _price_per_day(world: World) -> float:
@@ -207,7 +207,7 @@ def _baseline(scenario: Scenario) -> float:
 def _days_saved(world: World) -> Floats:
     rows = world.tables.replications
     saved = _baseline(world.scenario) * rows["tracked_days"] - rows["care_days_therapy"]
-    return saved.to_numpy(dtype=float)
+    return np.asarray(saved, dtype=float)
 
 
 def _cap_year(world: World) -> Floats:

@@ -1,0 +1,261 @@
+"""The one-page answer: its words agree with the numbers, it is short, and nothing that does not exist breaks it."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+
+import edgeofcare as eoc
+from edgeofcare.documents.page import how_many, in_hundred, page, percent, pounds
+from edgeofcare.inputs.load import shipped, with_values
+from edgeofcare.inputs.schema import Scenario
+
+Summary = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def pan_london() -> Summary:
+    return eoc.run(eoc.load("pan_london"), replications=200, seed=1).summary
+
+
+@pytest.fixture(scope="module")
+def essex() -> Summary:
+    return eoc.run(eoc.load("essex"), replications=200, seed=1).summary
+
+
+def changed(summary: Summary, **values: Any) -> Summary:
+    """A copy with other values; `__` stands for the dot of a path."""
+    found = copy.deepcopy(summary)
+    for path, value in values.items():
+        *tables, key = path.split("__")
+        node = found
+        for table in tables:
+            node = node[table]
+        node[key] = value
+    return found
+
+
+def line(text: str, start: str) -> str:
+    """The one line of a page that begins so."""
+    (found,) = [row.strip() for row in text.splitlines() if row.strip().startswith(start)]
+    return found
+
+
+# ---- numbers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (18_849_000, "£18.8m"),
+        (9_994_999, "£9.99m"),
+        (9_996_000, "£10.0m"),
+        (999_600, "£1.00m"),
+        (342_400, "£342k"),
+        (9_999.6, "£10k"),
+        (1_480, "£1,480"),
+        (0, "£0"),
+        (-0.2, "£0"),
+        (-2_640_000, "-£2.64m"),
+        (None, "-"),
+    ],
+)
+def test_pounds(value: float | None, text: str) -> None:
+    assert pounds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("prob", "text"),
+    [(0.004, "fewer than 1 in 100"), (0.996, "more than 99 in 100"), (0.34, "34 in 100"), (0.01, "1 in 100")],
+)
+def test_chances(prob: float, text: str) -> None:
+    assert in_hundred(prob) == text
+
+
+@pytest.mark.parametrize(
+    ("prob", "n", "text"),
+    [
+        (0, 200, "none of the 200 simulated contracts"),
+        (1, 1000, "all 1,000 simulated contracts"),
+        (0.5, 200, "50 in 100 simulated contracts"),
+        (1, 1, "1 of 1 simulated contract"),
+        (0, 1, "0 of 1 simulated contract"),
+    ],
+)
+def test_chances_claim_no_more_than_was_seen(prob: float, n: int, text: str) -> None:
+    assert how_many(prob, n) == text
+
+
+# ---- words and numbers --------------------------------------------------------------------------------------------
+
+
+def test_the_answer_comes_first_and_agrees_with_the_summary(pan_london: Summary) -> None:
+    text = page(pan_london)
+    assert text.splitlines()[0] == pan_london["scenario"]["title"]
+    answer = text[text.index("THE ANSWER") : text.index("CHILDREN")]
+    avoided, paid = pan_london["avoided_cost_gbp"]["nominal"]["mean"], pan_london["payments_gbp"]["total"]["mean"]
+    assert "from 35% to 65%, as assumed, " in answer
+    assert f"care worth {pounds(avoided)} is avoided" in answer
+    assert f"{pounds(paid)} is paid for outcomes" in answer
+    assert f"return {percent(pan_london['investor']['irr_of_expected_flows'], 1)} a year" in answer
+    lowest = min(pan_london["boroughs"].values(), key=lambda borough: borough["net_saving_prob"])
+    assert (
+        f"{in_hundred(lowest['net_saving_prob'])} simulated contracts or more (least often {lowest['name']})" in answer
+    )
+
+
+def test_the_tables_agree_with_the_summary(pan_london: Summary) -> None:
+    text = page(pan_london)
+    for label, stat in (
+        ("Cost of care avoided", pan_london["avoided_cost_gbp"]["nominal"]),
+        ("of it, what can be taken out", pan_london["avoided_cost_gbp"]["cashable"]),
+        ("Paid for outcomes", pan_london["payments_gbp"]["total"]),
+        ("of it, by boroughs", pan_london["payments_gbp"]["boroughs"]),
+        ("of it, by the top-up fund", pan_london["payments_gbp"]["top_up"]),
+    ):
+        assert line(text, label).endswith(f"{pounds(stat['mean'])}   {pounds(stat['p10'])} to {pounds(stat['p90'])}")
+    for borough in pan_london["boroughs"].values():
+        row = line(text, f"{borough['name']:<24}")
+        for name in ("avoided_cost_gbp", "payments_gbp", "net_saving_gbp"):
+            assert pounds(borough[name]["mean"]) in row.split()
+        assert pounds(borough["worst_year_payment_gbp"]["p95"]) in row.split()
+
+
+def test_a_cap_in_use_says_by_how_much_it_bites(pan_london: Summary) -> None:
+    paid = pan_london["payments_gbp"]
+    cut = pounds(paid["before_caps"]["mean"] - paid["total"]["mean"])
+    times = in_hundred(pan_london["cap_binds_prob"])
+    expected = f"A limit on payments is reached in {times} simulated contracts; it takes {cut} off the average."
+    assert line(page(pan_london), "A limit") == expected
+    assert "No limit on payments is reached." in page(changed(pan_london, cap_binds_prob=0.0))
+
+
+def test_one_council_without_a_top_up(essex: Summary) -> None:
+    text = page(essex)
+    assert "Essex saves more than it pays in " in text and "Each borough" not in text
+    assert "top-up" not in text and "by boroughs" not in text and "\nCOUNCIL " in text
+
+
+def test_the_number_of_judgements_stands_on_the_page(pan_london: Summary) -> None:
+    counts = pan_london["assumptions"]
+    assert f"{counts['judgement']} are judgements, {counts['research']} come from research" in page(pan_london)
+
+
+@pytest.mark.parametrize("name", ["pan_london", "essex"])
+def test_a_page_is_a_page(name: str, request: pytest.FixtureRequest) -> None:
+    text = page(request.getfixturevalue(name))
+    rows = text.splitlines()
+    assert len(rows) <= 45 and max(map(len, rows)) <= 120
+    assert not re.search(r"\bnan\b|None|\binf\b|__", text) and all(row == row.rstrip() for row in rows)
+    # Words that a commissioner would not use.
+    assert not re.search(r"replication|quantile|IRR|calibrat|hazard|deadweight|cashable|variance", re.sub(r"--\S+", "", text))
+
+
+# ---- what may happen ----------------------------------------------------------------------------------------------
+
+
+def test_no_effect_avoids_nothing(small_scenario: Scenario) -> None:
+    null = with_values(small_scenario, {"effect.hazard_ratio": 1.0})
+    text = page(eoc.run(null, replications=5, workers=1).summary)
+    assert "If therapy has no effect, as assumed, no care is avoided." in text
+
+
+def test_harm_is_called_more_care(small_scenario: Scenario) -> None:
+    harm = with_values(small_scenario, {"effect.hazard_ratio": 3.0})
+    summary = eoc.run(harm, replications=20, workers=1).summary
+    text = page(summary)
+    assert f"care costs {pounds(-summary['avoided_cost_gbp']['nominal']['mean'])} more than without it" in text
+    assert "more days in care." in text and "more outcomes would have been paid for than with it" in text
+
+
+def test_nobody_starts(small_scenario: Scenario) -> None:
+    nobody = with_values(small_scenario, {"referrals.accept_prob": 0.0})
+    text = page(eoc.run(nobody, replications=3, workers=1).summary)
+    assert "No child starts therapy." in text and "No rate of return" in text
+
+
+def test_one_simulated_contract(small_scenario: Scenario) -> None:
+    text = page(eoc.run(small_scenario, replications=1).summary)
+    assert "1 simulated contract, seed 1." in text and "One simulated contract says nothing about chance" in text
+
+
+def test_every_stat_may_be_missing(pan_london: Summary) -> None:
+    """No page breaks where a figure exists in no replication, whichever figure it is."""
+    always = {"avoided_cost_gbp", "payments_gbp", "service_cost_gbp", "care_days", "boroughs", "children"}
+    null = {"n": 0, **dict.fromkeys(("mean", "se", "sd", "p5", "p10", "p50", "p90", "p95"))}
+    for key, value in pan_london.items():
+        if key in always or not isinstance(value, dict):
+            continue
+        if "mean" in value:
+            assert page(changed(pan_london, **{key: null}))
+        elif any(isinstance(child, dict) and "mean" in child for child in value.values()):
+            gone = {k: null if isinstance(child, dict) and "mean" in child else child for k, child in value.items()}
+            assert page(changed(pan_london, **{key: gone}))
+
+
+def test_the_investor_may_not_be_needed_or_have_no_rate(pan_london: Summary) -> None:
+    outcomes = {"unique": 0, "none": 0, "several": 0, "total_loss": 0, "not_needed": 200}
+    assert "The investor's money is not needed." in page(changed(pan_london, investor__irr_outcomes=outcomes))
+    outcomes = {"unique": 190, "none": 7, "several": 3, "total_loss": 0, "not_needed": 0}
+    text = page(changed(pan_london, investor__irr_outcomes=outcomes, investor__irr_of_expected_flows=None))
+    assert "without one rate of return: no rate in 7, several rates in 3." in text
+    assert "its average flows have no rate of return" in text
+
+
+def test_a_run_off_its_targets_prints_them(pan_london: Summary) -> None:
+    assert "targets" not in page(pan_london)
+    off = changed(pan_london, calibration__in_run={"usual": 0.40, "therapy": 0.65})
+    assert "(targets: 35.0% and 65.0%)" in page(off)
+
+
+def test_many_who_enter_care_waiting_are_a_warning(pan_london: Summary) -> None:
+    assert "Take care" not in page(pan_london)
+    assert "Take care: 31% enter care before therapy" in page(
+        changed(pan_london, calibration__entered_care_waiting=0.31)
+    )
+
+
+def test_doubt_about_inputs(pan_london: Summary) -> None:
+    assert "Ranges show chance only" in page(pan_london)
+    shares = {"avoided_cost_gbp": 0.81, "payments_gbp": -0.02, "profit_gbp": None}
+    drawn = changed(pan_london, outer_draws=100, variance_share=shares, outer_draw_targets_met_share=0.98)
+    text = page(drawn)
+    assert "doubt about the inputs: cost avoided 81%, payments -2%; the rest is chance." in text
+    assert "more simulated contracts would not" in text and "as the drawn inputs do on average" in text
+    assert "In 2 in 100 drawn sets of inputs the targets could not be met again." in text
+
+
+@pytest.mark.parametrize(
+    ("probs", "words"),
+    [
+        ((1.0, 1.0), "Each borough saves more than it pays in all 200 simulated contracts."),
+        ((0.0, 0.0), "No borough saves more than it pays: each does in none of the 200 simulated contracts."),
+        ((0.0, 0.9), "Not every borough saves more than it pays: Sutton does in none of the 200"),
+        (
+            (0.6, 0.9),
+            "Each borough saves more than it pays in 60 in 100 simulated contracts or more (least often Sutton)",
+        ),
+    ],
+)
+def test_who_saves(pan_london: Summary, probs: tuple[float, float], words: str) -> None:
+    boroughs = copy.deepcopy({slug: pan_london["boroughs"][slug] for slug in ("sutton", "newham")})
+    for borough, prob in zip(boroughs.values(), probs, strict=True):
+        borough["net_saving_prob"] = prob
+    assert words in page(changed(pan_london, boroughs=boroughs))
+
+
+def test_many_boroughs_do_not_fill_the_page(pan_london: Summary) -> None:
+    one = pan_london["boroughs"]["sutton"]
+    text = page(changed(pan_london, boroughs={f"b{i}": one | {"name": f"Borough {i}"} for i in range(150)}))
+    assert "and 135 boroughs that pay less" in text and len(text.splitlines()) < 56
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_scenario_has_a_page(name: str) -> None:
+    scenario = eoc.load(name)
+    draws = 4 if scenario.effect.prior == "evidence" else 1
+    assert "THE ANSWER" in page(eoc.run(scenario, replications=20, outer_draws=draws).summary)
