@@ -98,6 +98,17 @@ VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
         lambda: plan_of(pan_london(effect__dropouts_keep="all", therapies__fft__completion_prob=0.0)), 8,
     ),
     "slots that fall": (slots_that_fall, 8),
+    "seventeen, in a long queue": (
+        lambda: plan_of(
+            small(
+                {"a": 150.0, "b": 50.0},
+                child__age_weights=(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
+                referrals__patience_days=400,
+                effect__entry_scale_days=2000.0,
+            )
+        ),
+        60,
+    ),
     "seasons, and outcomes that end soon": (
         lambda: plan_of(
             pan_london(

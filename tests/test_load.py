@@ -283,8 +283,8 @@ def test_evidence_in_one_word_keeps_the_targets_for_runs_without_it(tmp_path: Pa
 
 
 def test_evidence_of_ones_own_is_filled_up_from_the_published(tmp_path: Path) -> None:
-    row = "id = 'ours'\nstudy = 'Our pilot'\nmeasure = 'out_of_care_on_day'\nday = 365\nlog_or = -0.1\nse = 0.3\ntau = 0"
-    text = f'effect = "evidence"\n[[evidence.studies]]\n{row}.0\nweight = 1.0'
+    row = "id = 'ours'\nstudy = 'Our pilot'\nmeasure = 'out_of_care_on_day'\nday = 365\nlog_or = -0.1\nse = 0.3\n"
+    text = f'effect = "evidence"\n[[evidence.studies]]\n{row}tau = 0.0\nweight = 1.0'
     scenario = load(write(tmp_path, text))
     assert scenario.evidence is not None
     assert [study.id for study in scenario.evidence.studies] == ["ours"]
@@ -333,8 +333,8 @@ def test_a_number_fixed_outside_its_range_takes_its_correlations_along(tmp_path:
     scenario = load(write(tmp_path, "[boroughs.newham]\nreferrals_per_year = 900.0"))
     assert len(scenario.correlations) == 3
     assert not any("newham" in path for pair in scenario.correlations for path in pair.between)
-    write(tmp_path, "[child]\nfemale_prob = 0.4\n" + "[[correlations]]\nbetween = ['child.female_prob', 'effect.usual']\n"
-          "correlation = 0.1", "wrong.toml")  # fmt: skip
+    text = "[[correlations]]\nbetween = ['child.female_prob', 'effect.usual']\ncorrelation = 0.1"
+    write(tmp_path, text, "wrong.toml")
     assert "has no range" in faults_of(write(tmp_path, "title = 'x'", "above.toml", base="wrong.toml"))
 
 

@@ -151,7 +151,9 @@ def test_a_page_is_a_page(name: str, request: pytest.FixtureRequest) -> None:
     assert len(rows) <= 45 and max(map(len, rows)) <= 120
     assert not re.search(r"\bnan\b|None|\binf\b|__", text) and all(row == row.rstrip() for row in rows)
     # Words that a commissioner would not use.
-    assert not re.search(r"replication|quantile|IRR|calibrat|hazard|deadweight|cashable|variance", re.sub(r"--\S+", "", text))
+    assert not re.search(
+        r"replication|quantile|IRR|calibrat|hazard|deadweight|cashable|variance", re.sub(r"--\S+", "", text)
+    )
 
 
 # ---- what may happen ----------------------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ def test_harm_is_called_more_care(small_scenario: Scenario) -> None:
 def test_nobody_starts(small_scenario: Scenario) -> None:
     nobody = with_values(small_scenario, {"referrals.accept_prob": 0.0})
     text = page(eoc.run(nobody, replications=3, workers=1).summary)
-    assert "No child starts therapy." in text and "No rate of return" in text
+    assert "As no child is tracked, no care is avoided." in text and "No child starts therapy." in text
 
 
 def test_one_simulated_contract(small_scenario: Scenario) -> None:

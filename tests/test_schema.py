@@ -78,6 +78,11 @@ def test_weights_that_are_refused(weights: list[Any], message: str) -> None:
         ("therapies.fft", None, r"team fft delivers fft, but there is no \[therapies.fft\]"),
         ("effect.usual", None, "give either usual"),
         ("effect.entry_scale_days", 500.0, "give either usual"),
+        ("effect.odds_ratio", 1.2, "give exactly one of therapy .* found therapy, odds_ratio"),
+        ("effect.therapy", None, "give exactly one of .* found none"),
+        ("effect.odds_ratio", 0.0, "greater than 0"),
+        ("effect.prior", "guess", "Input should be 'targets' or 'evidence'"),
+        ("evidence", {"studies": (), "base_worlds": ()}, "at least 1 item"),
         ("boroughs", {}, "at least 1 item"),
         ("teams", {}, "at least 1 item"),
         ("capital.distribute", "never", "Input should be 'after_delivery' or 'from_day_one'"),
@@ -92,6 +97,24 @@ def test_all_boroughs_that_do_not_fit_are_named_at_once() -> None:
     tree = tree_with("boroughs.brent", {"name": "Brent", "referrals_per_year": 1.0})
     tree["teams"]["fft"]["boroughs"] = ["camden"]
     with pytest.raises(ValidationError, match=r"team fft serves camden[\s\S]*borough brent is served by no team"):
+        Scenario.model_validate(tree)
+
+
+def test_two_teams_of_one_therapy_in_a_borough_are_refused() -> None:
+    """A family goes to the first team of its therapy: a second would stand idle."""
+    tree = tree_with("title", "x")
+    tree["teams"]["fft_2"] = tree["teams"]["fft"] | {"boroughs": ["sutton", "merton"]}
+    with pytest.raises(ValidationError, match=r"merton is served by more than one fft team; make them one") as raised:
+        Scenario.model_validate(tree)
+    assert "borough sutton is served by more than one fft team" in str(raised.value)
+
+
+@pytest.mark.parametrize("rows", ["studies", "base_worlds"])
+def test_weights_of_the_evidence_must_not_all_be_0(rows: str) -> None:
+    tree = load("pan_london_evidence").model_dump(exclude={"origins"})
+    for row in tree["evidence"][rows]:
+        row["weight"] = 0.0
+    with pytest.raises(ValidationError, match=f"the weights of {rows} must not all be 0"):
         Scenario.model_validate(tree)
 
 

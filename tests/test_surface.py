@@ -29,7 +29,7 @@ from edgeofcare.engine.surface import (
     tracked_shares,
 )
 from edgeofcare.inputs.load import load, shipped, uncertain, with_values
-from edgeofcare.inputs.schema import Origin, Scenario
+from edgeofcare.inputs.schema import Scenario
 
 N = 20_000
 DAYS = (365, 548)

@@ -281,7 +281,7 @@ def told_how_to_continue(place: Path | None) -> Iterator[None]:
 def main() -> None:
     """Run the command line; a user's mistake is a sentence and exit code 2."""
     try:
-        app()
+        app(prog_name="edgeofcare")
     except SystemExit as end:
         if end.code == STOPPED:
             leave_now(STOPPED)

@@ -95,6 +95,8 @@ def _answer(summary: Summary) -> Iterator[str]:
 def _effect(summary: Summary) -> str:
     """Return what is assumed of therapy: the scenario's claim, not a finding."""
     found, measured = summary["calibration"], summary["out_of_care_share"]
+    if measured["usual"]["mean"] is None:
+        return "As no child is tracked"
     if measured["usual"]["mean"] == measured["therapy"]["mean"]:
         return "If therapy has no effect, as assumed"
     if summary["outer_draws"] > 1:
