@@ -6,13 +6,18 @@ In: nothing. Out: version, hashes, the cache folder. Must not know: scenarios, r
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).parent
 LIBRARIES = ("numpy", "numba", "pandas", "pyarrow", "pydantic", "pyxirr", "scipy", "simpy")
@@ -57,6 +62,18 @@ def cache_folder(name: str) -> Path:
     except OSError:
         pass
     return Path(tempfile.mkdtemp(prefix="edgeofcare-"))
+
+
+def cached_json(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what is kept at a path as JSON, or make it and keep it; what cannot be read or kept is made again."""
+    with suppress(OSError, ValueError):
+        return dict(json.loads(path.read_text("utf-8")))
+    made = make()
+    with suppress(OSError):
+        partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
+        partial.write_text(json.dumps(made), "utf-8")
+        partial.replace(path)
+    return made
 
 
 def platform_name() -> str:

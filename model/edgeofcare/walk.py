@@ -302,8 +302,8 @@ def make_summary(walk: Walk, tables: Tables) -> dict[str, Any]:
 def warnings_of(walk: Walk, summary: dict[str, Any]) -> list[str]:
     """Return what a reader must know before believing the numbers, in sentences; empty if there is nothing."""
     found = walk.calibration
-    told = [text for text in entries_warning(
-        walk.scenario, make_plan(walk.scenario, found.entry_scale_days, found.hazard_ratio)).values() if text]  # fmt: skip
+    plan = make_plan(walk.scenario, found.entry_scale_days, found.hazard_ratio)
+    told = [text for text in entries_warning(walk.scenario, plan).values() if text]
     engaged, waiting = (summary["children"][name]["mean"] for name in ("started", "entered_care_waiting"))
     if waiting > MANY_WAITING * (engaged + waiting):
         told.append(
@@ -314,8 +314,8 @@ def warnings_of(walk: Walk, summary: dict[str, Any]) -> list[str]:
     if wait is not None and abs(wait - assumed) > FAR_FROM_ASSUMED_DAYS:
         reached = summary["calibration"]["in_run"]
         told.append(
-            f"Families wait {wait:.0f} days, but the targets were set for a wait of {assumed}: out of care in the run are "
-            f"{reached['usual']:.1%} without and {reached['therapy']:.1%} with therapy. Set effect.wait_days nearer."
+            f"Families wait {wait:.0f} days, but the targets were set for a wait of {assumed}: out of care in the run "
+            f"are {reached['usual']:.1%} without and {reached['therapy']:.1%} with therapy. Set effect.wait_days nearer."
         )
     if summary["outer_draw_targets_met_share"] < 1:
         told.append(

@@ -36,7 +36,7 @@ from edgeofcare.care.trajectory import NEVER, Rates, entry_days, entry_days_with
 from edgeofcare.engine.plan import Plan, borough_id, make_plan, ratio_with_share
 from edgeofcare.errors import CalibrationError
 from edgeofcare.inputs.schema import MEASURES, Effect, Scenario
-from edgeofcare.provenance import cache_folder, source_hash
+from edgeofcare.provenance import cache_folder, cached_json, source_hash
 
 N_CHILDREN = 200_000
 WORTH_THREADS = 50_000
@@ -69,7 +69,7 @@ def draw_sample(
     stop: Any,
     dose: Any,
 ) -> None:
-    """Fill need, risk, days to 18, day of therapy on which a dropout stops (or NEVER) and dose of a range of children."""
+    """Fill need, risk, days to 18, therapy day on which a dropout stops (or NEVER) and dose of a range of children."""
     for child in range(first, last):
         age_u, needs_u, frailty_u, need_u = person_draws(SAMPLE_SEED, 0, slug_id, child)
         length_u, complete_u, break_off_u, _ = therapy_draws(SAMPLE_SEED, 0, slug_id, child)
@@ -264,16 +264,7 @@ def calibrate(scenario: Scenario, n_children: int = N_CHILDREN) -> Calibration:
     Raises CalibrationError with the reachable range when a target is out of reach.
     """
     path = _cache_path(scenario, n_children)
-    if path.exists():
-        try:
-            return Calibration(**json.loads(path.read_text("utf-8")))
-        except (ValueError, TypeError):
-            pass  # a half-written or foreign file is made again
-    found = solve(scenario, make_sample(scenario, n_children))
-    partial = path.with_suffix(f".{id(found)}.partial")
-    partial.write_text(json.dumps(asdict(found)), "utf-8")
-    partial.replace(path)
-    return found
+    return Calibration(**cached_json(path, lambda: asdict(solve(scenario, make_sample(scenario, n_children)))))
 
 
 def solve(scenario: Scenario, sample: Sample) -> Calibration:

@@ -140,13 +140,13 @@ def make_plan(scenario: Scenario, entry_scale_days: float, hazard_ratio: float) 
         slot_days_overhang=_overhang(slots),
         length_cumulative=_length_table(scenario),
         completion_prob=np.array([t.completion_prob for t in _therapies(scenario)]),
-        age_cumulative=np.cumsum(child.age_weights),
+        age_cumulative=cumulative(child.age_weights),
         frailty_log_quantiles=frailty_table(child.frailty_variance),
         ratio_by_year=np.array([ratio_with_share(hazard_ratio, s) for s in scenario.effect.log_ratio_share_by_year]),
         placement_shape=np.array(care.placement.shape.values()),
         placement_scale_days=np.array(care.placement.scale_days.values()),
-        first_cumulative=np.cumsum([care.placement.first_under_16, care.placement.first_16_plus], axis=1).ravel(),
-        move_cumulative=np.cumsum([care.placement.moves_under_16, care.placement.moves_16_plus], axis=2).ravel(),
+        first_cumulative=cumulative([care.placement.first_under_16, care.placement.first_16_plus]).ravel(),
+        move_cumulative=cumulative([care.placement.moves_under_16, care.placement.moves_16_plus]).ravel(),
         tracks=tracks,
         intake_tracks=intake_tracks,
         periods=periods,
@@ -158,6 +158,13 @@ def make_plan(scenario: Scenario, entry_scale_days: float, hazard_ratio: float) 
         outcomes_end=day_number(clock.outcomes_end, day_0),
         priority_by_needs=scenario.referrals.priority_by_needs,
     )
+
+
+def cumulative(shares: npt.ArrayLike) -> Floats:
+    """Return cumulative shares along the last axis; from the last positive share on they are exactly 1."""
+    shares = np.asarray(shares)
+    beyond = np.cumsum(shares[..., ::-1], axis=-1)[..., ::-1] - shares  # what comes after each share
+    return np.where(beyond > 0, np.cumsum(shares, axis=-1), 1.0)
 
 
 def ratio_with_share(hazard_ratio: float, share: float) -> float:
