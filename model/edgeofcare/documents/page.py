@@ -5,6 +5,7 @@ Must not know: scenarios, rows, files.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,15 +14,14 @@ Summary = Mapping[str, Any]
 MILLION = 1e6
 MOST_BOROUGHS = 15
 TRACKED_SHARE = "share_of_tracked_days_out_of_care"
-# Above this share of children who enter care before therapy can start, the answer rests on who is left.
-MANY_ENTER_WAITING = 0.25
-NOTABLE_SHIFT = 0.02
+WIDTH = 100
 
 
 def page(summary: Summary) -> str:
     """Return the page as one text: the answer first, then what it rests on."""
-    parts = (_head, _answer, _children, _money, _investor, _boroughs, _how_sure)
-    return "\n\n".join("\n".join(part(summary)) for part in parts) + "\n"
+    parts = (_head, _answer, _warnings, _children, _money, _investor, _boroughs, _how_sure)
+    texts = ("\n".join(part(summary)) for part in parts)
+    return "\n\n".join(text for text in texts if text) + "\n"
 
 
 # ---- numbers as a reader says them --------------------------------------------------------------------------------
@@ -145,17 +145,32 @@ def _rate(value: float | None) -> str:
     return f"{percent(value, 1)} a year"
 
 
+def _warnings(summary: Summary) -> Iterator[str]:
+    """Yield what a reader must know before believing the numbers; what holds for several boroughs is told once."""
+    told: dict[str, list[str]] = {}
+    for text in summary.get("warnings", ()):
+        name, _, rest = text.partition(": ")
+        told.setdefault(rest.rsplit(". ", 1)[-1] if rest else name, []).append(text)
+    if told:
+        yield "TAKE CARE"
+    for first, *others in told.values():
+        yield _wrapped(first)
+        if others:
+            yield _wrapped(f"The same goes for {', '.join(text.partition(': ')[0] for text in others)}.")
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+
+
 def _children(summary: Summary) -> Iterator[str]:
-    children, calibration = summary["children"], summary["calibration"]
+    children = summary["children"]
     yield "CHILDREN"
     yield (
         f"  Of {number(children['referred'])} referred, {number(children['started'])} start therapy and "
         f"{number(children['completed'])} complete it; {number(children['entered_care_waiting'])} enter care waiting."
     )
     yield from _starters(summary)
-    if calibration["entered_care_waiting"] > MANY_ENTER_WAITING:
-        rushed = percent(calibration["entered_care_waiting"])
-        yield f"  Take care: {rushed} enter care before therapy can start; the rest may not be typical."
 
 
 def _starters(summary: Summary) -> Iterator[str]:
@@ -172,27 +187,19 @@ def _starters(summary: Summary) -> Iterator[str]:
 
 
 def _tracked(summary: Summary) -> Iterator[str]:
-    share, days = summary["out_of_care_share"], summary["care_days"]["avoided"]["mean"]
+    share = summary["out_of_care_share"]
     if share["usual"]["mean"] is None:
         yield "  No child is tracked."
         return
     usual, therapy = (percent(share[arm]["mean"], 1) for arm in ("usual", "therapy"))
-    yield f"  Of tracked days, {usual} are out of care without therapy, {therapy} with it{_off_target(summary)}:"
-    yield f"  {_days_avoided(days)}."
+    yield (
+        f"  Of tracked days, {usual} are out of care without therapy, {therapy} with it: "
+        f"{_days_avoided(summary['care_days']['avoided']['mean'])}."
+    )
 
 
 def _days_avoided(days: float) -> str:
-    return f"{-days:,.0f} more days in care" if days < 0 else f"{days:,.0f} days in care avoided"
-
-
-def _off_target(summary: Summary) -> str:
-    """Return the targets if the run is notably off them: waiting in the run is not the wait assumed for them."""
-    target, found = summary["calibration"]["target"], summary["calibration"]["in_run"]
-    known = [arm for arm in ("usual", "therapy") if target[arm] is not None]
-    on_target = all(abs(target[arm] - found[arm]) <= NOTABLE_SHIFT for arm in known)
-    if summary["calibration"]["measure"] != TRACKED_SHARE or on_target or summary["outer_draws"] > 1:
-        return ""
-    return f" (targets: {' and '.join(percent(target[arm], 1) for arm in known)})"
+    return f"{-days:,.0f} more care days" if days < 0 else f"{days:,.0f} care days avoided"
 
 
 def _money(summary: Summary) -> Iterator[str]:
@@ -332,6 +339,3 @@ def _doubt(summary: Summary) -> Iterator[str]:
     yield f"  How much of the spread is doubt about the inputs: {told}; the rest is chance."
     if (shares["avoided_cost_gbp"] or 0) > 0.5:
         yield "  Better evidence on the inputs would narrow the ranges; more simulated contracts would not."
-    unmet = 1 - summary["outer_draw_targets_met_share"]
-    if unmet > 0:
-        yield f"  In {in_hundred(unmet)} drawn sets of inputs the targets could not be met again."
