@@ -125,6 +125,64 @@ def assumptions(
 
 
 @app.command()
+def calibrate(
+    scenario: ScenarioName,
+    replications: Annotated[int, typer.Option(help="Simulated contracts for the pounds of each reading.")] = 200,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the targets of a scenario mean: hazards, days and pounds, under each reading."""
+    from dataclasses import asdict
+
+    from edgeofcare.analysis.readings import readings
+    from edgeofcare.documents.answers import readings_page
+    from edgeofcare.inputs.load import load
+
+    found = readings(load(scenario), replications, seed)
+    say(json.dumps([asdict(reading) for reading in found]) if as_json else readings_page(found))
+
+
+@app.command()
+def backtest(
+    replications: Annotated[int, typer.Option(help="Simulated contracts in each set-up.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hold the model against everything published about the two contracts."""
+    from edgeofcare.analysis.backtest import as_json as object_of
+    from edgeofcare.analysis.backtest import backtest as held
+    from edgeofcare.documents.answers import backtest_page
+
+    with progress_bar(quiet) as progress:
+        lines = held(replications, seed, progress=progress)
+    say(json.dumps(object_of(lines), allow_nan=False) if as_json else backtest_page(lines))
+
+
+@app.command()
+def update(
+    scenario: ScenarioName,
+    observed: Annotated[Path, typer.Option(help="TOML file of early counts; see docs/model.md.")],
+    outer_draws: Annotated[int, typer.Option(help="Sets of uncertain inputs to draw.")] = 400,
+    per_draw: Annotated[int, typer.Option(help="Simulated contracts for each set, at least 10.")] = 20,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what early actuals tell about effect and base world, and forecast again."""
+    from edgeofcare.analysis.update import load_actuals
+    from edgeofcare.analysis.update import update as reweighted
+    from edgeofcare.documents.answers import update_json, update_page
+    from edgeofcare.inputs.load import load
+
+    found = load(scenario)
+    actuals = load_actuals(observed, found)
+    with progress_bar(quiet) as progress:
+        told = reweighted(found, actuals, outer_draws, per_draw, seed, progress=progress)
+    say(json.dumps(update_json(told), allow_nan=False) if as_json else update_page(told))
+
+
+@app.command()
 def schema(
     out: Annotated[Path | None, typer.Option(help="New file; printed if not given.")] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="A page of every key instead.")] = False,

@@ -57,6 +57,26 @@ class Line:
 
 
 @dataclass(frozen=True)
+class EarlyShare:
+    """How a share of tracked days out of care looks early, and in the end: means over simulated contracts."""
+
+    scenario: str
+    on: str
+    early_usual: float
+    early_therapy: float
+    final_usual: float
+    final_therapy: float
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """All lines, and how far early shares overstate final ones."""
+
+    lines: list[Line]
+    early_shares: list[EarlyShare]
+
+
+@dataclass(frozen=True)
 class World:
     """A set-up of the model, lived: its rows, what an observer saw on its day, and cumulative payments.
 
@@ -71,7 +91,7 @@ class World:
 
 
 def backtest(replications: int = REPLICATIONS, seed: int = 1, engine: str | None = None,
-             progress: Callable[[int, int], None] | None = None) -> list[Line]:  # fmt: skip
+             progress: Callable[[int, int], None] | None = None) -> Backtest:  # fmt: skip
     """Return the backtest: every case of the reference file, with the model's own luck as its uncertainty."""
     cases = reference_file("backtest")
     published = reference_file("published")
@@ -80,7 +100,16 @@ def backtest(replications: int = REPLICATIONS, seed: int = 1, engine: str | None
         if progress:
             progress(i, len(cases["world"]))
         worlds[name] = live_world(setting, replications, seed, engine)
-    return [make_line(case, published, worlds[case["world"]]) for case in cases["case"]]
+    lines = [make_line(case, published, worlds[case["world"]]) for case in cases["case"]]
+    return Backtest(lines, [early_share(cases["world"][name], worlds[name]) for name in cases["early"]])
+
+
+def early_share(setting: dict[str, Any], world: World) -> EarlyShare:
+    """Return a world's shares of tracked days out of care on its day and in the end: sums over sums."""
+    seen, rows = world.seen, world.tables.replications
+    early = [float(1 - seen[f"care_days_{arm}"].sum() / seen["tracked_days"].sum()) for arm in ("usual", "therapy")]
+    final = [float(1 - rows[f"care_days_{arm}"].sum() / rows["tracked_days"].sum()) for arm in ("usual", "therapy")]
+    return EarlyShare(setting["scenario"], setting["on"].isoformat(), *early, *final)
 
 
 def live_world(setting: dict[str, Any], replications: int, seed: int, engine: str | None) -> World:
@@ -226,6 +255,7 @@ QUANTITIES: dict[str, Callable[[World], Any]] = {
         "avoided_nominal_gbp", "avoided_contract_window_at_base_prices_gbp", "started", "completed", "payments_gbp",
         "peak_funding_gbp", "irr")},
     "care_share": lambda w: w.tables.replications["care_days_therapy"] / w.tables.replications["tracked_days"],
+    "tracked_days_per_start": lambda w: w.tables.replications["tracked_days"] / w.tables.replications["started"],
     "cap_gbp": lambda w: [w.scenario.contract.cap_gbp],
     "referred_by": _seen("referred"),
     "started_by": _seen("started"),
@@ -243,8 +273,8 @@ QUANTITIES: dict[str, Callable[[World], Any]] = {
 }  # fmt: skip
 
 
-def as_json(lines: list[Line]) -> dict[str, Any]:
+def as_json(found: Backtest) -> dict[str, Any]:
     """Return the backtest as one JSON object: the lines, and how many predicted ones had which verdict."""
-    predicted = [line for line in lines if line.kind == "predicted"]
+    predicted = [line for line in found.lines if line.kind == "predicted"]
     counts = {v: sum(line.verdict.startswith(v) for line in predicted) for v in ("inside 50%", "inside 90%", "outside")}
-    return {"lines": [asdict(line) for line in lines], "predicted": len(predicted), "verdicts": counts}
+    return {**asdict(found), "predicted": len(predicted), "verdicts": counts}

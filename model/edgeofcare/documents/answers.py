@@ -5,9 +5,11 @@ It computes nothing but roundings. Must not know: scenarios, rows, files.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from edgeofcare.analysis.backtest import Line
+from edgeofcare.analysis.backtest import Backtest, EarlyShare, Line
 from edgeofcare.analysis.readings import Reading
 from edgeofcare.analysis.update import Update
 from edgeofcare.documents.page import percent, pounds
@@ -17,6 +19,8 @@ MEASURE_WORDS = {
     "never_in_care_by_day": "never in care by day {day} of therapy",
     "out_of_care_on_day": "out of care on day {day} of therapy",
 }
+WIDTH = 118
+LITTLE = 0.1  # a change of weight that is not worth a sentence of its own
 KIND_WORDS = {
     "input": "INPUT: the model takes these as given",
     "fitted": "FITTED: an input was set by these, or in sight of them, so they prove nothing",
@@ -60,9 +64,20 @@ def _reading(reading: Reading) -> Iterator[str]:
     yield ""
 
 
-def backtest_page(lines: Sequence[Line]) -> str:
+def backtest_page(found: Backtest) -> str:
     """Return the backtest as a table by kind, each miss with its explanation."""
-    return "\n".join(_backtest(lines)) + "\n"
+    return "\n".join([*_backtest(found.lines), *_early(found.early_shares)]) + "\n"
+
+
+def _early(shares: Sequence[EarlyShare]) -> Iterator[str]:
+    yield ""
+    yield "EARLY SHARES OVERSTATE: share of tracked days out of care, so far on a day and in the end"
+    for share in shares:
+        yield (
+            f"  {share.scenario} on {share.on}: without therapy {percent(share.early_usual)}, in the end "
+            f"{percent(share.final_usual)}; with therapy {percent(share.early_therapy)}, in the end "
+            f"{percent(share.final_therapy)}"
+        )
 
 
 def _backtest(lines: Sequence[Line]) -> Iterator[str]:
@@ -86,7 +101,7 @@ def _backtest(lines: Sequence[Line]) -> Iterator[str]:
                 f"{span:<22}{line.verdict}"
             )
             if line.verdict == "outside":
-                yield f"      {line.explanation}"
+                yield textwrap.fill(line.explanation, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
 def amount(value: float | None, unit: str) -> str:
@@ -105,7 +120,37 @@ def update_page(found: Update) -> str:
     return "\n".join(_update(found)) + "\n"
 
 
+def update_json(found: Update) -> dict[str, Any]:
+    """Return what early actuals tell as one JSON object."""
+    return {name: value for name, value in vars(found).items() if name != "draws"}
+
+
+def _in_short(found: Update) -> Iterator[str]:
+    """Say which base world gained, and whether the effect has become clearer."""
+    worlds, studies = (found.weights.get(key, []) for key in ("base_world", "study"))
+    if worlds:
+        best = max(worlds, key=lambda row: row["after"])
+        yield (
+            f"The counts fit best a world in which care without therapy is as in '{best['name'].replace('_', ' ')}': "
+            f"{percent(best['before'])} before, {percent(best['after'])} now."
+        )
+    if studies:
+        moved = max(studies, key=lambda row: abs(row["after"] - row["before"]))
+        change = moved["after"] - moved["before"]
+        yield (
+            "They say little about the effect of therapy: no study's weight moves by more than "
+            f"{abs(100 * change):.0f} points."
+            if abs(change) < LITTLE
+            else f"Of the effects, '{moved['name'].replace('_', ' ')}' moves most: {percent(moved['before'])} before, "
+            f"{percent(moved['after'])} now."
+        )
+
+
 def _update(found: Update) -> Iterator[str]:
+    if found.sound and found.weights:
+        yield "IN SHORT"
+        yield from (f"  {line}" for line in _in_short(found))
+        yield ""
     yield "WHAT WAS SEEN, beside what the model foretold before"
     for seen in found.observed:
         yield (

@@ -13,37 +13,43 @@ from typing import Any
 
 import numba
 import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils  # noqa: F401  (loads the code generator before the intrinsic is defined)
 from numba.extending import intrinsic, overload, register_jitable
 
+from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
 from edgeofcare.care import cohort, draws, tracking, trajectory
 from edgeofcare.care.cohort import (
+    ADULT_AGE,
+    FIRST_AGE,
     arrival_draws,
     days_to_18,
     dropout_day,
     exponential,
     frailty,
     person_draws,
-    search,
     shock,
     therapy_draws,
 )
-from edgeofcare.care.tracking import first_grid_week, weeks_before, whole_weeks, window_end
+from edgeofcare.care.tracking import WEEK, first_grid_week, whole_weeks, window_end
 from edgeofcare.care.trajectory import (
     DAYS_16_TO_18,
+    N_TYPES,
     NEVER,
     entry_days,
     entry_days_with_therapy,
     live,
-    place,
+    move_draws,
+    weibull_days,
 )
 from edgeofcare.engine.counts import EVENTS, SERVICE, Counts, check_identities, empty_counts
 from edgeofcare.engine.plan import Plan
 from edgeofcare.provenance import cache_folder, source_hash
 
 numba.config.CACHE_DIR = str(cache_folder("kernel-" + source_hash("care", "engine", "calendar.py")))
+inlined = register_jitable(forceinline=True)  # each array in a call that is not inlined passes five numbers and more
 
 
 @intrinsic
@@ -79,17 +85,23 @@ LEFT_PATIENCE, LEFT_18, LEFT_CARE, LEFT_ENTITLEMENT, LEFT_TOO_LATE, WAITING_DAYS
 FIRST_ENTRIES, REENTRIES, NEVER_IN_CARE, FEWER_AVOIDED = range(4)
 REFERRED_EVENT, PLACED, HOME = EVENTS.index("referred"), EVENTS.index("placed"), EVENTS.index("home")
 NO_REASON = -1
+STRIDE = 8  # days that the search for the day of a referral skips at once
+MOST_DAYS = int((ADULT_AGE - FIRST_AGE) * MEAN_DAYS_PER_YEAR) + 1  # from referral to the 18th birthday
+CELLS = 4096  # of a uniform
+SURE = 1e-9  # relative; what log and power lose in rounding is a thousand times smaller and more
+LATEST = 16  # days after the last period that a mark may name
 
 
 @register_jitable
 def refer(seed, replication, tables, child):  # type: ignore[no-untyped-def]
     """Fill the children of one replication, borough by borough, and return how many there are (-1: no room)."""
-    rates, ids, cumulative, suited_prob, team_of, team_therapy, ages, frailties, lengths, completion = tables
-    n = 0
+    rates, ids, cumulative, suited_prob, team_of, team_therapy, ages, frailties = tables[:8]
+    lengths, completion, from_length = tables[8:]
+    n, n_days, longest = 0, cumulative.shape[1] - 1, lengths.shape[1] - 1
     for b in range(len(ids)):
         factor = shock(seed, replication, ids[b], rates.shock_sd, rates.shock_correlation)
         number, reached, day = 0, 0.0, 0
-        last = cumulative[b, cumulative.shape[1] - 1]
+        last = cumulative[b, n_days]
         while True:
             gap_u, accept_u, engage_u, suited_u = arrival_draws(seed, replication, ids[b], number)
             reached += exponential(gap_u)
@@ -97,6 +109,8 @@ def refer(seed, replication, tables, child):  # type: ignore[no-untyped-def]
                 break
             if n >= len(child):
                 return -1
+            while day + STRIDE < n_days and cumulative[b, day + STRIDE] <= reached:
+                day += STRIDE
             while cumulative[b, day + 1] <= reached:
                 day += 1
             age_u, needs_u, frailty_u, need_u = person_draws(seed, replication, ids[b], number)
@@ -107,7 +121,9 @@ def refer(seed, replication, tables, child):  # type: ignore[no-untyped-def]
             risk = risk * frailty(frailties, frailty_u) * factor
             team = team_of[b, 0 if suited_u < suited_prob[b] else 1]
             therapy = team_therapy[team]
-            length = search(lengths[therapy], length_u)
+            length = from_length[therapy, int(length_u * CELLS)]
+            while length_u >= lengths[therapy, length] and length < longest:
+                length += 1
             limit = days_to_18(ages, age_u)
             need = exponential(need_u)
             entry = entry_days(need, risk, rates.entry_shape, rates.entry_scale_days, limit)
@@ -154,7 +170,10 @@ def sort_by_referral(child, n, first_of_day, order):  # type: ignore[no-untyped-
             at = first_of_day[day]
             first_of_day[day] += 1
             # The children of the same day already placed stand to the left, in order.
-            while at > 0 and order[at - 1] >= 0 and child[order[at - 1]].day == day and before(child[i], child[order[at - 1]]):
+            while at > 0 and order[at - 1] >= 0:
+                left = child[order[at - 1]]
+                if left.day != day or not before(child[i], left):
+                    break
                 order[at] = order[at - 1]
                 at -= 1
             order[at] = i
@@ -162,13 +181,14 @@ def sort_by_referral(child, n, first_of_day, order):  # type: ignore[no-untyped-
 
 @register_jitable
 def run_queue(child, queue_tables, queue_buffers, team_counts):  # type: ignore[no-untyped-def]
-    """Run every team's waiting list day by day; write starts, and the reasons for leaving that a turn brings."""
+    """Run every team's waiting list day by day; write starts, and the reasons for leaving that a turn brings.
+
+    A team has two lines, one for each class. A line is a chain: `first`, `latest` (line,) and `following` (child,).
+    """
     slots, entitlement, patience, delivery_end, by_needs = queue_tables
-    first_of_day, order, waiting, head, tail, holders, releases, starts = queue_buffers
-    n_engaged = first_of_day[len(first_of_day) - 1]
-    n_teams = slots.shape[0]
-    head[:] = 0
-    tail[:] = 0
+    first_of_day, order, following, first, latest, holders, releases, starts = queue_buffers
+    n_engaged, n_teams = first_of_day[len(first_of_day) - 1], slots.shape[1]
+    first[:] = -1
     holders[:] = 0
     releases[:] = 0
     starts[:] = 0
@@ -177,15 +197,21 @@ def run_queue(child, queue_tables, queue_buffers, team_counts):  # type: ignore[
         while next_arrival < n_engaged and child[order[next_arrival]].day == day:
             i = order[next_arrival]
             line = 2 * child[i].team + (1 if by_needs and not child[i].more_needs else 0)
-            waiting[line, tail[line]] = i
-            tail[line] += 1
+            following[i] = -1
+            if first[line] < 0:
+                first[line] = i
+            else:
+                following[latest[line]] = i
+            latest[line] = i
             next_arrival += 1
         for team in range(n_teams):
-            holders[team] -= releases[team, day]
+            holders[team] -= releases[day, team]
+            if holders[team] >= slots[day, team]:
+                continue
             for line in range(2 * team, 2 * team + 2):
-                while holders[team] < slots[team, day] and head[line] < tail[line]:
-                    c = child[waiting[line, head[line]]]
-                    head[line] += 1
+                while first[line] >= 0 and holders[team] < slots[day, team]:
+                    c = child[first[line]]
+                    first[line] = following[first[line]]
                     if c.entry <= day or c.birthday_18 <= day or c.day + patience < day:
                         continue
                     if starts[c.borough] >= entitlement[c.borough]:
@@ -197,14 +223,12 @@ def run_queue(child, queue_tables, queue_buffers, team_counts):  # type: ignore[
                         starts[c.borough] += 1
                         holders[team] += 1
                         stop = day + (c.length if c.completes else c.break_off)
-                        releases[team, stop] += 1
+                        releases[stop, team] += 1
                         team_counts[team, 0] += stop - day
                         team_counts[team, 2] += 1
-    for team in range(n_teams):
-        team_counts[team, 1] = slots[team].sum()
 
 
-@register_jitable
+@inlined
 def leave_queue(c, patience):  # type: ignore[no-untyped-def]
     """Write why and when a child that had no turn left the waiting list."""
     gone = min(c.entry, c.birthday_18)
@@ -215,72 +239,124 @@ def leave_queue(c, patience):  # type: ignore[no-untyped-def]
         c.reason, c.left_day = LEFT_PATIENCE, c.day + patience
 
 
-@register_jitable
-def count_service(c, service, r, period_of_day, last):  # type: ignore[no-untyped-def]
-    """Add one child to the service counts."""
-    b, p = c.borough, min(period_of_day[c.day], last)
-    service[r, b, p, REFERRED] += 1
+@inlined
+def count_service(c, service, period_of_day, last):  # type: ignore[no-untyped-def]
+    """Add one child to the service counts of its borough: (period, SERVICE)."""
+    p = min(period_of_day[c.day], last)
+    service[p, REFERRED] += 1
     if c.accepted:
-        service[r, b, p, ACCEPTED] += 1
+        service[p, ACCEPTED] += 1
     if c.engaged:
-        service[r, b, p, ENGAGED] += 1
+        service[p, ENGAGED] += 1
         if c.start == NEVER:
-            service[r, b, min(period_of_day[c.left_day], last), c.reason] += 1
+            service[min(period_of_day[c.left_day], last), c.reason] += 1
     if c.start < NEVER:
         p = min(period_of_day[c.start], last)
-        service[r, b, p, STARTED] += 1
-        service[r, b, p, WAITING_DAYS] += c.start - c.day
+        service[p, STARTED] += 1
+        service[p, WAITING_DAYS] += c.start - c.day
         stop = c.start + (c.length if c.completes else c.break_off)
-        service[r, b, min(period_of_day[stop], last), COMPLETED if c.completes else DROPPED_OUT] += 1
+        service[min(period_of_day[stop], last), COMPLETED if c.completes else DROPPED_OUT] += 1
+
+
+# ---- marks: what a stretch of days adds to many periods is written at its two ends, and summed once a borough ------
+
+
+@inlined
+def mark_days(marks, column, start, end, calendar):  # type: ignore[no-untyped-def]
+    """Mark the days of [start, end), which is not empty. marks: (period, 2, column): from which period on whole
+    periods count once more or less, and the days by which the first and the last of them are not whole."""
+    edges, period_of_day = calendar[0], calendar[1]
+    p = period_of_day[start]
+    marks[p, 0, column] += 1
+    marks[p, 1, column] -= start - edges[p]
+    p = period_of_day[end]
+    marks[p, 0, column] -= 1
+    marks[p, 1, column] += end - edges[p]
+
+
+@inlined
+def mark_weeks(marks, column, first_day, n_weeks, calendar):  # type: ignore[no-untyped-def]
+    """Mark a run of weeks, dated by their seventh days. marks: (period, 8, column): as `mark_days`, but by the weekday
+    of the seventh days (0 to 6, from day 0), which a period's weeks depend on; in row 7 what is not whole."""
+    if n_weeks > 0:
+        edges, period_of_day = calendar[0], calendar[1]
+        n_periods = len(marks) - 1
+        day = first_day + WEEK - 1
+        weekday = day % WEEK
+        p = min(period_of_day[day], n_periods)
+        marks[p, weekday, column] += 1
+        marks[p, WEEK, column] -= (day - edges[p]) // WEEK
+        day += WEEK * n_weeks
+        p = min(period_of_day[day], n_periods)
+        marks[p, weekday, column] -= 1
+        marks[p, WEEK, column] += (day - edges[p]) // WEEK
+
+
+@inlined
+def take_marks(  # type: ignore[no-untyped-def]
+    r, b, marks, week_marks, running, values, at_cut, calendar, care, outcomes, both_weeks
+):
+    """Write one borough's marks into its counts, and clear them.
+
+    Columns of `marks`: (arm, tracking or all, type), then of each track: tracked days, care days by arm; of
+    `week_marks`: of each track paid weeks by arm, grid weeks by arm, weeks in both. at_cut: (arm, type), care days in
+    the period in which outcomes end, before they end.
+    """
+    edges, _, last, _, cut, days_of_week = calendar
+    n_tracks, n_columns, n_week_columns = both_weeks.shape[1], marks.shape[2], week_marks.shape[2]
+    running[:] = 0
+    for p in range(len(marks) - 1):
+        length = edges[p + 1] - edges[p]
+        for j in range(n_columns):
+            running[0, j] += marks[p, 0, j]
+            values[j] = running[0, j] * length + marks[p, 1, j]
+        marks[p] = 0
+        for arm in range(2):
+            for kind in range(N_TYPES):
+                total = values[(2 * arm + 1) * N_TYPES + kind]
+                before_cut = total if p < cut else (at_cut[arm, kind] if p == cut else 0)
+                care[r, arm, 1, b, p, kind] = before_cut
+                care[r, arm, 2, b, p, kind] = total - before_cut
+                if p <= last:
+                    care[r, arm, 0, b, p, kind] = values[2 * arm * N_TYPES + kind]
+        if p <= last:
+            for t in range(n_tracks):
+                for arm in range(2):
+                    outcomes[r, arm, t, b, p, 0] = values[4 * N_TYPES + 3 * t]
+                    outcomes[r, arm, t, b, p, 1] = values[4 * N_TYPES + 3 * t + 1 + arm]
+    marks[len(marks) - 1] = 0
+    at_cut[:] = 0
+    running[:] = 0
+    for p in range(last + 1):
+        values[:n_week_columns] = 0
+        for weekday in range(WEEK):
+            for j in range(n_week_columns):
+                running[weekday, j] += week_marks[p, weekday, j]
+                values[j] += running[weekday, j] * days_of_week[p, weekday]
+        for j in range(n_week_columns):
+            values[j] += week_marks[p, WEEK, j]
+        week_marks[p] = 0
+        for t in range(n_tracks):
+            for arm in range(2):
+                outcomes[r, arm, t, b, p, 2] = values[5 * t + arm]
+                outcomes[r, arm, t, b, p, 3] = values[5 * t + 2 + arm]
+            both_weeks[r, t, b, p] = values[5 * t + 4]
+    week_marks[last + 1] = 0
 
 
 @register_jitable
-def add_care(care, r, arm, account, b, kind, start, end, edges, period_of_day):  # type: ignore[no-untyped-def]
-    """Add the days of [start, end) to one placement type, by period."""
+def add_days(by_period, measure, start, end, calendar):  # type: ignore[no-untyped-def]
+    """Add the days of [start, end), period by period: (period, measure)."""
     if start < end:
+        edges, period_of_day = calendar[0], calendar[1]
         p = period_of_day[start]
         while start < end:
             until = min(end, edges[p + 1])
-            care[r, arm, account, b, p, kind] += until - start
+            by_period[p, measure] += until - start
             start, p = until, p + 1
 
 
-@register_jitable
-def add_outcome_days(outcomes, intake, r, arm, track, b, group, measure, start, end, edges, period_of_day):  # type: ignore[no-untyped-def]
-    """Add the days of [start, end) to an outcome measure, by period and, if grouped, by intake."""
-    if start < end:
-        p = period_of_day[start]
-        while start < end:
-            until = min(end, edges[p + 1])
-            outcomes[r, arm, track, b, p, measure] += until - start
-            if group >= 0:
-                intake[r, arm, group // intake.shape[4], b, group % intake.shape[4], p, measure] += until - start
-            start, p = until, p + 1
-
-
-@register_jitable
-def add_weeks(outcomes, r, arm, track, b, measure, first_day, n_weeks, edges, period_of_day):  # type: ignore[no-untyped-def]
-    """Add a run of weeks to the periods in which their seventh days fall."""
-    if n_weeks > 0:
-        p, counted = period_of_day[first_day], 0
-        while counted < n_weeks:
-            so_far = weeks_before(edges[p + 1], first_day, n_weeks)
-            outcomes[r, arm, track, b, p, measure] += so_far - counted
-            counted, p = so_far, p + 1
-
-
-@register_jitable
-def add_both_weeks(both, r, track, b, first_day, n_weeks, edges, period_of_day):  # type: ignore[no-untyped-def]
-    """Add a run of weeks at home in both arms."""
-    if n_weeks > 0:
-        p, counted = period_of_day[first_day], 0
-        while counted < n_weeks:
-            so_far = weeks_before(edges[p + 1], first_day, n_weeks)
-            both[r, track, b, p] += so_far - counted
-            counted, p = so_far, p + 1
-
-
-@register_jitable
+@inlined
 def home_spells(enter, leave, n_spells, start, end, home, care):  # type: ignore[no-untyped-def]
     """Write the stretches of [start, end) out of care and return how many there are."""
     n = 0
@@ -296,7 +372,59 @@ def home_spells(enter, leave, n_spells, start, end, home, care):  # type: ignore
     return n
 
 
-@register_jitable
+# ---- lives: care's own searches and inverses, begun next to their ends ------------------------------------------
+# A uniform u falls into one of CELLS cells of equal width. For each table a guide tells for each cell how far every u
+# in it must get, so that little is left to search; the result is the search's own.
+
+
+@inlined
+def placement_days(u, kind, limit, placement):  # type: ignore[no-untyped-def]
+    """Return `weibull_days(exponential(u), ...)` of a type without log and power, by the uniforms at which days step.
+
+    sure_steps: (type, day), a little (SURE) under the u below which a placement lasts that many days or more. Next to
+    a step, where rounding might decide, care's own function does.
+    """
+    shapes, scales, _, _, _, _, sure_steps, from_day = placement
+    days = int(from_day[kind, int(u * CELLS)])
+    while days < limit and u < sure_steps[kind, days + 1]:
+        days += 1
+    if days >= limit:
+        return limit
+    if u > sure_steps[kind, days + 1] * (1.0 + 4.0 * SURE):
+        return days
+    return weibull_days(exponential(u), shapes[kind], scales[kind], limit)
+
+
+@inlined
+def type_above(cumulative, from_type, row, u):  # type: ignore[no-untyped-def]
+    """Return `first_above(cumulative, row, u)`."""
+    kind = from_type[row, int(u * CELLS)]
+    while kind < N_TYPES - 1 and u >= cumulative[row * N_TYPES + kind]:
+        kind += 1
+    return kind
+
+
+@inlined
+def place(  # type: ignore[no-untyped-def]
+    seed, replication, borough, child, spell, enter, leave, first_u, birthday_16, placement, starts, kinds
+):
+    """Write the placements of one period of care, as `trajectory.place` does, and return how many there are."""
+    _, _, first_cumulative, from_first, move_cumulative, from_move, _, _ = placement
+    n, day = 0, enter
+    kind = type_above(first_cumulative, from_first, 0 if day < birthday_16 else 1, first_u)
+    while True:
+        a, b, c, d = move_draws(seed, replication, borough, child, spell, n // 2)
+        for length_u, next_u in ((a, b), (c, d)):
+            starts[n], kinds[n] = day, kind
+            n += 1
+            day += placement_days(length_u, kind, leave - day, placement)
+            if day >= leave:
+                starts[n] = leave
+                return n
+            kind = type_above(move_cumulative, from_move, (0 if day < birthday_16 else N_TYPES) + kind, next_u)
+
+
+@inlined
 def entry_day(c, arm, rates, ratios):  # type: ignore[no-untyped-def]
     """Return the day of first entry in one arm."""
     if arm == 0:
@@ -310,43 +438,48 @@ def entry_day(c, arm, rates, ratios):  # type: ignore[no-untyped-def]
     return NEVER if days == NEVER else c.day + days
 
 
-@register_jitable
-def count_tracks(c, r, tracks, buffers, n_spells, calendar, service, outcomes, both, intake):  # type: ignore[no-untyped-def]
-    """Add a starter to every track that covers it, in both arms."""
+@inlined
+def count_tracks(c, r, tracks, buffers, n_spells, calendar, service, marks, week_marks, intake):  # type: ignore[no-untyped-def]
+    """Mark a starter on every track that covers it, in both arms."""
     enter, leave, _, home, away, _, _ = buffers
-    edges, period_of_day, last, _ = calendar
+    period_of_day, last = calendar[1], calendar[2]
     for t in range(len(tracks)):
         delay, days, completers_only, by_run, max_weeks, end_day, intake_track = tracks[t]
         start = c.start + delay
         end = window_end(start, days, c.birthday_18, end_day)
         if start >= end or (completers_only and not c.completes):
             continue
-        b = c.borough
         if t == 0:
-            service[r, b, min(period_of_day[start], last), TRACKED] += 1
-        group = intake_track * intake.shape[4] + period_of_day[c.start] if intake_track >= 0 else -1
+            service[min(period_of_day[start], last), TRACKED] += 1
+        column, week_column = 4 * N_TYPES + 3 * t, 5 * t
+        mark_days(marks, column, start, end, calendar)
         n_home = (0, 0)
         for arm in range(2):
-            add_outcome_days(outcomes, intake, r, arm, t, b, group, 0, start, end, edges, period_of_day)
             for s in range(n_spells[arm]):
                 low, high = max(start, enter[arm, s]), min(end, leave[arm, s])
-                add_outcome_days(outcomes, intake, r, arm, t, b, group, 1, low, high, edges, period_of_day)
+                if low < high:
+                    mark_days(marks, column + 1 + arm, low, high, calendar)
+            if intake_track >= 0:
+                group = intake[r, arm, intake_track, c.borough, period_of_day[c.start]]
+                add_days(group, 0, start, end, calendar)
+                for s in range(n_spells[arm]):
+                    add_days(group, 1, max(start, enter[arm, s]), min(end, leave[arm, s]), calendar)
             n = home_spells(enter[arm], leave[arm], n_spells[arm], start, end, home[arm], away[arm])
             n_home = (n, n_home[1]) if arm == 0 else (n_home[0], n)
             unpaid = max_weeks
             for h in range(n):
                 first = first_grid_week(home[arm, h], start)
-                add_weeks(outcomes, r, arm, t, b, 3, first, whole_weeks(first, away[arm, h]), edges, period_of_day)
+                mark_weeks(week_marks, week_column + 2 + arm, first, whole_weeks(first, away[arm, h]), calendar)
                 first = home[arm, h] if by_run else first
                 n_weeks = min(whole_weeks(first, away[arm, h]), unpaid)
-                add_weeks(outcomes, r, arm, t, b, 2, first, n_weeks, edges, period_of_day)
+                mark_weeks(week_marks, week_column + arm, first, n_weeks, calendar)
                 unpaid -= n_weeks
         i, j = 0, 0
         while i < n_home[0] and j < n_home[1]:
             low, high = max(home[0, i], home[1, j]), min(away[0, i], away[1, j])
             if low < high:
                 first = first_grid_week(low, start)
-                add_both_weeks(both, r, t, b, first, whole_weeks(first, high), edges, period_of_day)
+                mark_weeks(week_marks, week_column + 4, first, whole_weeks(first, high), calendar)
             if away[0, i] < away[1, j]:
                 i += 1
             else:
@@ -378,17 +511,19 @@ def trace_service(c, replication, trace, n):  # type: ignore[no-untyped-def]
 # Nothing is allocated inside, so arrays need no reference counting (_nrt), which would take half of the time.
 @njit(nogil=True, cache=True, _nrt=False)
 def run_chunk(  # type: ignore[no-untyped-def]
-    seed, first_replication, n_replications, tables, placement_tables, queue_tables, tracks, calendar, child, buffers,
-    queue_buffers, service, lives, care, outcomes, both_weeks, intake, team_counts, trace,
+    seed, first_replication, n_replications, tables, ratios, placement, queue_tables, tracks, calendar, child, buffers,
+    queue_buffers, mark_buffers, service, lives, care, outcomes, both_weeks, intake, team_counts, trace,
 ):  # fmt: skip
     """Run a range of replications into the count arrays; return the events written, -1 if `child` has no room.
 
-    child: records of one replication's children. buffers, queue_buffers: whole-number scratch. trace: (event, 7).
+    child: records of one replication's children. buffers, queue_buffers: whole-number scratch. mark_buffers: what
+    `take_marks` reads, cleared. trace: (event, 7).
     """
     rates, ids = tables[0], tables[1]
-    ratios, shapes, scales, first_cumulative, move_cumulative = placement_tables
-    edges, period_of_day, last, outcomes_end = calendar
+    edges, period_of_day, last, outcomes_end, cut, _ = calendar
     enter, leave, first_u, _, _, starts_of, kinds = buffers
+    marks, week_marks, running, values, at_cut = mark_buffers
+    cut_start = edges[cut]
     n_events = 0
     for r in range(n_replications):
         replication = first_replication + r
@@ -402,7 +537,7 @@ def run_chunk(  # type: ignore[no-untyped-def]
             b, n_arms = c.borough, 2 if c.start < NEVER else 1
             if c.engaged and n_arms == 1 and c.reason == NO_REASON:
                 leave_queue(c, queue_tables[2])
-            count_service(c, service, r, period_of_day, last)
+            count_service(c, service[r, b], period_of_day, last)
             if len(trace) > 0:
                 n_events = trace_service(c, replication, trace, n_events)
             own_start = c.start + tracks[0, 0]
@@ -418,19 +553,18 @@ def run_chunk(  # type: ignore[no-untyped-def]
                 for s in range(m):
                     n_places = place(
                         seed, replication, ids[b], c.number, s, enter[arm, s], leave[arm, s], first_u[s],
-                        c.birthday_18 - DAYS_16_TO_18, shapes, scales, first_cumulative, move_cumulative,
-                        starts_of, kinds,
+                        c.birthday_18 - DAYS_16_TO_18, placement, starts_of, kinds,
                     )  # fmt: skip
                     for j in range(n_places):
-                        start, kind = starts_of[j], kinds[j]
-                        end = starts_of[j + 1] if j + 1 < n_places else leave[arm, s]
+                        start, end, kind = starts_of[j], starts_of[j + 1], kinds[j]
                         # A child who never starts has one life, counted in both arms.
                         for a in range(arm, arm + 3 - n_arms):
-                            add_care(care, r, a, 1, b, kind, start, min(end, outcomes_end), edges, period_of_day)
-                            add_care(care, r, a, 2, b, kind, max(start, outcomes_end), end, edges, period_of_day)
+                            mark_days(marks, (2 * a + 1) * N_TYPES + kind, start, end, calendar)
+                            if start < outcomes_end and end > cut_start:
+                                at_cut[a, kind] += min(end, outcomes_end) - max(start, cut_start)
                         low, high = max(start, own_start), min(end, own_end)
                         if counted and low < high:
-                            add_care(care, r, arm, 0, b, kind, low, high, edges, period_of_day)
+                            mark_days(marks, 2 * arm * N_TYPES + kind, low, high, calendar)
                             days_inside += high - low
                         if len(trace) > 0:
                             n_events = record(trace, n_events, replication, arm, c, PLACED, start, kind)
@@ -445,16 +579,18 @@ def run_chunk(  # type: ignore[no-untyped-def]
                 own_days = (days_inside, own_days[1]) if arm == 0 else (own_days[0], days_inside)
             if n_arms == 2:
                 lives[r, 1, b, FEWER_AVOIDED] += own_days[1] > own_days[0]
-                count_tracks(c, r, tracks, buffers, n_spells, calendar, service, outcomes, both_weeks, intake)
+                count_tracks(c, r, tracks, buffers, n_spells, calendar, service[r, b], marks, week_marks, intake)
+            if i + 1 == n or child[i + 1].borough != b:
+                take_marks(r, b, marks, week_marks, running, values, at_cut, calendar, care, outcomes, both_weeks)
     return n_events
 
 
 CHILD = np.dtype(
     [
-        ("time", "f8"), ("tie", "f8"), ("risk", "f8"), ("need", "f8"), ("borough", "i8"), ("number", "i8"),
-        ("day", "i8"), ("team", "i8"), ("birthday_18", "i8"), ("length", "i8"), ("break_off", "i8"), ("entry", "i8"),
-        ("start", "i8"), ("reason", "i8"), ("left_day", "i8"), ("more_needs", "i8"), ("accepted", "i8"),
-        ("engaged", "i8"), ("completes", "i8"),
+        ("time", "f8"), ("tie", "f8"), ("risk", "f8"), ("need", "f8"), ("borough", "i4"), ("number", "i4"),
+        ("day", "i4"), ("team", "i4"), ("birthday_18", "i4"), ("length", "i4"), ("break_off", "i4"), ("entry", "i4"),
+        ("start", "i4"), ("left_day", "i4"), ("reason", "i1"), ("more_needs", "i1"), ("accepted", "i1"),
+        ("engaged", "i1"), ("completes", "i1"), ("unused", "i1", 3),
     ]
 )  # fmt: skip
 
@@ -485,6 +621,7 @@ def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trac
         else:
             events = np.zeros((n_events, 7), np.int64)
         counts = empty_counts(plan, first_replication, n_replications)
+    counts.team[:, :, 1] = plan.slots.sum(axis=1)
     if trace is not None:
         trace.add(events[:n_events])
     check_identities(counts, plan)
@@ -508,30 +645,73 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
         (
             plan.rates, plan.borough_ids, plan.cumulative_referrals, plan.suited_to_mst_prob, plan.team_of,
             plan.team_therapy, plan.age_cumulative, plan.frailty_log_quantiles, plan.length_cumulative,
-            plan.completion_prob,
+            plan.completion_prob, guide(plan.length_cumulative),
         ),
+        plan.ratio_by_year,
+        _placement(plan),
         (
-            plan.ratio_by_year, plan.placement_shape, plan.placement_scale_days, plan.first_cumulative,
-            plan.move_cumulative,
+            np.ascontiguousarray(plan.slots.T, dtype=np.int32), plan.entitlement, plan.patience_days,
+            plan.delivery_end, plan.priority_by_needs,
         ),
-        (plan.slots, plan.entitlement, plan.patience_days, plan.delivery_end, plan.priority_by_needs),
         tracks,
-        (np.array(plan.periods.edges), plan.period_of_day, plan.n_outcome_periods - 1, plan.outcomes_end),
+        _calendar(plan),
+    )  # fmt: skip
+
+
+def guide(cumulative: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:
+    """Return where a search for the first share above u may begin, for every cell of u: (row, cell)."""
+    cells = np.arange(CELLS) / CELLS
+    found = [np.searchsorted(row, cells, side="right") for row in cumulative]
+    return np.minimum(found, cumulative.shape[1] - 1).astype(np.uint16)
+
+
+def _placement(plan: Plan) -> tuple[Any, ...]:
+    """The plan of placements with its guides: see `place`."""
+    shapes, scales = plan.placement_shape, plan.placement_scale_days
+    days = np.arange(MOST_DAYS + 2)
+    with np.errstate(over="ignore"):
+        steps = np.exp(-((days / scales[:, None]) ** shapes[:, None])) * (1 - SURE)
+    steps[:, :2] = 2.0  # the first day is never in doubt
+    ends = np.arange(1, CELLS + 1) / CELLS
+    from_day = [MOST_DAYS + 1 - np.searchsorted(row[::-1], ends, side="left") for row in steps]
+    first, moves = plan.first_cumulative, plan.move_cumulative
+    return (
+        shapes, scales, first, guide(first.reshape(-1, N_TYPES)), moves, guide(moves.reshape(-1, N_TYPES)), steps,
+        np.minimum(from_day, MOST_DAYS).astype(np.uint16),
+    )  # fmt: skip
+
+
+def _calendar(plan: Plan) -> tuple[Any, ...]:
+    """Edges of periods, period by day (with the days after the last), last outcome period, end of outcomes and its
+    period, and how often each weekday (0 to 6, from day 0) stands in a period: (period, 7)."""
+    edges, n = np.array(plan.periods.edges), len(plan.periods)
+    period_of_day = np.append(plan.period_of_day, np.full(LATEST, n)).astype(np.uint16)
+    days_before = (edges[:, None] + WEEK - 1 - np.arange(WEEK)) // WEEK
+    return (
+        edges, period_of_day, plan.n_outcome_periods - 1, plan.outcomes_end, int(period_of_day[plan.outcomes_end]),
+        np.diff(days_before, axis=0),
     )  # fmt: skip
 
 
 def _buffers(plan: Plan, n_children: int) -> tuple[Any, ...]:
-    """Scratch memory of one thread: children, spells and placements, and the waiting lists."""
-    n_teams, n_days, most = len(plan.team_slugs), plan.delivery_end + 1, 3000
+    """Scratch memory of one thread: children, spells and placements, waiting lists, marks."""
+    n_teams, n_days, n_tracks, most = len(plan.team_slugs), plan.delivery_end + 1, len(plan.tracks), 3000
     spells = tuple(np.zeros((2, most), np.int64) for _ in range(2))
     homes = tuple(np.zeros((2, most), np.int64) for _ in range(2))
-    lists = tuple(np.zeros(most, np.int64) for _ in range(2))
+    lists = np.zeros(most, np.int64), np.zeros(most, np.uint8)
     queue = (
         np.zeros(n_days + 1, np.int64),
-        np.zeros(n_children, np.int64),
-        np.zeros((2 * n_teams, n_children), np.int32),
+        *(np.zeros(n_children, np.int32) for _ in range(2)),
         *(np.zeros(n, np.int64) for n in (2 * n_teams, 2 * n_teams, n_teams)),
-        np.zeros((n_teams, n_days), np.int32),
+        np.zeros((n_days, n_teams), np.int32),
         np.zeros(plan.n_boroughs, np.int64),
     )
-    return np.zeros(n_children, CHILD), (*spells, np.zeros(most), *homes, *lists), queue
+    n_columns, n_week_columns = 4 * N_TYPES + 3 * n_tracks, 5 * n_tracks
+    marks = (
+        np.zeros((len(plan.periods) + 1, 2, n_columns), np.int32),
+        np.zeros((plan.n_outcome_periods + 1, WEEK + 1, n_week_columns), np.int32),
+        np.zeros((WEEK, max(n_columns, n_week_columns)), np.int32),
+        np.zeros(max(n_columns, n_week_columns), np.int32),
+        np.zeros((2, N_TYPES), np.int32),
+    )
+    return np.zeros(n_children, CHILD), (*spells, np.zeros(most), *homes, *lists), queue, marks

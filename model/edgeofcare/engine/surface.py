@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -296,7 +297,7 @@ def _cached(path: Path, make: Callable[[], Table]) -> Table:
     made = make()
     held = {name: getattr(made, name).tolist() for name in TABLED} | {"degree": made.degree}
     with suppress(OSError):  # without room or rights it is made again next time
-        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
         partial.write_text(json.dumps(held), "utf-8")
         partial.replace(path)
     return made
