@@ -131,7 +131,7 @@ def calibrate(
     seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the targets of a scenario mean: hazards, days and pounds, under each reading."""
+    """Show what the targets mean in hazards, days and pounds."""
     from dataclasses import asdict
 
     from edgeofcare.analysis.readings import readings
@@ -149,7 +149,7 @@ def backtest(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Hold the model against everything published about the two contracts."""
+    """Hold the model against the published record."""
     from edgeofcare.analysis.backtest import as_json as object_of
     from edgeofcare.analysis.backtest import backtest as held
     from edgeofcare.documents.answers import backtest_page
@@ -169,7 +169,7 @@ def update(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say what early actuals tell about effect and base world, and forecast again."""
+    """Say what early actuals tell, and forecast again."""
     from edgeofcare.analysis.update import load_actuals
     from edgeofcare.analysis.update import update as reweighted
     from edgeofcare.documents.answers import update_json, update_page

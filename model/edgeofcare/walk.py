@@ -315,7 +315,8 @@ def warnings_of(walk: Walk, summary: dict[str, Any]) -> list[str]:
         reached = summary["calibration"]["in_run"]
         told.append(
             f"Families wait {wait:.0f} days, but the targets were set for a wait of {assumed}: out of care in the run "
-            f"are {reached['usual']:.1%} without and {reached['therapy']:.1%} with therapy. Set effect.wait_days nearer."
+            f"are {reached['usual']:.1%} without and {reached['therapy']:.1%} with therapy. Set effect.wait_days "
+            f"nearer to it."
         )
     if summary["outer_draw_targets_met_share"] < 1:
         told.append(
