@@ -245,6 +245,8 @@ def test_doubt_about_inputs(pan_london: Summary) -> None:
     text = page(drawn)
     assert "doubt about the inputs: cost avoided 81%, payments -2%; the rest is chance." in text
     assert "more simulated contracts would not" in text and "as the drawn inputs do on average" in text
+    unseen = changed(pan_london, outer_draws=200, variance_share=dict.fromkeys(shares))
+    assert "Chance and doubt about the inputs cannot be told apart: add replications" in page(unseen)
 
 
 @pytest.mark.parametrize(

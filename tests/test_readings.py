@@ -4,6 +4,7 @@ import pytest
 
 from edgeofcare.analysis.readings import readings
 from edgeofcare.documents.answers import readings_page
+from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load, with_values
 
 
@@ -26,3 +27,8 @@ def test_a_reading_out_of_reach_is_said_with_its_range():
         "effect.measure": "never_in_care_by_day", "effect.day": 730})  # fmt: skip
     problems = [reading.problem for reading in readings(scenario, replications=20) if reading.problem]
     assert problems and "can be reached" in problems[0]
+
+
+def test_the_evidence_has_no_targets_to_read():
+    with pytest.raises(OptionError, match="draws its effect from the evidence"):
+        readings(load("pan_london_evidence"))

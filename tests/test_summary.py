@@ -61,10 +61,17 @@ def test_the_share_of_ignorance_may_be_negative_and_is_not_cut() -> None:
     assert share is not None and share < 0
 
 
-def test_the_share_of_ignorance_needs_two_draws_and_some_variance() -> None:
+def test_the_error_of_a_ratio_is_that_of_its_residuals() -> None:
+    found = stat([1.0, 30.0, 11.0], [0, 0, 0], [2.0, 40.0, 18.0])
+    residuals = np.array([1 - 0.7 * 2, 30 - 0.7 * 40, 11 - 0.7 * 18]) / 20
+    assert found["mean"] == pytest.approx(0.7)
+    assert found["se"] == pytest.approx(residuals.std(ddof=1) / math.sqrt(3))
+
+
+def test_the_share_of_ignorance_needs_two_draws_of_two_replications_and_some_variance() -> None:
     assert ignorance_share([1.0, 2.0], [0, 0]) is None
     assert ignorance_share([1.0, 1.0, 1.0, 1.0], [0, 0, 1, 1]) is None
-    assert ignorance_share([1.0, 2.0], [0, 1]) == 1.0
+    assert ignorance_share([1.0, 2.0], [0, 1]) is None
 
 
 def rows(first: int, draw: int, days: list[int], pence: list[int]) -> Tables:

@@ -68,6 +68,16 @@ def test_faults_of_a_file(tmp_path, scenario, text, said):
     assert "actuals.toml" in str(error.value)
 
 
+def test_a_faulty_observation_is_one_fault(tmp_path, scenario):
+    path = tmp_path / "actuals.toml"
+    path.write_text("[[observed]]\non = 2018-10-31\nstarted = 5\nin_trackin = 3\nsource = 'a page'\n", "utf-8")
+    with pytest.raises(InputError) as error:
+        load_actuals(path, scenario)
+    assert len(error.value.faults) == 1 and "Did you mean 'in_tracking'?" in str(error.value)
+
+
 def test_too_few_replications_in_a_draw(scenario):
     with pytest.raises(OptionError, match="at least 10"):
         update(scenario, load_actuals(ACTUALS, scenario), outer_draws=30, per_draw=5)
+    with pytest.raises(OptionError, match="outer_draws must be at least 1"):
+        update(scenario, load_actuals(ACTUALS, scenario), outer_draws=0)

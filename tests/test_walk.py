@@ -227,6 +227,11 @@ def test_options_out_of_range(small_scenario: Scenario, options: dict[str, Any],
         prepare(small_scenario, **options)
 
 
+def test_a_name_is_no_scenario() -> None:
+    with pytest.raises(OptionError, match=r"one that load\(\) returned \(got 'pan_london'\)"):
+        eoc.run("pan_london")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("workers", [0, -1, 2000, 1.5])
 def test_workers_out_of_range_leave_nothing_behind(small_scenario: Scenario, tmp_path: Path, workers: Any) -> None:
     with pytest.raises(OptionError, match="workers must be a whole number from 1 to 1,024"):

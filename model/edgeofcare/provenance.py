@@ -66,7 +66,7 @@ def cache_folder(name: str) -> Path:
 
 def cached_json(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return what is kept at a path as JSON, or make it and keep it; what cannot be read or kept is made again."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError):
         return dict(json.loads(path.read_text("utf-8")))
     made = make()
     with suppress(OSError):

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from edgeofcare.errors import RunFolderError
-from edgeofcare.inputs.load import canonical
+from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.provenance import library_versions, platform_name, source_hash, version
 from edgeofcare.summary import Tables
@@ -109,7 +109,7 @@ def start_of(scenario: Scenario, **numbers: Any) -> dict[str, Any]:
     """Return what a run is before it starts: scenario, numbers that matter to results, program and platform."""
     return {
         "format": FORMAT,
-        "scenario_sha256": hashlib.sha256(canonical(scenario)).hexdigest(),
+        "scenario_sha256": scenario_hash(scenario),
         **numbers,
         "version": version(),
         "source_hash": source_hash(),
@@ -221,7 +221,7 @@ def check_folder(folder: Path) -> list[str]:
              if table_hash(table) != found["results"].get(name)]  # fmt: skip
     if summary_hash(summary) != found["summary_sha256"]:
         wrong.append("summary.json was changed after the run")
-    if hashlib.sha256(canonical(read_scenario(folder))).hexdigest() != found["scenario_sha256"]:
+    if scenario_hash(read_scenario(folder)) != found["scenario_sha256"]:
         wrong.append("scenario.json was changed after the run")
     return wrong
 

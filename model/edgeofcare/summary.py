@@ -198,10 +198,11 @@ def stat(values: Any, draws: Any, over: Any = None) -> dict[str, float | int | N
     """Return n, mean, standard error, standard deviation and percentiles over replications in which a figure exists.
 
     With `over`, the figure is a ratio: the mean is sum over sum, percentiles are of the replications' own ratios.
-    Standard error: sd of draw means / sqrt(draws) with several outer draws, otherwise sd / sqrt(n).
+    Standard error: sd of draw means / sqrt(draws) with several outer draws, otherwise sd / sqrt(n); of a ratio, that of
+    its residuals (value - mean x denominator) / mean denominator.
     """
     x = np.asarray(values, dtype=float)
-    ratio = x
+    ratio, below = x, np.ones_like(x)
     if over is not None:
         below = np.asarray(over, dtype=float)
         ratio = np.divide(x, below, out=np.full_like(x, np.nan), where=below != 0)
@@ -210,12 +211,15 @@ def stat(values: Any, draws: Any, over: Any = None) -> dict[str, float | int | N
     if n == 0:
         return {"n": 0, "mean": None, "se": None, "sd": None, **dict.fromkeys(QUANTILES)}
     found, groups = ratio[there], np.asarray(draws)[there]
-    mean = found.mean() if over is None else x[there].sum() / np.asarray(over, dtype=float)[there].sum()
+    mean, off = found.mean(), found
+    if over is not None:
+        mean = x[there].sum() / below[there].sum()
+        off = (x[there] - mean * below[there]) / below[there].mean()
     sd = float(found.std(ddof=1)) if n > 1 else None
     return {
         "n": n,
         "mean": float(mean),
-        "se": standard_error(found, groups),
+        "se": standard_error(off, groups),
         "sd": sd,
         **dict(zip(QUANTILES, np.quantile(found, list(QUANTILES.values())).tolist(), strict=True)),
     }
@@ -229,15 +233,16 @@ def standard_error(values: Floats, draws: npt.NDArray[np.int64]) -> float | None
 
 
 def ignorance_share(values: Any, draws: Any) -> float | None:
-    """Return the share of variance between outer draws, by one-way random effects; None with one draw.
+    """Return the share of variance between outer draws, by one-way random effects.
 
-    between = var(draw means) - within / replications a draw; a negative estimate is shown, not cut.
+    between = var(draw means) - within / replications a draw; a negative estimate is shown, not cut. None with one
+    draw, and with one replication a draw: chance within a draw is then not to be seen.
     """
     groups = pd.Series(np.asarray(values, dtype=float)).groupby(np.asarray(draws))
-    if groups.ngroups < 2:
-        return None
     per_draw = groups.size().iloc[0]
-    within = float(groups.var(ddof=1).mean()) if per_draw > 1 else 0.0
+    if groups.ngroups < 2 or per_draw < 2:
+        return None
+    within = float(groups.var(ddof=1).mean())
     between = float(groups.mean().var(ddof=1)) - within / per_draw
     total = between + within
     return between / total if total > 0 else None

@@ -151,7 +151,7 @@ def available_engine(asked: str | None) -> str:
 class Run:
     """A finished run: its scenario, its rows as pandas tables, its summary and how it was made."""
 
-    scenario: Scenario
+    scenario: Scenario = field(repr=False)
     tables: Tables = field(repr=False)
     summary: dict[str, Any] = field(repr=False)
     seconds: float
@@ -178,8 +178,10 @@ def prepare(
 ) -> Walk:
     """Check the options, calibrate, and return the walk.
 
-    Raises OptionError for a number out of range, CalibrationError for a target out of reach.
+    Raises OptionError for no scenario and for a number out of range, CalibrationError for a target out of reach.
     """
+    if not isinstance(scenario, Scenario):
+        raise OptionError(f"scenario must be one that load() returned (got {scenario!r:.60}).")
     _in_range("replications", replications, 1, MOST_REPLICATIONS)
     _in_range("seed", seed, 0, MOST_SEED)
     _in_range("outer_draws", outer_draws, 1, replications)
@@ -304,10 +306,10 @@ def warnings_of(walk: Walk, summary: dict[str, Any]) -> list[str]:
     found = walk.calibration
     plan = make_plan(walk.scenario, found.entry_scale_days, found.hazard_ratio)
     told = [text for text in entries_warning(walk.scenario, plan).values() if text]
-    engaged, waiting = (summary["children"][name]["mean"] for name in ("started", "entered_care_waiting"))
-    if waiting > MANY_WAITING * (engaged + waiting):
+    started, waiting = (summary["children"][name]["mean"] for name in ("started", "entered_care_waiting"))
+    if waiting > MANY_WAITING * (started + waiting):
         told.append(
-            f"{waiting / (engaged + waiting):.0%} of the families who could have started have a child in care before "
+            f"{waiting / (started + waiting):.0%} of the families who could have started have a child in care before "
             f"their turn comes: more therapists, or fewer referrals, would change every figure."
         )
     wait, assumed = summary["waiting_days"]["mean"], walk.scenario.effect.wait_days

@@ -98,7 +98,7 @@ def backtest(replications: int = REPLICATIONS, seed: int = 1, engine: str | None
     worlds: dict[str, World] = {}
     for i, (name, setting) in enumerate(cases["world"].items()):
         if progress:
-            progress(i, len(cases["world"]))
+            progress(i * replications, len(cases["world"]) * replications)
         worlds[name] = live_world(setting, replications, seed, engine)
     lines = [make_line(case, published, worlds[case["world"]]) for case in cases["case"]]
     return Backtest(lines, [early_share(cases["world"][name], worlds[name]) for name in cases["early"]])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeofcare.engine.calibrate import Calibration
-from edgeofcare.errors import CalibrationError
+from edgeofcare.errors import CalibrationError, OptionError
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import MEASURES, Scenario
 from edgeofcare.walk import run
@@ -33,7 +33,13 @@ class Reading:
 
 
 def readings(scenario: Scenario, replications: int = 200, seed: int = 1) -> list[Reading]:
-    """Return the scenario's own reading and the two others of the same targets, each lived and priced."""
+    """Return the scenario's own reading and the two others of the same targets, each lived and priced.
+
+    Raises OptionError for a scenario without targets of its own.
+    """
+    if scenario.effect.prior == "evidence":
+        raise OptionError(f"{scenario.name} draws its effect from the evidence, so it has no targets of its own to "
+                          f"read. Choose a scenario with targets, such as pan_london.")  # fmt: skip
     return [_read(scenario, measure, replications, seed) for measure in MEASURES]
 
 

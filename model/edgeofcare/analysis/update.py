@@ -26,7 +26,7 @@ from edgeofcare.errors import Fault, InputError, OptionError
 from edgeofcare.inputs.lines import Source, key_lines
 from edgeofcare.inputs.schema import Day, Frozen, Scenario, Text, Whole
 from edgeofcare.inputs.words import explain
-from edgeofcare.summary import Tables, join_tables
+from edgeofcare.summary import QUANTILES, Tables, join_tables
 from edgeofcare.walk import Walk, account, prepare
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,6 @@ FORECAST = (
 )  # fmt: skip
 ENOUGH = 50.0  # effective draws under which a forecast is not printed as sound
 FEWEST_PER_DRAW = 10
-QUANTILES = {"p5": 0.05, "p10": 0.1, "p50": 0.5, "p90": 0.9, "p95": 0.95}
 
 
 class Observation(Frozen):
@@ -128,7 +127,9 @@ def update(
     engine: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Update:
-    """Reweight outer draws by the likelihood of the actuals and forecast again."""
+    """Reweight outer draws by the likelihood of the actuals and forecast again; raise OptionError for too few draws."""
+    if outer_draws < 1:
+        raise OptionError(f"outer_draws must be at least 1 (got {outer_draws}); a sound forecast needs hundreds.")
     if per_draw < FEWEST_PER_DRAW:
         raise OptionError(f"per_draw must be at least {FEWEST_PER_DRAW} (got {per_draw}), for each draw's own spread.")
     walk = prepare(scenario, outer_draws * per_draw, seed, outer_draws, engine)

@@ -165,7 +165,8 @@ def verification_text(found: Verification) -> str:
         lines.append(f"Since the run was made, these have changed{_so_what(found)}:")
         lines += [f"  {text}" for text in found.changes]
     elif found.reproduced is False and not found.changed:
-        lines.append("Version, sources, platform and libraries are as they were: please report this as a defect.")
+        lines.append("Version, sources, platform and libraries are as they were: unless manifest.json was changed by "
+                     "hand, please report this as a defect.")  # fmt: skip
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ Philox4x64-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as eas
 counter = (replication, borough id, child number, purpose and spell). A draw depends on its address alone, so another
 borough, child, worker or chunk changes no one's luck. Must not know: what the draws are for.
 
-Plain scalar Python with whole-number arithmetic modulo 2^64; the fast engine compiles the same text.
+Plain scalar Python; the fast engine compiles the same text, but for `philox`, which it spells out in 64-bit words.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ WEYL_0 = 0x9E3779B97F4A7C15
 WEYL_1 = 0xBB67AE8584CAA73B
 MASK = 0xFFFFFFFFFFFFFFFF
 WORD_BITS = 64
+SECOND_KEYS = [(i * WEYL_1) & MASK for i in range(10)]  # the second half of the key starts at 0
 HALF_ULP = 2.220446049250313e-16  # 2^-52
 
 
@@ -29,21 +30,15 @@ def word(value: int) -> int:
     return value & MASK
 
 
-def product(a: int, b: int) -> tuple[int, int]:
-    """Return the 128-bit product of two words: its upper and its lower 64 bits."""
-    wide = a * b
-    return wide >> WORD_BITS, wide & MASK
-
-
 def philox(seed: int, replication: int, borough: int, child: int, purpose: int) -> tuple[int, int, int, int]:
     """Return the four words at an address: ten rounds of Philox4x64."""
-    key_0, key_1 = word(seed), word(0)
+    key_0 = word(seed)
     c0, c1, c2, c3 = word(replication), word(borough), word(child), word(purpose)
-    for _ in range(10):
-        high_0, low_0 = product(MULTIPLIER_0, c0)
-        high_1, low_1 = product(MULTIPLIER_1, c2)
-        c0, c1, c2, c3 = high_1 ^ c1 ^ key_0, low_1, high_0 ^ c3 ^ key_1, low_0
-        key_0, key_1 = (key_0 + WEYL_0) & MASK, (key_1 + WEYL_1) & MASK
+    for key_1 in SECOND_KEYS:
+        wide_0, wide_1 = MULTIPLIER_0 * c0, MULTIPLIER_1 * c2
+        c0, c1 = (wide_1 >> WORD_BITS) ^ c1 ^ key_0, wide_1 & MASK
+        c2, c3 = (wide_0 >> WORD_BITS) ^ c3 ^ key_1, wide_0 & MASK
+        key_0 = (key_0 + WEYL_0) & MASK
     return c0, c1, c2, c3
 
 

@@ -82,10 +82,12 @@ def _early(shares: Sequence[EarlyShare]) -> Iterator[str]:
 
 def _backtest(lines: Sequence[Line]) -> Iterator[str]:
     predicted = [line for line in lines if line.kind == "predicted"]
-    inside = sum(line.verdict.startswith("inside") for line in predicted)
+    bounds = sum(line.verdict.endswith("(bound met)") for line in predicted)
+    inside = sum(line.verdict.startswith("inside") for line in predicted) - bounds
     yield (
-        f"Of {len(predicted)} published figures that no input was set by, {inside} lie inside the model's 90% range "
-        f"and {len(predicted) - inside} outside."
+        f"Of {len(predicted)} published figures that no input was set by, {inside} lie inside the model's 90% range, "
+        f"{len(predicted) - inside - bounds} outside, and {bounds} {'is a limit' if bounds == 1 else 'are limits'} "
+        f"that the model keeps."
     )
     yield "Ranges show chance only, at the scenario's own inputs; some figures stand twice, under two readings."
     for kind in ("predicted", "fitted", "identity", "input"):

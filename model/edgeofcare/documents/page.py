@@ -336,6 +336,10 @@ def _doubt(summary: Summary) -> Iterator[str]:
         return
     names = {"avoided_cost_gbp": "cost avoided", "payments_gbp": "payments", "profit_gbp": "profit"}
     told = ", ".join(f"{names[key]} {percent(share)}" for key, share in shares.items() if share is not None)
+    if not told:
+        if summary["replications"] == summary["outer_draws"]:
+            yield "  Chance and doubt about the inputs cannot be told apart: add replications, ten or more a draw."
+        return
     yield f"  How much of the spread is doubt about the inputs: {told}; the rest is chance."
     if (shares["avoided_cost_gbp"] or 0) > 0.5:
         yield "  Better evidence on the inputs would narrow the ranges; more simulated contracts would not."

@@ -1,7 +1,8 @@
 """The fast engine: the lives, the queue and the counts of `reference.py`, bit for bit, compiled by numba.
 
 In: a plan, a seed, a range of replications. Out: `Counts`, and if asked the list of events. The scalar mathematics is
-care/'s own text, compiled as it stands; only the queue and the counting are written again, over flat arrays.
+care/'s own text, compiled as it stands; the queue and the counting are written again, over flat arrays, and the
+searches of placements begin next to their ends.
 Must not know: prices, contracts, files. The compiled code is kept in a folder named by the hash of these sources, so
 it can never be stale.
 """
@@ -49,35 +50,46 @@ from edgeofcare.engine.plan import Plan
 from edgeofcare.provenance import cache_folder, source_hash
 
 numba.config.CACHE_DIR = str(cache_folder("kernel-" + source_hash("care", "engine", "calendar.py")))
+MULTIPLIER_0, MULTIPLIER_1 = np.uint64(draws.MULTIPLIER_0), np.uint64(draws.MULTIPLIER_1)
+WEYL_0, WEYL_1 = np.uint64(draws.WEYL_0), np.uint64(draws.WEYL_1)
 inlined = register_jitable(forceinline=True)  # each array in a call that is not inlined passes five numbers and more
 
 
 @intrinsic
-def _high_word(typing_context: Any, a: Any, b: Any) -> Any:
-    """Upper half of a 64 x 64 bit product, by LLVM's 128-bit multiplication."""
+def _product(typing_context: Any, a: Any, b: Any) -> Any:
+    """Both halves, upper and lower, of a 64 x 64 bit product, by LLVM's 128-bit multiplication."""
+    halves = types.UniTuple(types.uint64, 2)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        wide = ir.IntType(128)
+        wide, narrow = ir.IntType(128), ir.IntType(64)
         product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
-        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+        high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), narrow)
+        return context.make_tuple(builder, halves, (high, builder.trunc(product, narrow)))
 
-    return types.uint64(types.uint64, types.uint64), codegen
-
-
-@overload(draws.product, inline="always")
-def _product_overload(a, b):  # type: ignore[no-untyped-def]
-    return lambda a, b: (_high_word(np.uint64(a), np.uint64(b)), np.uint64(a) * np.uint64(b))
+    return halves(types.uint64, types.uint64), codegen
 
 
-@overload(draws.word, inline="always")
-def _word_overload(value):  # type: ignore[no-untyped-def]
-    return lambda value: np.uint64(value)
+@overload(draws.philox)
+def _philox_overload(seed, replication, borough, child, purpose):  # type: ignore[no-untyped-def]
+    """`draws.philox` in words that wrap around: numba has no whole numbers of 128 bits."""
+
+    def philox(seed, replication, borough, child, purpose):  # type: ignore[no-untyped-def]
+        key_0, key_1 = np.uint64(seed), np.uint64(0)
+        c0, c1, c2, c3 = np.uint64(replication), np.uint64(borough), np.uint64(child), np.uint64(purpose)
+        for _ in range(10):
+            high_0, low_0 = _product(MULTIPLIER_0, c0)
+            high_1, low_1 = _product(MULTIPLIER_1, c2)
+            c0, c1, c2, c3 = high_1 ^ c1 ^ key_0, low_1, high_0 ^ c3 ^ key_1, low_0
+            key_0, key_1 = key_0 + WEYL_0, key_1 + WEYL_1
+        return c0, c1, c2, c3
+
+    return philox
 
 
 for _module in (draws, cohort, trajectory, tracking):
     for _f in list(vars(_module).values()):
         own = isinstance(_f, FunctionType) and _f.__module__ == _module.__name__
-        if own and _f not in (draws.word, draws.product):
+        if own and _f not in (draws.word, draws.philox):
             register_jitable(_f)
 
 REFERRED, ACCEPTED, ENGAGED, STARTED, COMPLETED, DROPPED_OUT = (SERVICE.index(name) for name in SERVICE[:6])
@@ -85,6 +97,7 @@ LEFT_PATIENCE, LEFT_18, LEFT_CARE, LEFT_ENTITLEMENT, LEFT_TOO_LATE, WAITING_DAYS
 FIRST_ENTRIES, REENTRIES, NEVER_IN_CARE, FEWER_AVOIDED = range(4)
 REFERRED_EVENT, PLACED, HOME = EVENTS.index("referred"), EVENTS.index("placed"), EVENTS.index("home")
 NO_REASON = -1
+PAYS_GRID = 7  # column of the table of tracks: whether every week of the grid is paid, and no other
 STRIDE = 8  # days that the search for the day of a referral skips at once
 MOST_DAYS = int((ADULT_AGE - FIRST_AGE) * MEAN_DAYS_PER_YEAR) + 1  # from referral to the 18th birthday
 CELLS = 4096  # of a uniform
@@ -154,40 +167,51 @@ def before(a, b):  # type: ignore[no-untyped-def]
     return a.borough < b.borough or (a.borough == b.borough and a.number < b.number)
 
 
+@inlined
+def part_of(c, parts_a_day):  # type: ignore[no-untyped-def]
+    """Return the part of a day, from day 0, in which a child was referred."""
+    return c.day * parts_a_day + min(int((c.time - c.day) * parts_a_day), parts_a_day - 1)
+
+
 @register_jitable
-def sort_by_referral(child, n, first_of_day, order):  # type: ignore[no-untyped-def]
-    """Write the engaged children in order of referral; first_of_day: (day + 1,), the last is how many there are."""
-    first_of_day[:] = 0
-    order[:n] = -1
+def sort_by_referral(child, n, parts_a_day, first_of_part, order):  # type: ignore[no-untyped-def]
+    """Write the engaged children in order of referral and return how many there are.
+
+    Days are cut into parts which few children share. first_of_part: (part + 1,), scratch.
+    """
+    first_of_part[:] = 0
     for i in range(n):
         if child[i].engaged:
-            first_of_day[child[i].day + 1] += 1
-    for day in range(len(first_of_day) - 1):
-        first_of_day[day + 1] += first_of_day[day]
+            first_of_part[part_of(child[i], parts_a_day) + 1] += 1
+    for part in range(len(first_of_part) - 1):
+        first_of_part[part + 1] += first_of_part[part]
+    n_engaged = first_of_part[len(first_of_part) - 1]
+    order[:n_engaged] = -1
     for i in range(n):
         if child[i].engaged:
-            day = child[i].day
-            at = first_of_day[day]
-            first_of_day[day] += 1
-            # The children of the same day already placed stand to the left, in order.
+            part = part_of(child[i], parts_a_day)
+            at = first_of_part[part]
+            first_of_part[part] += 1
+            # The children of the same part already placed stand to the left, in order.
             while at > 0 and order[at - 1] >= 0:
                 left = child[order[at - 1]]
-                if left.day != day or not before(child[i], left):
+                if part_of(left, parts_a_day) != part or not before(child[i], left):
                     break
                 order[at] = order[at - 1]
                 at -= 1
             order[at] = i
+    return n_engaged
 
 
 @register_jitable
-def run_queue(child, queue_tables, queue_buffers, team_counts):  # type: ignore[no-untyped-def]
+def run_queue(child, n_engaged, queue_tables, queue_buffers, team_counts):  # type: ignore[no-untyped-def]
     """Run every team's waiting list day by day; write starts, and the reasons for leaving that a turn brings.
 
     A team has two lines, one for each class. A line is a chain: `first`, `latest` (line,) and `following` (child,).
     """
     slots, entitlement, patience, delivery_end, by_needs = queue_tables
-    first_of_day, order, following, first, latest, holders, releases, starts = queue_buffers
-    n_engaged, n_teams = first_of_day[len(first_of_day) - 1], slots.shape[1]
+    _, order, following, first, latest, holders, releases, starts = queue_buffers
+    n_teams = slots.shape[1]
     first[:] = -1
     holders[:] = 0
     releases[:] = 0
@@ -294,13 +318,13 @@ def mark_weeks(marks, column, first_day, n_weeks, calendar):  # type: ignore[no-
 
 @inlined
 def take_marks(  # type: ignore[no-untyped-def]
-    r, b, marks, week_marks, running, values, at_cut, calendar, care, outcomes, both_weeks
+    r, b, tracks, marks, week_marks, running, values, at_cut, calendar, care, outcomes, both_weeks
 ):
     """Write one borough's marks into its counts, and clear them.
 
     Columns of `marks`: (arm, tracking or all, type), then of each track: tracked days, care days by arm; of
-    `week_marks`: of each track paid weeks by arm, grid weeks by arm, weeks in both. at_cut: (arm, type), care days in
-    the period in which outcomes end, before they end.
+    `week_marks`: of each track paid weeks by arm (none if it pays the grid's), grid weeks by arm, weeks in both.
+    at_cut: (arm, type), care days in the period in which outcomes end, before they end.
     """
     edges, _, last, _, cut, days_of_week = calendar
     n_tracks, n_columns, n_week_columns = both_weeks.shape[1], marks.shape[2], week_marks.shape[2]
@@ -338,7 +362,7 @@ def take_marks(  # type: ignore[no-untyped-def]
         week_marks[p] = 0
         for t in range(n_tracks):
             for arm in range(2):
-                outcomes[r, arm, t, b, p, 2] = values[5 * t + arm]
+                outcomes[r, arm, t, b, p, 2] = values[5 * t + (2 if tracks[t, PAYS_GRID] else 0) + arm]
                 outcomes[r, arm, t, b, p, 3] = values[5 * t + 2 + arm]
             both_weeks[r, t, b, p] = values[5 * t + 4]
     week_marks[last + 1] = 0
@@ -444,7 +468,7 @@ def count_tracks(c, r, tracks, buffers, n_spells, calendar, service, marks, week
     enter, leave, _, home, away, _, _ = buffers
     period_of_day, last = calendar[1], calendar[2]
     for t in range(len(tracks)):
-        delay, days, completers_only, by_run, max_weeks, end_day, intake_track = tracks[t]
+        delay, days, completers_only, by_run, max_weeks, end_day, intake_track, pays_grid = tracks[t]
         start = c.start + delay
         end = window_end(start, days, c.birthday_18, end_day)
         if start >= end or (completers_only and not c.completes):
@@ -470,6 +494,8 @@ def count_tracks(c, r, tracks, buffers, n_spells, calendar, service, marks, week
             for h in range(n):
                 first = first_grid_week(home[arm, h], start)
                 mark_weeks(week_marks, week_column + 2 + arm, first, whole_weeks(first, away[arm, h]), calendar)
+                if pays_grid:
+                    continue
                 first = home[arm, h] if by_run else first
                 n_weeks = min(whole_weeks(first, away[arm, h]), unpaid)
                 mark_weeks(week_marks, week_column + arm, first, n_weeks, calendar)
@@ -524,14 +550,15 @@ def run_chunk(  # type: ignore[no-untyped-def]
     enter, leave, first_u, _, _, starts_of, kinds = buffers
     marks, week_marks, running, values, at_cut = mark_buffers
     cut_start = edges[cut]
+    parts_a_day = (len(queue_buffers[0]) - 1) // (queue_tables[3] + 1)
     n_events = 0
     for r in range(n_replications):
         replication = first_replication + r
         n = refer(seed, replication, tables, child)
         if n < 0:
             return -1
-        sort_by_referral(child, n, queue_buffers[0], queue_buffers[1])
-        run_queue(child, queue_tables, queue_buffers, team_counts[r])
+        n_engaged = sort_by_referral(child, n, parts_a_day, queue_buffers[0], queue_buffers[1])
+        run_queue(child, n_engaged, queue_tables, queue_buffers, team_counts[r])
         for i in range(n):
             c = child[i]
             b, n_arms = c.borough, 2 if c.start < NEVER else 1
@@ -581,7 +608,9 @@ def run_chunk(  # type: ignore[no-untyped-def]
                 lives[r, 1, b, FEWER_AVOIDED] += own_days[1] > own_days[0]
                 count_tracks(c, r, tracks, buffers, n_spells, calendar, service[r, b], marks, week_marks, intake)
             if i + 1 == n or child[i + 1].borough != b:
-                take_marks(r, b, marks, week_marks, running, values, at_cut, calendar, care, outcomes, both_weeks)
+                take_marks(
+                    r, b, tracks, marks, week_marks, running, values, at_cut, calendar, care, outcomes, both_weeks
+                )
     return n_events
 
 
@@ -635,7 +664,7 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
         [
             (
                 track.delay_days, track.days, track.covers_completers_only, track.week_rule == "run", track.max_weeks,
-                track.end_day, intake.get(i, -1),
+                track.end_day, intake.get(i, -1), track.week_rule == "grid" and WEEK * track.max_weeks >= track.days,
             )
             for i, track in enumerate(plan.tracks)
         ],
@@ -700,7 +729,7 @@ def _buffers(plan: Plan, n_children: int) -> tuple[Any, ...]:
     homes = tuple(np.zeros((2, most), np.int64) for _ in range(2))
     lists = np.zeros(most, np.int64), np.zeros(most, np.uint8)
     queue = (
-        np.zeros(n_days + 1, np.int64),
+        np.zeros(n_days * max(1, 2 * n_children // n_days) + 1, np.int32),
         *(np.zeros(n_children, np.int32) for _ in range(2)),
         *(np.zeros(n, np.int64) for n in (2 * n_teams, 2 * n_teams, n_teams)),
         np.zeros((n_days, n_teams), np.int32),

@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import simpy
 
 from edgeofcare.care.cohort import (
@@ -27,9 +28,10 @@ from edgeofcare.care.cohort import (
     shock,
     therapy_draws,
 )
-from edgeofcare.care.tracking import first_grid_week, overlap_days, weeks_before, whole_weeks, window_end
+from edgeofcare.care.tracking import first_grid_week, weeks_before, whole_weeks, window_end
 from edgeofcare.care.trajectory import (
     DAYS_16_TO_18,
+    N_TYPES,
     NEVER,
     entry_days,
     entry_days_with_therapy,
@@ -39,10 +41,11 @@ from edgeofcare.care.trajectory import (
 from edgeofcare.engine.counts import (
     ACCOUNTS,
     EVENTS,
+    INTAKE,
     LIVES,
+    OUTCOMES,
     SERVICE,
     Counts,
-    Ints,
     Trace,
     check_identities,
     empty_counts,
@@ -51,11 +54,16 @@ from edgeofcare.engine.plan import Plan, Track
 
 RELEASE, ARRIVE, GONE, START, IMPATIENT = 1, 2, 3, 4, 5
 MOST_SPELLS = 3000  # more than the days between the 10th and the 18th birthday
-USUAL, THERAPY = 0, 1
+USUAL, THERAPY, BOTH = 0, 1, 2
+TRACKING, WINDOW, AFTER = range(len(ACCOUNTS))
+TRACKED_DAYS, CARE_DAYS, PAID_WEEKS, GRID_WEEKS = range(len(OUTCOMES))
+FIRST_ENTRIES, REENTRIES, NEVER_IN_CARE, FEWER_AVOIDED = range(len(LIVES))
+MEASURE = {name: i for i, name in enumerate(SERVICE)}
 Interval = tuple[int, int]
+ByPeriod = list[int]
 
 
-@dataclass
+@dataclass(slots=True)
 class Child:
     """One referred child: what is drawn at referral, and what the queue makes of it."""
 
@@ -100,6 +108,11 @@ class Tables:
     lengths: list[list[float]] = field(init=False)
     ratios: list[float] = field(init=False)
     referrals: list[list[float]] = field(init=False)
+    borough_ids: list[int] = field(init=False)
+    suited_to_mst_prob: list[float] = field(init=False)
+    team_of: list[list[int]] = field(init=False)
+    team_therapy: list[int] = field(init=False)
+    completion_prob: list[float] = field(init=False)
     placement: tuple[list[float], list[float], list[float], list[float]] = field(init=False)
     period_of_day: list[int] = field(init=False)
     edges: tuple[int, ...] = field(init=False)
@@ -112,6 +125,11 @@ class Tables:
         self.lengths = plan.length_cumulative.tolist()
         self.ratios = plan.ratio_by_year.tolist()
         self.referrals = plan.cumulative_referrals.tolist()
+        self.borough_ids = plan.borough_ids.tolist()
+        self.suited_to_mst_prob = plan.suited_to_mst_prob.tolist()
+        self.team_of = plan.team_of.tolist()
+        self.team_therapy = plan.team_therapy.tolist()
+        self.completion_prob = plan.completion_prob.tolist()
         self.placement = (
             plan.placement_shape.tolist(),
             plan.placement_scale_days.tolist(),
@@ -136,20 +154,60 @@ def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trac
 def run_replication(
     tables: Tables, seed: int, replication: int, counts: Counts, row: int, trace: Trace | None
 ) -> None:
-    """Refer, queue and live one replication, and add it to row `row` of the counts."""
+    """Refer, queue and live one replication, and write it to row `row` of the counts."""
     children = list(refer(tables, seed, replication))
     teams = run_queue(tables.plan, tables.slots, [child for child in children if child.engaged])
-    for team in teams:
-        counts.team[row, team.index] = team.slot_days_used, sum(team.slots), team.n_starts
+    tally = Tally(tables.plan)
     for child in children:
-        count_service(child, tables, counts.service[row])
+        count_service(child, tables, tally)
         lives = live_both_arms(child, tables, seed, replication)
-        for arm, life in enumerate(lives):
-            count_life(child, life, tables, counts, row, arm)
         if child.started:
-            count_tracks(child, lives, tables, counts, row)
+            count_life(child, lives[USUAL], tables, tally, USUAL)
+            count_life(child, lives[THERAPY], tables, tally, THERAPY)
+            count_tracks(child, lives, tables, tally)
+        else:
+            count_life(child, lives[USUAL], tables, tally, BOTH)
         if trace is not None:
             trace.add([(*row[:4], EVENTS.index(row[4]), *row[5:]) for row in events(child, lives, replication)])
+    tally.write(counts, row)
+    for team in teams:
+        counts.team[row, team.index] = team.slot_days_used, sum(team.slots), team.n_starts
+
+
+class Tally:
+    """The counts of one replication in plain lists, which scalar Python adds to faster; periods come last.
+
+    service: (borough, measure, period). lives: (arm, borough, measure). care: (arm, account, borough, type, period);
+    arm BOTH holds those who never start, who live the same in both. outcomes: (arm, track, borough, measure, period).
+    both_weeks: (track, borough, period). intake: (arm, intake track, borough, intake period, measure, period).
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        n, n_tracks, n_periods = plan.n_boroughs, len(plan.tracks), plan.n_outcome_periods
+        self.service = noughts(n, len(SERVICE), n_periods)
+        self.lives = noughts(3, n, len(LIVES))
+        self.care = noughts(3, len(ACCOUNTS), n, N_TYPES, len(plan.periods))
+        self.outcomes = noughts(2, n_tracks, n, len(OUTCOMES), n_periods)
+        self.both_weeks = noughts(n_tracks, n, n_periods)
+        self.intake = noughts(2, len(plan.intake_tracks), n, plan.n_intake_periods, len(INTAKE), n_periods)
+
+    def write(self, counts: Counts, row: int) -> None:
+        """Copy the tally into row `row` of the counts, with periods before measures."""
+        care, lives = np.array(self.care), np.array(self.lives)
+        counts.service[row] = np.swapaxes(self.service, -1, -2)
+        counts.lives[row] = lives[:BOTH] + lives[BOTH]
+        counts.care[row] = np.swapaxes(care[:BOTH] + care[BOTH], -1, -2)
+        counts.outcomes[row] = np.swapaxes(self.outcomes, -1, -2)
+        counts.both_weeks[row] = self.both_weeks
+        if counts.intake.size:
+            counts.intake[row] = np.swapaxes(self.intake, -1, -2)
+
+
+def noughts(*shape: int) -> Any:
+    """Return nested lists of noughts."""
+    if len(shape) == 1:
+        return [0] * shape[0]
+    return [noughts(*shape[1:]) for _ in range(shape[0])]
 
 
 # ---- referral -------------------------------------------------------------------------------------------------
@@ -159,7 +217,7 @@ def refer(tables: Tables, seed: int, replication: int) -> Iterator[Child]:
     """Yield the children referred in each borough: a Poisson process by the inverse of its cumulative rate."""
     plan = tables.plan
     for borough, expected in enumerate(tables.referrals):
-        slug_id = int(plan.borough_ids[borough])
+        slug_id = tables.borough_ids[borough]
         factor = shock(seed, replication, slug_id, plan.rates.shock_sd, plan.rates.shock_correlation)
         number, reached, day = 0, 0.0, 0
         while True:
@@ -186,16 +244,15 @@ def make_child(
     factor: float,
 ) -> Child:
     """Draw a referred child's attributes, therapy and first entry without therapy."""
-    plan, rates = tables.plan, tables.plan.rates
-    slug_id = int(plan.borough_ids[borough])
+    rates = tables.plan.rates
+    slug_id = tables.borough_ids[borough]
     age_u, needs_u, frailty_u, need_u = person_draws(seed, replication, slug_id, number)
     length_u, complete_u, break_off_u, tie = therapy_draws(seed, replication, slug_id, number)
     more_needs = needs_u < rates.more_needs_prob
     risk = rates.risk_more_needs if more_needs else rates.risk_fewer_needs
     risk = risk * frailty(tables.frailty, frailty_u) * factor
-    therapy = 0 if arrival[3] < float(plan.suited_to_mst_prob[borough]) else 1
-    served_by = int(plan.team_of[borough, therapy])
-    therapy = int(plan.team_therapy[served_by])
+    therapy = 0 if arrival[3] < tables.suited_to_mst_prob[borough] else 1
+    therapy = tables.team_therapy[tables.team_of[borough][therapy]]
     length_days = search(tables.lengths[therapy], length_u)
     limit = days_to_18(tables.ages, age_u)
     need = exponential(need_u)
@@ -214,7 +271,7 @@ def make_child(
         engaged=accepted and arrival[2] < rates.engage_prob,
         therapy=therapy,
         length_days=length_days,
-        completes=complete_u < float(plan.completion_prob[therapy]),
+        completes=complete_u < tables.completion_prob[therapy],
         break_off_days=dropout_day(length_days, break_off_u),
         tie=tie,
         entry=NEVER if entry == NEVER else day + entry,
@@ -237,7 +294,11 @@ class TeamDesk:
     """One team's waiting list and slots."""
 
     def __init__(self, env: simpy.Environment, index: int, slots: list[int], plan: Plan, starts: list[int]) -> None:
-        self.env, self.index, self.slots, self.plan, self.starts = env, index, slots, plan, starts
+        self.env, self.index, self.slots, self.starts = env, index, slots, starts
+        self.by_needs, self.patience_days, self.delivery_end = (
+            plan.priority_by_needs, plan.patience_days, plan.delivery_end,
+        )  # fmt: skip
+        self.entitlement = plan.entitlement.tolist()
         self.waiting: list[tuple[int, float, float, int, int, Child, simpy.Event]] = []
         self.holders = self.n_starts = self.slot_days_used = 0
         self.dispatch_day = -1
@@ -258,7 +319,7 @@ class TeamDesk:
 
     def join(self, child: Child, granted: simpy.Event) -> None:
         """Put a child on the waiting list, by class, referral time and tie draw."""
-        priority = 0 if not self.plan.priority_by_needs or child.more_needs else 1
+        priority = 0 if not self.by_needs or child.more_needs else 1
         heapq.heappush(self.waiting, (priority, child.time, child.tie, child.borough, child.number, child, granted))
         self.ask_for_dispatch()
 
@@ -270,9 +331,9 @@ class TeamDesk:
             *_, child, granted = heapq.heappop(self.waiting)
             if child.left:
                 continue
-            if self.starts[child.borough] >= int(self.plan.entitlement[child.borough]):
+            if self.starts[child.borough] >= self.entitlement[child.borough]:
                 child.left, child.left_day = "left_entitlement", day
-            elif day + child.length_days > self.plan.delivery_end:
+            elif day + child.length_days > self.delivery_end:
                 child.left, child.left_day = "left_too_late", day
             else:
                 self._start(child, day)
@@ -296,25 +357,27 @@ def family(env: simpy.Environment, child: Child, desk: TeamDesk) -> Generator[si
     yield Moment(env, child.day, ARRIVE)
     granted = env.event()
     desk.join(child, granted)
-    gone = Moment(env, min(child.entry, child.birthday_18), GONE)
-    impatient = Moment(env, child.day + desk.plan.patience_days, IMPATIENT)
-    yield granted | gone | impatient
+    gone, patience = min(child.entry, child.birthday_18), child.day + desk.patience_days
+    if gone <= patience:
+        yield granted | Moment(env, gone, GONE)
+    else:
+        yield granted | Moment(env, patience, IMPATIENT)
     if child.started or child.left:
         return
     child.left_day = int(env.now)
-    if child.left_day == min(child.entry, child.birthday_18):
-        child.left = "left_care" if child.entry <= child.birthday_18 else "left_18"
-    else:
+    if gone > patience:
         child.left = "left_patience"
+    else:
+        child.left = "left_care" if child.entry <= child.birthday_18 else "left_18"
 
 
 def run_queue(plan: Plan, slots: list[list[int]], children: list[Child]) -> list[TeamDesk]:
     """Run the waiting lists of all teams and write each child's start or reason for leaving."""
     env = simpy.Environment()
-    starts = [0] * plan.n_boroughs
+    starts, team_of = [0] * plan.n_boroughs, plan.team_of.tolist()
     desks = [TeamDesk(env, i, team_slots, plan, starts) for i, team_slots in enumerate(slots)]
     for child in children:
-        env.process(family(env, child, desks[int(plan.team_of[child.borough, child.therapy])]))
+        env.process(family(env, child, desks[team_of[child.borough][child.therapy]]))
     env.run()
     return desks
 
@@ -367,8 +430,7 @@ def live_one_arm(
     child: Child, tables: Tables, seed: int, replication: int, entry: int, reentry_hazard_ratio: float
 ) -> Life:
     """Return the periods of care and placements of one child in one arm, to the 18th birthday."""
-    slug_id = int(tables.plan.borough_ids[child.borough])
-    address = (seed, replication, slug_id, child.number)
+    address = (seed, replication, tables.borough_ids[child.borough], child.number)
     n_spells = live(
         *address, entry, child.birthday_18, reentry_hazard_ratio, tables.plan.rates, _ENTER, _LEAVE, _FIRST_U
     )
@@ -385,12 +447,12 @@ def live_one_arm(
 # ---- counts ---------------------------------------------------------------------------------------------------
 
 
-def count_service(child: Child, tables: Tables, service: Ints) -> None:
-    """Add a child to the service counts of its borough: (borough, period, SERVICE)."""
-    last = tables.plan.n_outcome_periods - 1
+def count_service(child: Child, tables: Tables, tally: Tally) -> None:
+    """Add a child to the service counts of its borough."""
+    service, period_of_day, last = tally.service[child.borough], tables.period_of_day, tables.plan.n_outcome_periods - 1
 
     def add(measure: str, day: int, amount: int = 1) -> None:
-        service[child.borough, min(tables.period_of_day[day], last), SERVICE.index(measure)] += amount
+        service[MEASURE[measure]][min(period_of_day[day], last)] += amount
 
     add("referred", child.day)
     if child.accepted:
@@ -405,29 +467,42 @@ def count_service(child: Child, tables: Tables, service: Ints) -> None:
         add("completed" if child.completes else "dropped_out", child.stop)
 
 
-def count_life(child: Child, life: Life, tables: Tables, counts: Counts, row: int, arm: int) -> None:
+def count_life(child: Child, life: Life, tables: Tables, tally: Tally, arm: int) -> None:
     """Add first entry, re-entries and care days to 18, before and after the end of outcomes."""
-    if life.spells:
-        counts.lives[row, arm, child.borough, LIVES.index("first_entries")] += 1
-        counts.lives[row, arm, child.borough, LIVES.index("reentries")] += len(life.spells) - 1
-    cut = tables.plan.outcomes_end
-    window, after = (counts.care[row, arm, ACCOUNTS.index(name), child.borough] for name in ("window", "after"))
+    if not life.spells:
+        return
+    lives = tally.lives[arm][child.borough]
+    lives[FIRST_ENTRIES] += 1
+    lives[REENTRIES] += len(life.spells) - 1
+    cut, care = tables.plan.outcomes_end, tally.care[arm]
+    window, after = care[WINDOW][child.borough], care[AFTER][child.borough]
     for start, end, kind in life.placements:
-        for period, days in days_by_period(start, min(end, cut), tables):
-            window[period, kind] += days
-        for period, days in days_by_period(max(start, cut), end, tables):
-            after[period, kind] += days
+        add_days(window[kind], start, min(end, cut), tables)
+        add_days(after[kind], max(start, cut), end, tables)
 
 
-def days_by_period(start: int, end: int, tables: Tables) -> Iterator[tuple[int, int]]:
-    """Yield the periods that [start, end) touches and the days in each."""
+def add_days(by_period: ByPeriod, start: int, end: int, tables: Tables) -> None:
+    """Add the days of [start, end) to the periods in which they lie."""
     if start >= end:
         return
-    period = tables.period_of_day[start]
-    while start < end:
-        until = min(end, tables.edges[period + 1])
-        yield period, until - start
-        start, period = until, period + 1
+    edges, period = tables.edges, tables.period_of_day[start]
+    until = edges[period + 1]
+    while until < end:
+        by_period[period] += until - start
+        period += 1
+        start, until = until, edges[period + 1]
+    by_period[period] += end - start
+
+
+def add_weeks(by_period: ByPeriod, first_day: int, n_weeks: int, tables: Tables) -> None:
+    """Add a run of weeks to the periods in which their seventh days fall."""
+    if n_weeks <= 0:
+        return
+    edges, period, counted = tables.edges, tables.period_of_day[first_day], 0
+    while counted < n_weeks:
+        so_far = weeks_before(edges[period + 1], first_day, n_weeks)
+        by_period[period] += so_far - counted
+        counted, period = so_far, period + 1
 
 
 def home_spells(life: Life, start: int, end: int) -> Iterator[Interval]:
@@ -441,102 +516,77 @@ def home_spells(life: Life, start: int, end: int) -> Iterator[Interval]:
         yield start, end
 
 
-def count_tracks(child: Child, lives: tuple[Life, Life], tables: Tables, counts: Counts, row: int) -> None:
+def count_tracks(child: Child, lives: tuple[Life, Life], tables: Tables, tally: Tally) -> None:
     """Add a starter to every track that covers it, in both arms."""
-    plan = tables.plan
-    care_days = [0, 0]
+    plan, borough = tables.plan, child.borough
     for index, track in enumerate(plan.tracks):
         start = child.start + track.delay_days
         end = window_end(start, track.days, child.birthday_18, track.end_day)
-        for arm, life in enumerate(lives):
-            if index == 0 and not any(enter < end for enter, _ in life.spells):
-                counts.lives[row, arm, child.borough, LIVES.index("never_in_care")] += 1
+        if index == 0:
+            for arm, life in enumerate(lives):
+                tally.lives[arm][borough][NEVER_IN_CARE] += not any(enter < end for enter, _ in life.spells)
         if start >= end or (track.covers_completers_only and not child.completes):
             continue
         if index == 0:
             first = min(tables.period_of_day[start], plan.n_outcome_periods - 1)
-            counts.service[row, child.borough, first, SERVICE.index("tracked")] += 1
-            care_days = [count_placements(child, life, start, end, tables, counts, row, arm)
-                         for arm, life in enumerate(lives)]  # fmt: skip
+            tally.service[borough][MEASURE["tracked"]][first] += 1
+            usual, therapy = (count_placements(child, life, start, end, tables, tally, arm)
+                              for arm, life in enumerate(lives))  # fmt: skip
+            tally.lives[THERAPY][borough][FEWER_AVOIDED] += therapy > usual
+        homes = [list(home_spells(life, start, end)) for life in lives]
         for arm, life in enumerate(lives):
-            count_outcomes(child, life, index, track, (start, end), tables, counts, row, arm)
-        count_both_weeks(child, lives, index, (start, end), tables, counts, row)
-    if care_days[THERAPY] > care_days[USUAL]:
-        counts.lives[row, THERAPY, child.borough, LIVES.index("fewer_avoided")] += 1
+            by_measure = tally.outcomes[arm][index][borough]
+            count_days(life, start, end, by_measure[TRACKED_DAYS], by_measure[CARE_DAYS], tables)
+            count_weeks(homes[arm], start, track, by_measure[PAID_WEEKS], by_measure[GRID_WEEKS], tables)
+            if track.by_intake:
+                group = tally.intake[arm][plan.intake_tracks.index(index)][borough][tables.period_of_day[child.start]]
+                count_days(life, start, end, group[TRACKED_DAYS], group[CARE_DAYS], tables)
+        count_both_weeks(homes[USUAL], homes[THERAPY], start, tally.both_weeks[index][borough], tables)
 
 
-def count_placements(
-    child: Child, life: Life, start: int, end: int, tables: Tables, counts: Counts, row: int, arm: int
-) -> int:
+def count_placements(child: Child, life: Life, start: int, end: int, tables: Tables, tally: Tally, arm: int) -> int:
     """Add care days inside the scenario's own tracking, by placement type, and return how many there are."""
-    account = counts.care[row, arm, ACCOUNTS.index("tracking"), child.borough]
+    by_type = tally.care[arm][TRACKING][child.borough]
     total = 0
     for enter, leave, kind in life.placements:
-        for period, days in days_by_period(max(start, enter), min(end, leave), tables):
-            account[period, kind] += days
-            total += days
+        low, high = max(start, enter), min(end, leave)
+        if low < high:
+            add_days(by_type[kind], low, high, tables)
+            total += high - low
     return total
 
 
-def count_outcomes(
-    child: Child,
-    life: Life,
-    index: int,
-    track: Track,
-    window: Interval,
-    tables: Tables,
-    counts: Counts,
-    row: int,
-    arm: int,
-) -> None:
-    """Add tracked days, care days, paid weeks and grid weeks of one child on one track, by period."""
-    plan = tables.plan
-    start, end = window
-    outcomes = counts.outcomes[row, arm, index, child.borough]
-    by_group = None
-    if track.by_intake:
-        group = tables.period_of_day[child.start]
-        by_group = counts.intake[row, arm, plan.intake_tracks.index(index), child.borough, group]
-    for period, days in days_by_period(start, end, tables):
-        outcomes[period, 0] += days
-        if by_group is not None:
-            by_group[period, 0] += days
+def count_days(life: Life, start: int, end: int, tracked_days: ByPeriod, care_days: ByPeriod, tables: Tables) -> None:
+    """Add the days of a window, and those of them in care."""
+    add_days(tracked_days, start, end, tables)
     for enter, leave in life.spells:
-        for period, days in days_by_period(max(start, enter), min(end, leave), tables):
-            outcomes[period, 1] += days
-            if by_group is not None:
-                by_group[period, 1] += days
+        add_days(care_days, max(start, enter), min(end, leave), tables)
+
+
+def count_weeks(
+    homes: list[Interval], start: int, track: Track, paid_weeks: ByPeriod, grid_weeks: ByPeriod, tables: Tables
+) -> None:
+    """Add the weeks out of care on the grid of a window, and those that the track's rule pays."""
     unpaid = track.max_weeks
-    for home, care in home_spells(life, start, end):
+    for home, care in homes:
         first = first_grid_week(home, start)
-        add_weeks(outcomes[:, 3], first, whole_weeks(first, care), tables)
+        add_weeks(grid_weeks, first, whole_weeks(first, care), tables)
         first = home if track.week_rule == "run" else first
         n_weeks = min(whole_weeks(first, care), unpaid)
-        add_weeks(outcomes[:, 2], first, n_weeks, tables)
+        add_weeks(paid_weeks, first, n_weeks, tables)
         unpaid -= n_weeks
 
 
-def add_weeks(by_period: Ints, first_day: int, n_weeks: int, tables: Tables) -> None:
-    """Add a run of weeks to the periods in which their seventh days fall."""
-    if n_weeks <= 0:
-        return
-    period, counted = tables.period_of_day[first_day], 0
-    while counted < n_weeks:
-        so_far = weeks_before(tables.edges[period + 1], first_day, n_weeks)
-        by_period[period] += so_far - counted
-        counted, period = so_far, period + 1
-
-
 def count_both_weeks(
-    child: Child, lives: tuple[Life, Life], index: int, window: Interval, tables: Tables, counts: Counts, row: int
+    usual: list[Interval], therapy: list[Interval], start: int, both_weeks: ByPeriod, tables: Tables
 ) -> None:
     """Add the weeks of the grid at home in both arms."""
-    by_period = counts.both_weeks[row, index, child.borough]
-    for home, care in home_spells(lives[USUAL], *window):
-        for other_home, other_care in home_spells(lives[THERAPY], *window):
-            if overlap_days(home, care, other_home, other_care):
-                first = first_grid_week(max(home, other_home), window[0])
-                add_weeks(by_period, first, whole_weeks(first, min(care, other_care)), tables)
+    for home, care in usual:
+        for other_home, other_care in therapy:
+            low, high = max(home, other_home), min(care, other_care)
+            if low < high:
+                first = first_grid_week(low, start)
+                add_weeks(both_weeks, first, whole_weeks(first, high), tables)
 
 
 # ---- trace ----------------------------------------------------------------------------------------------------

@@ -89,14 +89,19 @@ def _has(node: Any, part: str | int) -> bool:
 
 
 def _one_branch(errors: list[Any]) -> list[Any]:
-    """Drop the complaint of the other branch where a key takes either a number or a list."""
+    """Drop complaints that follow from others: of the other branch where a key takes a number or a list, of length."""
     unions = {e["loc"][:n] for e in errors for n, part in enumerate(e["loc"]) if str(part).startswith("tuple[")}
 
     def is_other(error: Any) -> bool:
         other = "float_type" if isinstance(error["input"], list | tuple) else "tuple_type"
         return error["loc"][:-1] in unions and error["type"] == other
 
-    return [error for error in errors if not is_other(error)]
+    return [error for error in errors if not is_other(error) and not _only_seems_short(error)]
+
+
+def _only_seems_short(error: Any) -> bool:
+    """Return whether a list has values enough, and is called too short only because some are faulty."""
+    return bool(error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"])
 
 
 def _rule(error: Any) -> str:
