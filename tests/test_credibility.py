@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgeofcare.engine.expected import ever_in_care_prob
 from edgeofcare.engine.rates import CredibleRates, credible_rates, entries_warning, structure
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
@@ -107,7 +108,7 @@ def test_a_borough_by_hand(rates: CredibleRates) -> None:
 
 
 def warned(scenario: Scenario) -> dict[str, str | None]:
-    return entries_warning(scenario, plan_of(scenario))
+    return entries_warning(scenario, ever_in_care_prob(plan_of(scenario), scenario))
 
 
 def test_the_plan_refers_more_than_a_third() -> None:

@@ -61,6 +61,12 @@ def cache_folder(name: str) -> Path:
             return folder
     except OSError:
         pass
+    return _temporary_folder()
+
+
+@lru_cache(maxsize=1)
+def _temporary_folder() -> Path:
+    """One folder for this process, where the usual place cannot be written."""
     return Path(tempfile.mkdtemp(prefix="edgeofcare-"))
 
 

@@ -15,8 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, calibrate
 from edgeofcare.engine.counts import Counts, empty_counts
+from edgeofcare.engine.expected import ever_in_care_prob
 from edgeofcare.engine.parameters import Drawn, draw, surface_for
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.engine.rates import entries_warning
@@ -37,7 +41,7 @@ from edgeofcare.summary import Tables, join_tables, make_tables, summarise
 # Replications in a chunk: enough to be worth a thread, few enough for its counts to stay under about 40 MB.
 CHUNK_OF_KERNEL, CHUNK_OF_REFERENCE, CHUNK_CELLS = 500, 10, 8_500_000
 ENGINES = ("kernel", "reference")
-MANY_WAITING, FAR_FROM_ASSUMED_DAYS = 0.25, 14
+MANY_WAITING, FAR_FROM_ASSUMED_DAYS, MOST_DRAWS_LOOKED_AT = 0.25, 14, 50
 MOST_REPLICATIONS = 100_000_000
 MOST_SEED = 2**63 - 1
 Progress = Callable[[int, int], None]
@@ -296,16 +300,23 @@ def make_summary(walk: Walk, tables: Tables) -> dict[str, Any]:
         "assumptions": quality_counts(scenario),
     }
     found = asdict(walk.calibration)
+    if scenario.effect.prior == "evidence":
+        found["target"] = {"usual": None, "therapy": None}  # drawn, not aimed at
     expected = internal_rate(tables.flows["pence"].to_numpy(), tables.flows["day"].to_numpy())
     summary = summarise(tables, scenario, head, found, expected)
-    return {**summary, "warnings": warnings_of(walk, summary)}
+    return {**summary, "warnings": warnings_of(walk, summary, tables.draws)}
 
 
-def warnings_of(walk: Walk, summary: dict[str, Any]) -> list[str]:
+def mean_entry_prob(walk: Walk, draws: pd.DataFrame) -> float:
+    """Return the chance to enter care before 18 without therapy, on average over (at most fifty of) the outer draws."""
+    scales = draws["entry_scale_days"].iloc[:: -(-len(draws) // MOST_DRAWS_LOOKED_AT)]
+    plans = (make_plan(walk.scenario, float(scale), 1.0) for scale in scales)
+    return float(np.mean([ever_in_care_prob(plan, walk.scenario) for plan in plans]))
+
+
+def warnings_of(walk: Walk, summary: dict[str, Any], draws: pd.DataFrame) -> list[str]:
     """Return what a reader must know before believing the numbers, in sentences; empty if there is nothing."""
-    found = walk.calibration
-    plan = make_plan(walk.scenario, found.entry_scale_days, found.hazard_ratio)
-    told = [text for text in entries_warning(walk.scenario, plan).values() if text]
+    told = [text for text in entries_warning(walk.scenario, mean_entry_prob(walk, draws)).values() if text]
     started, waiting = (summary["children"][name]["mean"] for name in ("started", "entered_care_waiting"))
     if waiting > MANY_WAITING * (started + waiting):
         told.append(

@@ -72,7 +72,7 @@ def kernel_lists(plan: Plan) -> Callable[[int, int], float]:
 
 
 def ciw_starts(n_replications: int) -> float:
-    """Return mean starts of a replication in ciw."""
+    """Return mean starts of a replication in ciw, of families referred before the last day of referrals."""
     shape, scale = (MEAN_DAYS / SD_DAYS) ** 2, SD_DAYS**2 / MEAN_DAYS
     network = ciw.create_network(
         arrival_distributions=[ciw.dists.Exponential(ARRIVALS_PER_DAY)] * TEAMS,
@@ -87,6 +87,11 @@ def ciw_starts(n_replications: int) -> float:
 def _starts(network: Any, seed: int) -> int:
     ciw.seed(seed)
     simulation = ciw.Simulation(network)
-    simulation.simulate_until_max_time(DAYS)
-    seated = sum(bool(i.service_start_date) for node in simulation.transitive_nodes for i in node.all_individuals)
-    return len(simulation.get_all_records(only=["service"])) + seated
+    simulation.simulate_until_max_time(DAYS + PATIENCE_DAYS)
+    ended = sum(record.arrival_date < DAYS for record in simulation.get_all_records(only=["service"]))
+    seated = sum(
+        family.arrival_date < DAYS and bool(family.service_start_date)
+        for node in simulation.transitive_nodes
+        for family in node.all_individuals
+    )
+    return ended + seated

@@ -5,6 +5,7 @@ Must not know: scenarios, rows, files.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ MILLION = 1e6
 MOST_BOROUGHS = 15
 TRACKED_SHARE = "share_of_tracked_days_out_of_care"
 WIDTH = 100
+SMALLEST_SAID = 0.01
 
 
 def page(summary: Summary) -> str:
@@ -117,7 +119,7 @@ def _worth(avoided: float) -> str:
 def _savers(summary: Summary) -> str:
     boroughs, n = list(summary["boroughs"].values()), summary["replications"]
     lowest, highest = min(boroughs, key=_saving_prob), max(boroughs, key=_saving_prob)
-    times = how_many(_saving_prob(lowest), n)
+    times = how_many(_rounded_down(_saving_prob(lowest)) if len(boroughs) > 1 else _saving_prob(lowest), n)
     if len(boroughs) == 1:
         return f"  {lowest['name']} saves more than it pays in {times}."
     if not _saving_prob(highest):
@@ -126,6 +128,11 @@ def _savers(summary: Summary) -> str:
         return f"  Not every borough saves more than it pays: {lowest['name']} does in {times}."
     or_more = "" if _saving_prob(lowest) == 1 else f" or more (least often {lowest['name']})"
     return f"  Each borough saves more than it pays in {times}{or_more}."
+
+
+def _rounded_down(prob: float) -> float:
+    """Return a chance in whole hundredths, not more than it is, for a sentence that says "or more"."""
+    return math.floor(100 * prob) / 100 if prob >= SMALLEST_SAID else prob
 
 
 def _saving_prob(borough: Summary) -> float:

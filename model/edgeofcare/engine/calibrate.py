@@ -36,7 +36,7 @@ from edgeofcare.care.trajectory import NEVER, Rates, entry_days, entry_days_with
 from edgeofcare.engine.plan import Plan, borough_id, make_plan, ratio_with_share
 from edgeofcare.errors import CalibrationError
 from edgeofcare.inputs.schema import MEASURES, Effect, Scenario
-from edgeofcare.provenance import cache_folder, cached_json, source_hash
+from edgeofcare.provenance import cache_folder, cached_json, library_versions, source_hash
 
 N_CHILDREN = 200_000
 WORTH_THREADS = 50_000
@@ -326,8 +326,7 @@ def is_null(effect: Effect) -> bool:
 
 def with_odds_ratio(prob: float, odds_ratio: float) -> float:
     """Return the probability whose odds are odds_ratio times those of `prob`."""
-    odds = odds_ratio * prob / (1 - prob)
-    return odds / (1 + odds)
+    return odds_ratio * prob / (1 - prob + odds_ratio * prob)
 
 
 def nearest_to_one(roots: Sequence[float]) -> float:
@@ -379,6 +378,7 @@ def sample_key(scenario: Scenario) -> str:
         "tracking": scenario.tracking.model_dump(mode="json", include={"delay_days", "days"}),
         "shock_sd": scenario.referrals.shared_shock_sd,
         "sources": source_hash("care", "engine", "calendar.py"),
+        "libraries": library_versions(),
     }  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

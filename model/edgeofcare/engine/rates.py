@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.engine.expected import ever_in_care_prob
-from edgeofcare.engine.plan import Plan
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import Scenario
 
@@ -152,16 +150,15 @@ def _population(people: dict[str, Any], slug: str) -> float:
 # ---- referrals against starts -----------------------------------------------------------------------------------
 
 
-def entries_warning(scenario: Scenario, plan: Plan) -> dict[str, str | None]:
+def entries_warning(scenario: Scenario, prob: float) -> dict[str, str | None]:
     """Return for each borough a warning if its referrals imply very many entries into care, otherwise None.
 
-    Entries a year = referrals a year x chance to enter care before 18 without therapy. They are compared with the
-    published adolescent care starts a year (2018 to 2025, without asylum-seeking children). A borough for which none
+    Entries a year = referrals a year x prob, the chance to enter care before 18 without therapy. They are compared with
+    the published adolescent care starts a year (2018 to 2025, without asylum-seeking children). A borough for which none
     are published is not checked.
     """
     published = reference_file("care_starts")["adolescent_excluding_uasc"]
     at = published["columns"].index("central")
-    prob = ever_in_care_prob(plan, scenario)
     return {
         slug: _warning(borough.name, borough.referrals_per_year, prob, published["by_authority"][slug][at])
         if slug in published["by_authority"]
@@ -181,10 +178,10 @@ def _warning(name: str, referrals: float, prob: float, starts: float) -> str | N
     )
     if entries > ALL * starts:
         return told + (
-            f"more than all of the {starts:.1f} adolescents a year who start in care in this borough. This cannot be: "
+            f"more than all of the {starts:.1f} adolescents a year who start in care there. This cannot be: "
             "lower the referrals, or the share in care without therapy; every saving below is too high."
         )
     return told + (
-        f"{entries / starts:.0%} of the {starts:.1f} adolescents a year who start in care in this borough: more than "
+        f"{entries / starts:.0%} of the {starts:.1f} adolescents a year who start in care there: more than "
         "a third. Ask whether the service would really see so large a part of them."
     )
