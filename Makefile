@@ -9,7 +9,7 @@ DEV := $(VENV)/dev.done
 .PHONY: demo test test-all check bench lock clean
 
 demo: $(CORE)
-	$(BIN)/edgeofcare run pan_london --replications 1000 --seed 1
+	$(BIN)/edgeofcare run pan_london --replications 10000 --seed 1
 
 test: $(DEV)
 	$(BIN)/python -m pytest -m "not slow"

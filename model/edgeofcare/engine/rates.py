@@ -154,8 +154,8 @@ def entries_warning(scenario: Scenario, prob: float) -> dict[str, str | None]:
     """Return for each borough a warning if its referrals imply very many entries into care, otherwise None.
 
     Entries a year = referrals a year x prob, the chance to enter care before 18 without therapy. They are compared with
-    the published adolescent care starts a year (2018 to 2025, without asylum-seeking children). A borough for which none
-    are published is not checked.
+    the published adolescent care starts a year (2018 to 2025, without asylum-seeking children). A borough for which
+    none are published is not checked.
     """
     published = reference_file("care_starts")["adolescent_excluding_uasc"]
     at = published["columns"].index("central")

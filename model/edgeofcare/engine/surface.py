@@ -45,8 +45,8 @@ GAP_SCALES_DAYS, GAP_RATIOS = np.geomspace(10.0, 1e5, 13), np.geomspace(1e-2, 1e
 LOG_SCALES = np.linspace(math.log(1e6), math.log(3.0), 21)
 LOG_RATIO_WAYS = (-np.linspace(0.0, math.log(1e3), 7), np.linspace(0.0, math.log(1e2), 5))
 FINE = 8  # steps on a table for one on a sample, where each costs
+DRAW_PRECISION = 1e-3  # of a draw's logarithms: a tenth of the error of its own children
 N_OWN = 20_000  # children of a sample that serves one set of inputs only
-PRECISION = 1e-5  # of the logarithm of scale and ratio
 # Inputs on which the measures depend, besides scale and ratio: see `calibrate.sample_key`.
 SAMPLE_INPUTS = ("child.", "therapies.", "care.", "tracking.d", "effect.wait_", "effect.log_",
                  "referrals.shared_shock_s")  # fmt: skip
@@ -212,7 +212,7 @@ def first_root(miss: Callable[[float], float], ways: Sequence[Sequence[float]]) 
     start = ways[0][0]
     for step in range(1, max(map(len, ways))):
         pairs = [(way[step - 1], way[step]) for way in ways if step < len(way)]
-        roots = [brentq(at, a, b, xtol=PRECISION) for a, b in pairs if at(a) * at(b) <= 0]
+        roots = [brentq(at, a, b, xtol=DRAW_PRECISION) for a, b in pairs if at(a) * at(b) <= 0]
         if roots:
             return min(roots, key=lambda x: abs(x - start)), True
     return _nearest(at, seen, start)
@@ -230,7 +230,7 @@ def _nearest(at: Callable[[float], float], seen: dict[float, float], start: floa
     best = min(seen, key=lambda x: side * seen[x])
     if side * seen[best] > 0:
         return best, False
-    return brentq(at, best, min(low, high, key=lambda x: abs(x - start)), xtol=PRECISION), True
+    return brentq(at, best, min(low, high, key=lambda x: abs(x - start)), xtol=DRAW_PRECISION), True
 
 
 def tracked_shares(measured: Measured, scale_days: float, ratio: float) -> tuple[float, float]:
