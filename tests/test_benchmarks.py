@@ -1,4 +1,7 @@
-"""Half of each ratio that `make bench` reports, so that a machine at work does not fail; and that peers do the same."""
+"""Half of each ratio that `make bench` reports, so that a machine at work does not fail; and that peers do the same.
+
+Two threads against one is measured by `make bench` only: with another job on the second core it says nothing.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,6 @@ def times(plan: Plan) -> dict[str, list[bench.Seconds]]:
 
 def test_the_kernel_against_the_reference(times: dict[str, list[bench.Seconds]]) -> None:
     assert bench.ratio(times["reference"], times["kernel"]) > 150 / 2
-
-
-def test_two_threads(times: dict[str, list[bench.Seconds]]) -> None:
-    assert bench.ratio(times["kernel"], times["kernel, two threads"], "wall") > 1.85 / 2
 
 
 def test_the_kernel_against_the_lower_bound(times: dict[str, list[bench.Seconds]]) -> None:
