@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cases.build import make_scenario, money_case, same, set_care, set_served, set_team_starts
 from edgeofcare.calendar import discount_factor, financial_year
-from edgeofcare.inputs.schema import PriceIndex
+from edgeofcare.inputs.contract import PriceIndex
 from edgeofcare.money.costs import ServiceCosts, care_costs, index_level, price_table, service_costs, yearly
 
 USUAL, THERAPY = 0, 1

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from cases.build import case_paths, make_scenario, money_case, pence, read_case
 from edgeofcare.calendar import day_number
 from edgeofcare.engine.counts import OUTCOMES, SERVICE
-from edgeofcare.inputs.schema import Contract, TopUp
+from edgeofcare.inputs.contract import Contract, TopUp
 from edgeofcare.money.payments import Payments, capped, payments, settled, settlement_periods, topped_up
 from edgeofcare.money.pence import allowed_under, reduced, share_out
 

@@ -7,7 +7,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from edgeofcare.inputs import schema
 from edgeofcare.inputs.load import load
-from edgeofcare.inputs.schema import PLACEMENTS, AgeWeights, Frozen, Scenario
+from edgeofcare.inputs.schema import PLACEMENTS, AgeWeights, Scenario
+from edgeofcare.inputs.types import Frozen
 
 MODELS = [m for m in vars(schema).values() if isinstance(m, type) and issubclass(m, Frozen)]
 NAMED_BY_PARENT = {"PositiveByPlacement", "ShareByPlacement", "ByPlacement"}

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from edgeofcare.calendar import day_number
 from edgeofcare.engine.observe import observe, read_events, trace_with
 from edgeofcare.engine.plan import Plan, make_plan
+from edgeofcare.inputs.contract import PerCareDaySaved
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.published import reference_file
-from edgeofcare.inputs.schema import PerCareDaySaved, Scenario
+from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.payments import payments
 from edgeofcare.summary import Tables, join_tables
 from edgeofcare.walk import account, prepare

@@ -24,7 +24,8 @@ from edgeofcare.engine.observe import observe, read_events, trace_with
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.errors import Fault, InputError, OptionError
 from edgeofcare.inputs.lines import Source, key_lines
-from edgeofcare.inputs.schema import Day, Frozen, Scenario, Text, Whole
+from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.types import Day, Frozen, Text, Whole
 from edgeofcare.inputs.words import explain
 from edgeofcare.summary import QUANTILES, Tables, join_tables
 from edgeofcare.walk import Walk, account, prepare

@@ -23,8 +23,9 @@ SERVICE = (
 )  # fmt: skip
 LIVES = ("first_entries", "reentries", "never_in_care", "fewer_avoided")
 ACCOUNTS = ("tracking", "window", "after")
-OUTCOMES = ("tracked_days", "care_days", "paid_weeks", "grid_weeks")
+OUTCOMES = ("tracked_days", "care_days", "paid_units", "grid_weeks")
 INTAKE = ("tracked_days", "care_days")
+CONTROL = ("tracked_days", "care_days")
 EVENTS = (*SERVICE, "placed", "home")  # what a trace can hold
 TEAM = ("slot_days_used", "slot_days_available", "starts")
 
@@ -42,6 +43,7 @@ class Counts:
     outcomes: (replication, arm, track, borough, outcome period, OUTCOMES).
     both_weeks: (replication, track, borough, outcome period), weeks of the grid at home in both arms.
     intake: (replication, arm, intake track, borough, intake period, outcome period, INTAKE), by period of start.
+    control: (replication, control track, borough, outcome period, CONTROL), of the control children.
     team: (replication, team, TEAM).
     """
 
@@ -52,6 +54,7 @@ class Counts:
     outcomes: Ints
     both_weeks: Ints
     intake: Ints
+    control: Ints
     team: Ints
 
     @property
@@ -112,6 +115,7 @@ def empty_counts(plan: Plan, first_replication: int, n_replications: int) -> Cou
         outcomes=zeros(n, 2, n_tracks, b, q, len(OUTCOMES)),
         both_weeks=zeros(n, n_tracks, b, q),
         intake=zeros(n, 2, n_intake, b, plan.n_intake_periods, q, len(INTAKE)),
+        control=zeros(n, len(plan.control_tracks), b, q, len(CONTROL)),
         team=zeros(n, n_teams, len(TEAM)),
     )
 
@@ -148,8 +152,8 @@ def check_identities(counts: Counts, plan: Plan) -> None:
             (service["started"] <= plan.entitlement[None, :]).all()
         ),
     }
-    if own.week_rule == "grid":
-        rules["weeks under the grid rule are the grid's weeks"] = own.max_weeks < 10_000 or bool(
+    if own.unit == "grid":
+        rules["weeks under the grid rule are the grid's weeks"] = own.max_units < 10_000 or bool(
             (counts.outcomes[:, :, 0, :, :, 2] == grid_weeks).all()
         )
     broken = [rule for rule, holds in rules.items() if not holds]

@@ -663,8 +663,8 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
     tracks = np.array(
         [
             (
-                track.delay_days, track.days, track.covers_completers_only, track.week_rule == "run", track.max_weeks,
-                track.end_day, intake.get(i, -1), track.week_rule == "grid" and WEEK * track.max_weeks >= track.days,
+                track.delay_days, track.days, track.covers_completers_only, track.unit == "run", track.max_units,
+                track.end_day, intake.get(i, -1), track.unit == "grid" and WEEK * track.max_units >= track.days,
             )
             for i, track in enumerate(plan.tracks)
         ],

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 
@@ -24,8 +25,19 @@ from edgeofcare.calendar import (
 )
 from edgeofcare.care.cohort import ADULT_AGE, FIRST_AGE, SCORE_LIMIT, SCORE_STEPS
 from edgeofcare.care.trajectory import Rates
-from edgeofcare.errors import Fault, InputError
-from edgeofcare.inputs.schema import PerCareDaySaved, Scenario, Team, Therapy
+from edgeofcare.errors import Fault, InputError, OptionError
+from edgeofcare.inputs.contract import (
+    AnyTerm,
+    Contract,
+    ImprovementLadder,
+    Milestone,
+    PerCareDaySaved,
+    PerDayOutOfCare,
+    PerWeekOutOfCare,
+    TrackedTerm,
+    Tracking,
+)
+from edgeofcare.inputs.schema import Scenario, Team, Therapy
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -36,19 +48,29 @@ MONTHS_PER_YEAR = 12
 
 @dataclass(frozen=True)
 class Track:
-    """A window of outcomes laid over each child who starts; the scenario's own comes first.
+    """A window of outcomes laid over each child who starts, and what is counted in it; the scenario's own comes first.
 
-    Days count from the start of therapy. `end_day` (day number) cuts the account, never the life.
+    Days count from the start of therapy. `end_day` (day number) cuts the account, never the life. unit: what a contract
+    pays for: weeks out of care on a fixed `grid` or in each `run` at home, each `day`, the milestone of so many `weeks`
+    out of care `running`, or of being out of care `at_week` so many. max_units: most units that count for one child.
+    by_intake: also counted by period of start. controlled: a control child is lived beside each who starts.
     """
 
-    name: str
     delay_days: int
     days: int
     covers_completers_only: bool
-    week_rule: str
+    unit: str
     end_day: int
-    max_weeks: int = NO_LIMIT
+    max_units: int = NO_LIMIT
+    weeks: int = 0
     by_intake: bool = False
+    controlled: bool = False
+
+    @property
+    def account(self) -> tuple[int, int, bool, str, int, int, int]:
+        """What makes it another account than that of another track."""
+        who_and_when = self.delay_days, self.days, self.covers_completers_only
+        return (*who_and_when, self.unit, self.end_day, self.max_units, self.weeks)
 
 
 @dataclass(frozen=True)
@@ -83,6 +105,7 @@ class Plan:
     move_cumulative: Floats
     tracks: tuple[Track, ...]
     intake_tracks: tuple[int, ...]
+    control_tracks: tuple[int, ...]
     periods: Periods
     period_of_day: Ints
     n_outcome_periods: int
@@ -97,6 +120,16 @@ class Plan:
         """Number of boroughs."""
         return len(self.borough_slugs)
 
+    def track_of(self, wanted: Track) -> int:
+        """Return the place of a track; raise OptionError if the plan was made without it."""
+        accounts = [track.account for track in self.tracks]
+        if wanted.account not in accounts:
+            raise OptionError(
+                f"a contract needs a window of outcomes that this run does not hold ({wanted.delay_days} days after "
+                f"the start of therapy, for {wanted.days} days, unit {wanted.unit}). Make the plan with this contract."
+            )
+        return accounts.index(wanted.account)
+
     @property
     def outcome_periods(self) -> Periods:
         """The periods in which outcomes can count."""
@@ -108,11 +141,16 @@ def borough_id(slug: str) -> int:
     return int.from_bytes(hashlib.blake2b(slug.encode()).digest()[:8], "little")
 
 
-def make_plan(scenario: Scenario, entry_scale_days: float, hazard_ratio: float) -> Plan:
-    """Return the plan of a scenario with its calibrated entry scale (days) and hazard ratio."""
+def make_plan(
+    scenario: Scenario, entry_scale_days: float, hazard_ratio: float, contracts: Sequence[Contract] = ()
+) -> Plan:
+    """Return the plan of a scenario with its calibrated entry scale (days) and hazard ratio.
+
+    contracts: others that are to be settled on the same lives; their windows are counted too.
+    """
     day_0, clock = scenario.clock.day_0, scenario.clock
     last_life = clock.referrals_until + timedelta(days=int((ADULT_AGE - FIRST_AGE) * MEAN_DAYS_PER_YEAR) + 1)
-    tracks = make_tracks(scenario)
+    tracks = make_tracks(scenario, (scenario.contract, *contracts))
     last_outcome = max(day_number(clock.outcomes_end, day_0) - 1, *(track.end_day - 1 for track in tracks), 0)
     periods = periods_between(day_0, max(last_life, date_of(last_outcome, day_0)), day_0, clock.period)
     intake_tracks = tuple(i for i, track in enumerate(tracks) if track.by_intake)
@@ -149,6 +187,7 @@ def make_plan(scenario: Scenario, entry_scale_days: float, hazard_ratio: float) 
         move_cumulative=cumulative([care.placement.moves_under_16, care.placement.moves_16_plus]).ravel(),
         tracks=tracks,
         intake_tracks=intake_tracks,
+        control_tracks=tuple(i for i, track in enumerate(tracks) if track.controlled),
         periods=periods,
         period_of_day=np.repeat(np.arange(len(periods)), np.diff(periods.edges))[-periods.edges[0] :],
         n_outcome_periods=periods.index(last_outcome) + 1,
@@ -201,20 +240,63 @@ def make_rates(scenario: Scenario, entry_scale_days: float) -> Rates:
     )
 
 
-def make_tracks(scenario: Scenario) -> tuple[Track, ...]:
-    """Return the scenario's own track; it counts by intake group if a term of the contract settles by group."""
-    tracking = scenario.tracking
-    by_intake = any(isinstance(term, PerCareDaySaved) for term in scenario.contract.terms)
-    own = Track(
-        name="own",
+def make_tracks(scenario: Scenario, contracts: Sequence[Contract]) -> tuple[Track, ...]:
+    """Return the scenario's own track and those that the contracts' terms need besides, each account once."""
+    tracks = [window(scenario.tracking, scenario, own=True)]
+    tracks += [
+        track for contract in contracts for term in contract.terms if (track := term_track(term, contract, scenario))
+    ]
+    merged: dict[tuple[object, ...], Track] = {}
+    for track in tracks:
+        before = merged.get(track.account, track)
+        merged[track.account] = replace(
+            track,
+            by_intake=track.by_intake or before.by_intake,
+            controlled=track.controlled or before.controlled,
+        )
+    return tuple(merged.values())
+
+
+def term_track(term: AnyTerm, contract: Contract, scenario: Scenario) -> Track | None:
+    """Return the track on which a term stands; None if it pays for no outcome inside a window.
+
+    A window of the contract's or the term's own ends at the last possible start + delay + days; the scenario's own at
+    its end of outcomes.
+    """
+    if not isinstance(term, TrackedTerm):
+        return None
+    given = term.tracking or contract.tracking
+    track = window(given or scenario.tracking, scenario, own=given is None)
+    match term:
+        case PerWeekOutOfCare():
+            return replace(track, max_units=term.max_units_per_child or NO_LIMIT)
+        case PerDayOutOfCare():
+            return replace(track, unit="day", max_units=term.max_units_per_child or NO_LIMIT)
+        case Milestone():
+            return replace(track, unit=term.counts, weeks=term.weeks, max_units=1)
+        case PerCareDaySaved():
+            return replace(track, by_intake=needs_intake(term))
+        case ImprovementLadder():
+            return replace(track, controlled=term.control != "fixed")
+    return track
+
+
+def needs_intake(term: PerCareDaySaved) -> bool:
+    """Return whether a term must be settled by intake group: a baseline by quarter since start, or groups apart."""
+    return term.netting == "group" or not isinstance(term.baseline_share, float)
+
+
+def window(tracking: Tracking, scenario: Scenario, own: bool) -> Track:
+    """Return the track of a window in which weeks are counted."""
+    clock = scenario.clock
+    last_possible = day_number(clock.delivery_end, clock.day_0) + tracking.delay_days + tracking.days
+    return Track(
         delay_days=tracking.delay_days,
         days=tracking.days,
         covers_completers_only=tracking.covers == "completers",
-        week_rule=tracking.week_rule,
-        end_day=day_number(scenario.clock.outcomes_end, scenario.clock.day_0),
-        by_intake=by_intake,
+        unit=tracking.week_rule,
+        end_day=day_number(clock.outcomes_end, clock.day_0) if own else last_possible,
     )
-    return (own,)
 
 
 def _borough_ids(scenario: Scenario) -> npt.NDArray[np.uint64]:

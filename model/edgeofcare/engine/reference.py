@@ -56,7 +56,7 @@ RELEASE, ARRIVE, GONE, START, IMPATIENT = 1, 2, 3, 4, 5
 MOST_SPELLS = 3000  # more than the days between the 10th and the 18th birthday
 USUAL, THERAPY, BOTH = 0, 1, 2
 TRACKING, WINDOW, AFTER = range(len(ACCOUNTS))
-TRACKED_DAYS, CARE_DAYS, PAID_WEEKS, GRID_WEEKS = range(len(OUTCOMES))
+TRACKED_DAYS, CARE_DAYS, PAID_UNITS, GRID_WEEKS = range(len(OUTCOMES))
 FIRST_ENTRIES, REENTRIES, NEVER_IN_CARE, FEWER_AVOIDED = range(len(LIVES))
 MEASURE = {name: i for i, name in enumerate(SERVICE)}
 Interval = tuple[int, int]
@@ -537,7 +537,7 @@ def count_tracks(child: Child, lives: tuple[Life, Life], tables: Tables, tally: 
         for arm, life in enumerate(lives):
             by_measure = tally.outcomes[arm][index][borough]
             count_days(life, start, end, by_measure[TRACKED_DAYS], by_measure[CARE_DAYS], tables)
-            count_weeks(homes[arm], start, track, by_measure[PAID_WEEKS], by_measure[GRID_WEEKS], tables)
+            count_weeks(homes[arm], start, track, by_measure[PAID_UNITS], by_measure[GRID_WEEKS], tables)
             if track.by_intake:
                 group = tally.intake[arm][plan.intake_tracks.index(index)][borough][tables.period_of_day[child.start]]
                 count_days(life, start, end, group[TRACKED_DAYS], group[CARE_DAYS], tables)
@@ -564,16 +564,16 @@ def count_days(life: Life, start: int, end: int, tracked_days: ByPeriod, care_da
 
 
 def count_weeks(
-    homes: list[Interval], start: int, track: Track, paid_weeks: ByPeriod, grid_weeks: ByPeriod, tables: Tables
+    homes: list[Interval], start: int, track: Track, paid_units: ByPeriod, grid_weeks: ByPeriod, tables: Tables
 ) -> None:
     """Add the weeks out of care on the grid of a window, and those that the track's rule pays."""
-    unpaid = track.max_weeks
+    unpaid = track.max_units
     for home, care in homes:
         first = first_grid_week(home, start)
         add_weeks(grid_weeks, first, whole_weeks(first, care), tables)
-        first = home if track.week_rule == "run" else first
+        first = home if track.unit == "run" else first
         n_weeks = min(whole_weeks(first, care), unpaid)
-        add_weeks(paid_weeks, first, n_weeks, tables)
+        add_weeks(paid_units, first, n_weeks, tables)
         unpaid -= n_weeks
 
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from edgeofcare.inputs.lines import KeyPath, dotted
 from edgeofcare.inputs.load import FILLED
-from edgeofcare.inputs.schema import Frozen, Origin, Scenario
+from edgeofcare.inputs.schema import Origin, Scenario
+from edgeofcare.inputs.types import Frozen
 
 QUALITIES = ("judgement", "research", "data")
 WIDTH = 100

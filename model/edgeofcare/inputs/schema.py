@@ -1,6 +1,6 @@
 """The only description of what a user may write in a scenario: keys, units, ranges, meaning.
 
-In: nothing. Out: frozen pydantic models. Must not know: files, engines, money rules.
+In: nothing; contracts and capital stand in contract.py. Out: frozen pydantic models. Must not know: files, engines.
 Any number here may be written in a file as a table with `value`, `low`, `high`, `distribution`, `unit`, `source`,
 `date` and `quality`; `load.py` sets the value in its place and keeps the rest in `Scenario.origins`.
 """
@@ -8,28 +8,32 @@ Any number here may be written in a file as a table with `value`, `low`, `high`,
 from __future__ import annotations
 
 import math
-from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
+
+from edgeofcare.inputs.contract import Capital, Contract, PriceIndex, Tracking
+from edgeofcare.inputs.types import (
+    Day,
+    Days,
+    FinancialYear,
+    Frozen,
+    Gbp,
+    Growth,
+    NotNegative,
+    Number,
+    Positive,
+    Prob,
+    Share,
+    Slug,
+    Text,
+    Whole,
+)
 
 PLACEMENTS = ("kinship", "foster_in_house", "foster_agency", "residential", "secure", "supported")
 MEASURES = ("share_of_tracked_days_out_of_care", "never_in_care_by_day", "out_of_care_on_day")
 FIRST_AGE, LAST_AGE = 10, 17
-
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Share = Annotated[Number, Field(ge=0, le=1)]
-Prob = Share
-Positive = Annotated[Number, Field(gt=0, le=1e9)]
-NotNegative = Annotated[Number, Field(ge=0, le=1e9)]
-Gbp = Annotated[Number, Field(ge=0, le=1e10)]
-Growth = Annotated[Number, Field(ge=-0.5, le=1)]
-Whole = Annotated[int, Strict(), Field(ge=0, le=100_000)]
-Days = Annotated[int, Strict(), Field(ge=0, le=10_000)]
-Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
-FinancialYear = Annotated[str, Field(pattern=r"^(19|20)\d\d-\d\d$")]
-Day = Annotated[date, Strict(), Field(ge=date(1990, 1, 1), le=date(2100, 1, 1))]
-Text = Annotated[str, Field(max_length=2000)]
+DATA_HELD = ("service_records", "care_records")
 
 
 def _weights(values: Any) -> Any:
@@ -54,12 +58,6 @@ PlacementWeights = Annotated[
     tuple[Share, ...], BeforeValidator(_weights), Field(min_length=N_TYPES, max_length=N_TYPES)
 ]
 MoveMatrix = Annotated[tuple[PlacementWeights, ...], Field(min_length=N_TYPES, max_length=N_TYPES)]
-
-
-class Frozen(BaseModel):
-    """A part of a scenario: cannot be changed, refuses unknown keys, documents its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 
 
 class Origin(Frozen):
@@ -126,6 +124,9 @@ class Borough(Frozen):
     """The borough's own cost of managing the contract, GBP a year from joining to the end of outcomes."""
     home_support_gbp_per_week: Gbp = 0.0
     """Cost of supporting a child at home for each week of care avoided, GBP."""
+    data_held: tuple[Slug, ...] = DATA_HELD
+    """Records that the borough can settle a contract by: `service_records` (starts, completions), `care_records` (days
+    in care), `matched_control`, `randomised_control`, or the name of another that a term needs."""
 
 
 class Team(Frozen):
@@ -443,38 +444,6 @@ class Effect(Frozen):
         return self
 
 
-class Tracking(Frozen):
-    """The window in which a child's outcomes count."""
-
-    delay_days: Days
-    """Days from the start of therapy to the start of tracking."""
-    days: Annotated[Days, Field(ge=7)]
-    """Length of tracking, days; ends sooner at 18 and at the end of outcomes."""
-    covers: Literal["starters", "completers"] = "starters"
-    """Whose outcomes count."""
-    week_rule: Literal["grid", "run"] = "grid"
-    """Weeks out of care: on a fixed weekly grid, or whole weeks in each spell at home."""
-
-
-class PriceIndex(Frozen):
-    """How a price moves from one financial year to the next."""
-
-    level_by_year: dict[FinancialYear, Positive]
-    """Levels by financial year; only their ratios matter. Flat before the first."""
-    growth_per_year: Growth = 0.0
-    """Growth after the last level, to growth_until."""
-    growth_until: FinancialYear | None = None
-    """Last financial year of growth_per_year; for ever if not given."""
-    growth_after_per_year: Growth = 0.0
-    """Growth after growth_until."""
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Self:
-        if not self.level_by_year:
-            raise ValueError("level_by_year must hold at least one financial year")
-        return self
-
-
 class Prices(Frozen):
     """What care costs a borough."""
 
@@ -529,91 +498,6 @@ class Costs(Frozen):
     """When it is paid; day 0 if not given."""
     management: tuple[YearlyCost, ...] = ()
     """Management of the partnership."""
-
-
-class PerStart(Frozen):
-    """Pays for each child who starts therapy."""
-
-    pays: Literal["per_start"]
-    price_gbp: Gbp
-    """GBP for each."""
-
-
-class PerCompletion(Frozen):
-    """Pays for each completed therapy."""
-
-    pays: Literal["per_completion"]
-    price_gbp: Gbp
-    """GBP for each."""
-
-
-class PerWeekOutOfCare(Frozen):
-    """Pays for each seven days running out of care inside tracking."""
-
-    pays: Literal["per_week_out_of_care"]
-    price_gbp: Gbp
-    """GBP for each."""
-
-
-class PerCareDaySaved(Frozen):
-    """Pays for each care day below a fixed baseline share of tracked days, settled each quarter, no clawback."""
-
-    pays: Literal["per_care_day_saved"]
-    price_gbp: Gbp
-    """GBP for each day."""
-    baseline_share: Share | Annotated[tuple[Share, ...], Field(min_length=1, max_length=80)]
-    """Baseline share of tracked days in care: one number, or one for each quarter since an intake group's start
-    (the last continues)."""
-    netting: Literal["contract", "group"] = "contract"
-    """Whether intake groups offset one another, or each is floored at nil."""
-
-
-Term = Annotated[PerStart | PerCompletion | PerWeekOutOfCare | PerCareDaySaved, Field(discriminator="pays")]
-
-
-class TopUp(Frozen):
-    """A central payer's share of every outcome payment."""
-
-    name: Text
-    """Who pays it."""
-    share: Share
-    """Share of each payment."""
-    cap_gbp: Gbp | None = None
-    """Largest total, GBP; none if not given."""
-    after_cap: Literal["borough_pays", "unpaid"] = "borough_pays"
-    """What happens to the share once the cap is used up."""
-
-
-class Contract(Frozen):
-    """Who pays what for which outcome."""
-
-    name: Text
-    """Name for people."""
-    terms: Annotated[tuple[Term, ...], Field(max_length=12)]
-    """What is paid, in order."""
-    cap_gbp: Gbp | None = None
-    """Largest total of all payments, GBP; none if not given."""
-    borough_cap_gbp: Gbp | None = None
-    """Largest total for each borough, GBP; none if not given."""
-    borough_year_cap_gbp: Gbp | None = None
-    """Largest total for each borough in one financial year, GBP; none if not given."""
-    top_up: TopUp | None = None
-    """A central payer's share."""
-    lag_days: Days = 30
-    """Days from the end of a period to the payment."""
-
-
-class Capital(Frozen):
-    """The investor's money."""
-
-    commitment_gbp: Gbp
-    """Most that can be drawn, GBP."""
-    minimum_cash_gbp: Gbp = 0.0
-    """Cash that must stay in the account, GBP."""
-    distribute: Literal["after_delivery", "from_day_one"] = "after_delivery"
-    """When cash above the minimum and the next period's cost goes back: after the last therapy ends, or always."""
-    target_irr_per_year: Annotated[Number, Field(ge=-0.5, le=2)] = 0.08
-    """Return the investor looks for, a year."""
 
 
 class Correlation(Frozen):

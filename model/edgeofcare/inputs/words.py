@@ -65,8 +65,8 @@ def explain(
     told: set[tuple[KeyPath, str]] = set()
     for error in _one_branch(errors):
         path = written_path(error["loc"], written)
-        for text in _rule(error).split("\n"):
-            place = _about(text, path)
+        for rule in _rule(error).split("\n"):
+            place, text = _placed(rule, path)
             if (place, text) not in told:
                 told.add((place, text))
                 yield Words(place, text, _got(error), _hint(error, place, model, also))
@@ -118,10 +118,14 @@ def _rule(error: Any) -> str:
     return rule if isinstance(error["input"], str) else rule.removesuffix(", without quotation marks")
 
 
-def _about(rule: str, path: KeyPath) -> KeyPath:
-    """Return the table of the borough or team that a rule about the whole scenario names."""
+def _placed(rule: str, path: KeyPath) -> tuple[KeyPath, str]:
+    """Return where a fault is shown, and its text: at the key named in brackets ("[waterfall.2.payee] ..."), or at the
+    table of the borough or team that a rule about the whole scenario names."""
+    if key := re.match(r"\[([\w.]+)\] ", rule):
+        parts = (int(part) if part.isdigit() else part for part in key[1].split("."))
+        return (*path, *parts), rule[key.end() :]
     named = re.match(r"(borough|team) (\w+)", rule)
-    return (named[1] + "s", named[2]) if named and not path else path
+    return ((named[1] + "s", named[2]) if named and not path else path), rule
 
 
 def _got(error: Any) -> str:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from edgeofcare.calendar import DAYS_PER_YEAR, Periods, date_of, periods_between
 from edgeofcare.engine.plan import Plan
 from edgeofcare.errors import IdentityError
-from edgeofcare.inputs.schema import Capital, Scenario
+from edgeofcare.inputs.contract import Capital
+from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import ServiceCosts
 from edgeofcare.money.irr import IRR_OUTCOMES, NONE, NOT_NEEDED, Outcomes, internal_rate, internal_rates
 from edgeofcare.money.payments import Payments

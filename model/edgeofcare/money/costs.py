@@ -23,7 +23,8 @@ from edgeofcare.calendar import (
 from edgeofcare.engine.counts import ACCOUNTS, ARMS, TEAM, Counts
 from edgeofcare.engine.counts import Ints as CountInts
 from edgeofcare.engine.plan import Plan
-from edgeofcare.inputs.schema import PLACEMENTS, PriceIndex, Prices, Scenario, Team, YearlyCost
+from edgeofcare.inputs.contract import PriceIndex
+from edgeofcare.inputs.schema import PLACEMENTS, Prices, Scenario, Team, YearlyCost
 from edgeofcare.money.pence import Floats, Ints, Pence, share_out, summed, to_pence, whole
 
 

@@ -14,16 +14,8 @@ import numpy.typing as npt
 from edgeofcare.calendar import MONTHS_PER_PERIOD, Periods
 from edgeofcare.engine.counts import ARMS, INTAKE, Counts
 from edgeofcare.engine.plan import MONTHS_PER_YEAR, Plan
-from edgeofcare.inputs.schema import (
-    Contract,
-    PerCareDaySaved,
-    PerCompletion,
-    PerStart,
-    PerWeekOutOfCare,
-    Scenario,
-    Term,
-    TopUp,
-)
+from edgeofcare.inputs.contract import Contract, PerCareDaySaved, PerCompletion, PerStart, PerWeekOutOfCare, Term, TopUp
+from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import Floats, Ints, Pence, allowed_under, reduced, share_out, summed, to_pence, whole
 
 OWN_TRACK = 0
@@ -106,7 +98,7 @@ def _units(term: PerStart | PerCompletion | PerWeekOutOfCare, counts: Counts, ar
         case PerCompletion():
             return counts.served("completed")
         case PerWeekOutOfCare():
-            return counts.outcome(arm, "paid_weeks", OWN_TRACK)
+            return counts.outcome(arm, "paid_units", OWN_TRACK)
 
 
 def _outcome_days(contract: Contract, counts: Counts, plan: Plan, arm: str) -> Ints:
