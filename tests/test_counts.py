@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from edgeofcare.engine import kernel
+from edgeofcare.care.cohort import days_to_18, exponential, frailty, person_draws, shock
+from edgeofcare.care.trajectory import entry_days, live
+from edgeofcare.engine import kernel, reference
 from edgeofcare.engine.counts import ACCOUNTS, SERVICE, Counts, check_identities
 from edgeofcare.engine.plan import Plan, Track
+from edgeofcare.engine.reference import Child
 from edgeofcare.errors import IdentityError
-from helpers import Lives, plan_of, small, with_tracks
+from helpers import Lives, assert_mean, plan_of, small, with_tracks
 
 
 @pytest.fixture(scope="module", params=["grid", "run"])
 def plan(request: pytest.FixtureRequest) -> Plan:
-    """Short stays and many returns, so that spells at home are many; three tracks."""
+    """Short stays and many returns, so that spells at home are many; a track for each thing that may be counted."""
     scenario = small(
         tracking__week_rule=request.param,
         tracking__covers="completers",
@@ -27,13 +32,44 @@ def plan(request: pytest.FixtureRequest) -> Plan:
         care__reentry__shape=0.8,
         care__reentry__scale_days=150.0,
         effect__hazard_ratio=0.5,
+        care__first_entry_shape=0.6,
+        referrals__shared_shock_sd=0.4,
+        referrals__priority_by_needs=request.param == "run",
     )
     plan = plan_of(scenario)
-    return with_tracks(
-        plan,
-        Track("long", 0, 900, False, "run", plan.outcomes_end + 365, max_weeks=20, by_intake=True),
-        Track("late", 200, 400, False, "grid", 500),
+    long = plan.outcomes_end + 365
+    return controlled(
+        with_tracks(
+            plan,
+            Track(0, 900, False, "run", long, max_units=20, by_intake=True),
+            Track(200, 400, False, "grid", 500),
+            Track(0, 900, False, "day", long, max_units=150, controlled=True),
+            Track(91, 600, True, "day", 700),
+            Track(0, 700, False, "running", long, 1, weeks=10),
+            Track(30, 500, True, "at_week", 600, 1, weeks=26, controlled=True),
+        )
     )
+
+
+def controlled(plan: Plan) -> Plan:
+    """Return the plan with a control child for every track that asks for one."""
+    return replace(plan, control_tracks=tuple(i for i, track in enumerate(plan.tracks) if track.controlled))
+
+
+def paid_days(track: Track, window: list[int], home: list[bool], grid: list[int]) -> list[int]:
+    """The days from which a track's units date, day by day."""
+    run, lengths = 0, []
+    for is_home in home:
+        run = run + 1 if is_home else 0
+        lengths.append(run)
+    found = {
+        "grid": grid,
+        "run": [day for day, run in zip(window, lengths, strict=True) if run and run % 7 == 0],
+        "day": [day for day, is_home in zip(window, home, strict=True) if is_home],
+        "running": [day for day, run in zip(window, lengths, strict=True) if run == 7 * track.weeks],
+        "at_week": [day for i, day in enumerate(window) if i + 1 == 7 * track.weeks and home[i]],
+    }
+    return found[track.unit][: track.max_units]
 
 
 def test_outcomes_are_what_counting_day_by_day_gives(plan: Plan) -> None:
@@ -66,21 +102,136 @@ def test_outcomes_are_what_counting_day_by_day_gives(plan: Plan) -> None:
                         cell += np.array([1, not is_home])
                 grid = [window[i + 6] for i in range(0, len(window) - 6, 7) if all(home[i : i + 7])]
                 home_weeks.append(set(grid))
-                run, paid = 0, []
-                for day, is_home in zip(window, home, strict=True):
-                    run = run + 1 if is_home else 0
-                    if run and run % 7 == 0:
-                        paid.append(day)
                 for day in grid:
                     outcomes[replication, arm, t, borough, period(day), 3] += 1
-                for day in (paid if track.week_rule == "run" else grid)[: track.max_weeks]:
+                for day in paid_days(track, window, home, grid):
                     outcomes[replication, arm, t, borough, period(day), 2] += 1
             for day in home_weeks[0] & home_weeks[1]:
                 both_weeks[replication, t, borough, period(day)] += 1
-    assert outcomes[..., 2].sum() > 3000
+    assert outcomes[..., 0, :, :, 2].sum() > 900 and (outcomes[..., 2].sum(axis=(0, 1, 3, 4)) > 40).all()
     assert np.array_equal(outcomes, lives.counts.outcomes)
     assert np.array_equal(both_weeks, lives.counts.both_weeks)
     assert np.array_equal(intake, lives.counts.intake)
+
+
+def life_of(plan: Plan, seed: int, replication: int, borough: int, number: int) -> tuple[int, bool, list[range]]:
+    """A person by its address alone: days from referral to 18, more needs, periods of care from referral."""
+    rates, slug_id = plan.rates, int(plan.borough_ids[borough])
+    age_u, needs_u, frailty_u, need_u = person_draws(seed, replication, slug_id, number)
+    to_18, more_needs = days_to_18(plan.age_cumulative.tolist(), age_u), needs_u < rates.more_needs_prob
+    risk = rates.risk_more_needs if more_needs else rates.risk_fewer_needs
+    risk = risk * frailty(plan.frailty_log_quantiles.tolist(), frailty_u)
+    risk = risk * shock(seed, replication, slug_id, rates.shock_sd, rates.shock_correlation)
+    entry = entry_days(exponential(need_u), risk, rates.entry_shape, rates.entry_scale_days, to_18)
+    enter, leave, first_u = [0] * 500, [0] * 500, [0.0] * 500
+    n = live(seed, replication, slug_id, number, entry, to_18, 1.0, rates, enter, leave, first_u)
+    return to_18, more_needs, [range(*spell) for spell in zip(enter[:n], leave[:n], strict=True)]
+
+
+def test_controls_are_what_looking_for_them_one_by_one_gives(plan: Plan) -> None:
+    """Candidate after candidate, day by day; and those that were passed over for each reason are not few."""
+    lives = Lives(plan, 3, 0, 6)
+    control, period = np.zeros_like(lives.counts.control), plan.periods.index
+    passed_over: Counter[str] = Counter()
+    for child in lives.starters():
+        replication, borough, number = child
+        referred, start = lives.service[child]["referred"][0], lives.service[child]["started"][0]
+        wait = start - referred
+        _, needs, _ = life_of(plan, 3, replication, borough, number)
+        for k in range(1, 1001):
+            to_18, more_needs, spells = life_of(plan, 3, replication, borough, k * 2**32 + number)
+            at_home = not any(spell.start <= wait for spell in spells)
+            other_class = plan.priority_by_needs and more_needs != needs
+            reasons = {"18": to_18 <= wait, "care": not at_home, "class": other_class}
+            if not any(reasons.values()):
+                break
+            passed_over.update(reason for reason, holds in reasons.items() if holds)
+        in_care = {referred + day for spell in spells for day in spell}
+        for j, t in enumerate(plan.control_tracks):
+            track = plan.tracks[t]
+            if track.covers_completers_only and "completed" not in lives.service[child]:
+                continue
+            first = start + track.delay_days
+            for day in range(first, min(first + track.days, track.end_day, referred + to_18)):
+                control[replication, j, borough, period(day)] += np.array([1, day in in_care])
+    assert control[..., 1].sum() > 1000 and passed_over["care"] > 10
+    assert (passed_over["class"] > 10) == plan.priority_by_needs
+    assert np.array_equal(control, lives.counts.control)
+
+
+def test_controls_change_no_bit_of_the_others(plan: Plan) -> None:
+    without = replace(plan, control_tracks=())
+    found, expected = kernel.run(plan, 3, 0, 5).arrays(), kernel.run(without, 3, 0, 5).arrays()
+    assert expected.pop("control").size == 0 and found.pop("control").any()
+    for name, array in expected.items():
+        assert np.array_equal(array, found[name]), name
+
+
+def test_without_a_fit_candidate_a_child_has_no_control(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
+    """The search ends; nothing is counted for that child."""
+    monkeypatch.setattr(reference, "MOST_CANDIDATES", 0)
+    counts = reference.run(plan, 3, 0, 1)
+    assert counts.served("started").any() and not counts.control.any()
+
+
+# A difference between children with therapy and their controls, where therapy does nothing, is chance alone: the mean
+# over replications is nought, by a z-test at 1e-6 for each of four comparisons. Seeds are fixed.
+FALSE_ALARM = 1e-6
+QUEUE = {
+    "effect__hazard_ratio": 1.0,
+    "effect__entry_scale_days": 1000.0,
+    "care__first_entry_shape": 0.5,
+    "referrals__patience_days": 120,
+    "child__needs_log_hazard": 1.5,
+    "child__three_or_more_needs_prob": 0.5,
+    "referrals__shared_shock_sd": 0.4,
+}
+
+
+def more_than_the_usual_arm(plan: Plan, counts: Counts) -> tuple[Any, Any]:
+    """Return how many more tracked days, and care days than their share of these, controls have: (replication,)."""
+    usual = counts.outcomes[:, 0, plan.control_tracks[0], :, :, :2].sum(axis=(1, 2))
+    more = counts.control[:, 0].sum(axis=(1, 2)) - usual
+    share = usual[:, 1].sum() / usual[:, 0].sum()
+    return more[:, 0], more[:, 1] - share * more[:, 0]
+
+
+def long_queue(by_needs: bool) -> Plan:
+    """Families wait for a month and more, in two classes or in one; the own track has controls."""
+    plan = plan_of(small({"a": 60.0, "b": 60.0}, referrals__priority_by_needs=by_needs, **QUEUE))
+    return controlled(replace(plan, tracks=(replace(plan.tracks[0], controlled=True),)))
+
+
+@pytest.mark.parametrize("by_needs", [False, True])
+def test_controls_are_the_usual_arms_equals(by_needs: bool) -> None:
+    plan = long_queue(by_needs)
+    counts = kernel.run(plan, 11, 0, 4000)
+    waited = counts.served("waiting_days").sum() / counts.served("started").sum()
+    assert waited > 20
+    for samples in more_than_the_usual_arm(plan, counts):
+        assert_mean(samples, 0.0, FALSE_ALARM)
+
+
+@pytest.mark.parametrize("wrong", ["anyone", "not waiting", "waiting a month more", "any class"])
+def test_a_wrong_rule_for_controls_is_seen(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    """By the same comparison, over a tenth of the replications: 12 and more standard errors off, the limit being 5."""
+    right = reference.control_of
+
+    def control_of(child: Child, tables: Any, seed: int, replication: int) -> Child | None:
+        if wrong == "anyone":
+            return reference.draw_candidate(child, 2**32 + child.number, tables, seed, replication)
+        if wrong == "any class":
+            tables = SimpleNamespace(**vars(tables) | {"plan": replace(tables.plan, priority_by_needs=False)})
+            return right(child, tables, seed, replication)
+        other = replace(child, start=child.day if wrong == "not waiting" else child.start + 30)
+        found = right(other, tables, seed, replication)
+        return found and replace(found, start=child.start)
+
+    monkeypatch.setattr(reference, "control_of", control_of)
+    plan = long_queue(by_needs=wrong == "any class")
+    _, more_care_days = more_than_the_usual_arm(plan, reference.run(plan, 11, 0, 400))
+    with pytest.raises(AssertionError, match=r"is \d\d\.\d standard errors"):
+        assert_mean(more_care_days, 0.0, FALSE_ALARM)
 
 
 def test_care_days_are_what_counting_day_by_day_gives(plan: Plan) -> None:
@@ -157,15 +308,17 @@ def broken(counts: Counts, array: str, place: tuple[int, ...], by: int) -> Count
         ("outcomes", (0, 1, 0, 0, 4, 0), "the same in both arms"),
         ("outcomes", (0, 0, 0, 0, 4, 1), "sum over placement types"),
         ("care", (0, 1, 0, 0, 4, 2), "sum over placement types"),
+        ("control", (0, 0, 0, 4, 1), "of control children"),
         ("both_weeks", (0, 0, 0, 4), "not more than in either"),
         ("team", (0, 0, 0), "not more than its slots|no team holds more"),
         ("outcomes", (0, 0, 0, 0, 4, 2), "grid's weeks"),
     ],
 )
 def test_each_identity_sees_a_wrong_number(small_plan: Plan, array: str, place: tuple[int, ...], rule: str) -> None:
-    counts = kernel.run(small_plan, 1, 0, 1)
+    plan = replace(small_plan, control_tracks=(0,))
+    counts = kernel.run(plan, 1, 0, 1)
     with pytest.raises(IdentityError, match=rule):
-        check_identities(broken(counts, array, place, 1_000_000), small_plan)
+        check_identities(broken(counts, array, place, 1_000_000), plan)
 
 
 def test_the_entitlement_identity_sees_a_start_too_many(small_plan: Plan) -> None:

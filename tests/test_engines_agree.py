@@ -33,10 +33,28 @@ def several_tracks() -> Plan:
     plan = plan_of(pan_london(**LIVELY))
     return with_tracks(
         plan,
-        Track("completers", 0, 1095, True, "run", plan.outcomes_end + 400, max_weeks=52),
-        Track("by intake", 0, 913, False, "run", plan.outcomes_end, by_intake=True),
-        Track("early", 30, 365, False, "grid", 600, max_weeks=10, by_intake=True),
+        Track(0, 1095, True, "run", plan.outcomes_end + 400, max_units=52),
+        Track(0, 913, False, "run", plan.outcomes_end, by_intake=True),
+        Track(30, 365, False, "grid", 600, max_units=10, by_intake=True),
     )
+
+
+def every_unit(**values: Any) -> Plan:
+    """What a contract may pay for, each with and without a limit that binds; some with controls, some end early."""
+    plan = plan_of(pan_london(**LIVELY, **values))
+    late = plan.outcomes_end + 900
+    plan = with_tracks(
+        plan,
+        Track(0, 1095, False, "day", late, max_units=200, by_intake=True, controlled=True),
+        Track(91, 730, True, "day", late, controlled=True),
+        Track(91, 730, False, "day", 900),
+        Track(0, 400, False, "running", late, 1, weeks=12),
+        Track(30, 730, True, "running", 800, weeks=30),
+        Track(0, 730, False, "at_week", late, 1, weeks=52, controlled=True),
+        Track(60, 300, True, "at_week", 700, weeks=1),
+        Track(0, 1095, False, "at_week", late, 1, weeks=200),
+    )
+    return replace(plan, control_tracks=tuple(i for i, track in enumerate(plan.tracks) if track.controlled))
 
 
 def slots_that_fall() -> Plan:
@@ -91,6 +109,10 @@ VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
     "months": (lambda: plan_of(pan_london(clock__period="month")), 8),
     "completers only": (lambda: plan_of(pan_london(tracking__covers="completers")), 8),
     "several tracks": (several_tracks, 8),
+    "every unit, controls": (every_unit, 8),
+    "controls of the same class, under a shock": (
+        lambda: every_unit(referrals__priority_by_needs=True, referrals__shared_shock_sd=0.5, **STARVED), 8,
+    ),
     "dropouts keep nothing": (
         lambda: plan_of(pan_london(effect__dropouts_keep="none", therapies__mst__completion_prob=0.3)), 8,
     ),

@@ -10,6 +10,7 @@ furthest of the comparisons was 3.3 standard errors off, the limit being 6.2.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -35,7 +36,7 @@ from edgeofcare.engine.expected import (
 from edgeofcare.engine.plan import Plan, borough_id, ratio_with_share
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
-from helpers import assert_same_counts, dotted, plan_of, shipped, small, team
+from helpers import assert_same_counts, dotted, plan_of, shipped, small, team, with_tracks
 
 Floats = npt.NDArray[np.float64]
 FALSE_ALARM = 1e-6
@@ -272,6 +273,48 @@ def test_two_per_cent_off_is_seen_in_full_runs() -> None:
     for changes in WRONG.values():
         wrong = ample(**changes)
         assert worst(run_distances(found, by_quarter(plan_of(wrong), wrong), whole))[1] > LIMIT, changes
+
+
+@pytest.mark.parametrize("to_18", [False, True], ids=["stays as shipped", "all stays to 18"])
+def test_paid_units_and_controls_agree_by_quarter(to_18: bool) -> None:
+    """Days out of care and children out of care at week 52, in both arms; control children's days, without therapy.
+
+    If nobody comes back from care, the first 200 days and 52 weeks running are those of children not yet in care.
+    """
+    bands = ("under_16", "16_plus") if to_18 else ()
+    scenario = ample(**{f"care__stay__stay_to_18_prob_{band}": 1.0 for band in bands})
+    plan, expected = plan_of(scenario), expected_measures(plan_of(scenario), scenario, 0)
+    own = plan.tracks[0]
+    first, last, week_52 = own.delay_days, own.delay_days + own.days, own.delay_days + 7 * 52 - 1
+    out, never = expected.under_18 - expected.in_care, expected.at_home_never
+    cases = [
+        (replace(own, unit="day"), out, first, last),
+        (replace(own, unit="at_week", weeks=52, max_units=1), out, week_52, week_52 + 1),
+    ]
+    if to_18:
+        cases += [
+            (replace(own, unit="day", max_units=200), never, first, first + 200),
+            (replace(own, unit="running", weeks=52, max_units=1), never, week_52, week_52 + 1),
+        ]
+    plan = replace(with_tracks(plan, *(case[0] for case in cases)), control_tracks=(0,))
+    runs = list(run_all(plan, 600))
+    periods = plan.periods.index(plan.outcomes_end) if plan.outcomes_end in plan.periods.edges else 0
+    engaged = plan.rates.accept_prob * plan.rates.engage_prob
+
+    def distance(name: str, found: npt.NDArray[np.int32], state: Floats, days: tuple[int, int]) -> None:
+        by_period = engaged * days_by_quarter(plan, state, *days)
+        for period in np.flatnonzero(by_period[:periods] * len(found) >= 200):
+            off = mean_distance(found[:, period] - by_period[period])
+            assert off < LIMIT, f"{name}, period {period}, is {off:.1f} standard errors off"
+
+    units = np.concatenate([c.outcomes[:, :, 1:, 0, :, 2] for c in runs])
+    controls = np.concatenate([c.control[:, 0, 0] for c in runs])
+    assert units.any(axis=(0, 3)).all() and periods > 8
+    for i, (track, state, *days) in enumerate(cases):
+        for arm, name in enumerate(ARMS):
+            distance(f"{track.unit}, {name}", units[:, arm, i], state[arm], (days[0], days[1]))
+    distance("tracked days of controls", controls[..., 0], expected.under_18, (first, last))
+    distance("care days of controls", controls[..., 1], expected.in_care[0], (first, last))
 
 
 def test_the_reference_engine_counts_the_same_lives() -> None:

@@ -31,7 +31,7 @@ def run(**changes: Any) -> Exposure:
     counts.outcomes[1] = 0
     costs = care_costs(counts, plan, scenario)
     service = service_costs(plan, scenario, counts)
-    return exposure(costs, service, payments(counts, plan, scenario), counts, plan, scenario)
+    return exposure(costs, service, payments(counts, plan, scenario, service), plan, scenario)
 
 
 def test_payments_by_financial_year_and_the_worst_of_them() -> None:

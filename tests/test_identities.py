@@ -17,7 +17,7 @@ from edgeofcare.engine.counts import Counts
 from edgeofcare.engine.plan import NO_LIMIT, Plan
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
-from helpers import Lives, assert_same_counts, plan_of, small, team
+from helpers import Lives, assert_same_counts, plan_of, small, team, with_tracks
 
 SEED, N = 31, 12
 SLUGS = ("ashby", "bexhill", "corby")
@@ -61,9 +61,10 @@ def scenarios(draw: st.DrawFn, shared: bool = True) -> Scenario:
 
 
 def run(scenario: Scenario, **values: Any) -> tuple[Plan, Counts]:
-    """Run twelve replications; `__` in a name stands for the dot of a path."""
+    """Run twelve replications, with control children; `__` in a name stands for the dot of a path."""
     changes = {path.replace("__", "."): value for path, value in values.items()}
     plan = plan_of(with_values(scenario, changes))
+    plan = replace(plan, tracks=(replace(plan.tracks[0], controlled=True),), control_tracks=(0,))
     return plan, kernel.run(plan, SEED, 0, N)
 
 
@@ -92,7 +93,7 @@ def test_a_borough_without_referrals_changes_nothing(scenario: Scenario) -> None
     without = replace(
         counts, service=counts.service[:, 1:], lives=counts.lives[:, :, 1:], care=counts.care[:, :, :, 1:],
         outcomes=counts.outcomes[:, :, :, 1:], both_weeks=counts.both_weeks[:, :, 1:],
-        intake=counts.intake[:, :, :, 1:],
+        intake=counts.intake[:, :, :, 1:], control=counts.control[:, :, 1:],
     )  # fmt: skip
     assert_same_counts(expected, without)
 
@@ -109,6 +110,7 @@ def test_a_borough_without_shared_teams_is_the_same_alone_as_in_company(scenario
         assert np.array_equal(counts.lives[:, :, 0], company.lives[:, :, i])
         assert np.array_equal(counts.care[:, :, :, 0], company.care[:, :, :, i])
         assert np.array_equal(counts.outcomes[:, :, :, 0], company.outcomes[:, :, :, i])
+        assert np.array_equal(counts.control[:, :, 0], company.control[:, :, i])
         assert np.array_equal(counts.team[:, 0], company.team[:, i])
 
 
@@ -119,6 +121,7 @@ def test_starts_do_not_know_the_effect_of_therapy(scenario: Scenario, ratio: flo
     _, counts = run(scenario, effect__hazard_ratio=ratio, care__reentry__hazard_ratio=ratio)
     assert np.array_equal(counts.service, expected.service)
     assert np.array_equal(counts.team, expected.team)
+    assert np.array_equal(counts.control, expected.control)
     for array, other in ((counts.care, expected.care), (counts.outcomes, expected.outcomes)):
         assert np.array_equal(array[:, 0], other[:, 0])  # nor does the usual arm
 
@@ -175,6 +178,28 @@ def test_days_add_up(scenario: Scenario, ratio: float) -> None:
     own = plan.tracks[0]
     assert (tracked.sum(axis=-1)[:, 0] <= own.days * counts.served("tracked").sum(axis=-1)).all()
     assert np.array_equal(counts.team[:, :, 1], np.tile(plan.slots.sum(axis=1), (N, 1)))
+
+
+@few
+@given(scenarios(), ratios, st.integers(1, 120), st.integers(1, 400))
+def test_units_lie_inside_days_out_of_care(scenario: Scenario, ratio: float, weeks: int, most: int) -> None:
+    """Days out of care are tracked days without care days; limits hold; a milestone is reached once, or not at all."""
+    plan = plan_of(with_values(scenario, {"effect.hazard_ratio": ratio}))
+    own = plan.tracks[0]
+    days, some_days = replace(own, unit="day"), replace(own, unit="day", max_units=most)
+    running, at_week = (replace(own, unit=unit, weeks=weeks, max_units=1) for unit in ("running", "at_week"))
+    counts = kernel.run(with_tracks(plan, days, some_days, running, at_week), SEED, 0, N)
+    tracked, care, units, _ = (counts.outcomes[..., k] for k in range(4))
+    home = tracked[:, :, 0] - care[:, :, 0]
+    assert np.array_equal(units[:, :, 1], home) and (units[:, :, 2] <= home).all()
+    children = counts.served("tracked").sum(axis=-1)[:, None]
+    total = units.sum(axis=-1)
+    assert (total[:, :, 2] <= most * children).all()
+    assert (total[:, :, 3:] <= children[:, :, None]).all()
+    assert (7 * weeks * total[:, :, 3] <= total[:, :, 1]).all()
+    assert (total[:, :, 4] == 0).all() or 7 * weeks <= own.days
+    if ratio == 1.0:
+        assert np.array_equal(units[:, 0], units[:, 1])
 
 
 def team_of(plan: Plan, child: tuple[int, int, int]) -> int:

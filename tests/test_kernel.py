@@ -115,9 +115,11 @@ import warnings
 import numpy as np
 from edgeofcare.care import draws
 draws.word = lambda value: int(value) & draws.MASK  # numpy's whole numbers wrap around; Python's do not
-from helpers import assert_same_counts, plan_of, small
+from dataclasses import replace
+from helpers import assert_same_counts, plan_of, small, with_tracks
 from edgeofcare.engine import kernel, reference
 from edgeofcare.engine.counts import Trace
+from edgeofcare.engine.plan import Track
 assert type(kernel.run_chunk).__name__ == "function", "compiled after all"
 buffers = kernel._buffers
 def with_attributes(plan, n):
@@ -125,9 +127,13 @@ def with_attributes(plan, n):
     return child.view(np.recarray), *others
 kernel._buffers = with_attributes
 plan = plan_of(small({"a": 12.0, "b": 9.0}, referrals__priority_by_needs=True, referrals__shared_shock_sd=0.3))
+more = [Track(0, 500, False, unit, 900, 99, weeks) for unit, weeks in (("day", 0), ("running", 9), ("at_week", 9))]
+plan = replace(with_tracks(plan, *more), control_tracks=(0, 1))
 warnings.simplefilter("error")
 expected, found = Trace(), Trace()
-assert_same_counts(reference.run(plan, 3, 0, 3, expected), kernel.run(plan, 3, 0, 3, found))
+counts = kernel.run(plan, 3, 0, 3, found)
+assert_same_counts(reference.run(plan, 3, 0, 3, expected), counts)
+assert counts.control.any() and counts.outcomes[:, :, 1:, :, :, 2].any()
 assert expected.rows == found.rows and len(found.rows) > 100
 """
 

@@ -111,7 +111,7 @@ def test_a_misspelt_key_gets_the_nearest_and_the_known_keys(tmp_path: Path) -> N
         ('[[contract.terms]]\npays = "per_start"', r":2: contract\.terms\.0\.price_gbp: is missing\. GBP for each\."),
         (
             '[[contract.terms]]\npays = "per_start"\nprice_gbp = 1.0\nnetting = "group"',
-            r":5: contract\.terms\.0\.netting: unknown key .* Known keys: pays, price_gbp\.",
+            r":5: contract\.terms\.0\.netting: unknown key .* Known keys: needs_data, pays, price_gbp\.",
         ),
         ("[boroughs.Big-Borough]\nname = 'x'", r":2: boroughs\.Big-Borough: names must begin with a small letter"),
         ('[prices]\nbase_year = "2017"', r':3: prices\.base_year: must be a financial year such as "2018-19"'),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edgeofcare.engine import plan as plans
-from edgeofcare.engine.plan import NO_LIMIT, Track, borough_id
-from edgeofcare.errors import InputError
+from edgeofcare.engine.plan import NO_LIMIT, Track, borough_id, make_plan, term_track
+from edgeofcare.errors import InputError, OptionError
+from edgeofcare.inputs.contract import Contract
 from helpers import pan_london, plan_of, shipped, small, team, with_tracks
 
 
@@ -115,13 +118,82 @@ def test_periods_reach_the_last_possible_18th_birthday(name: str) -> None:
 
 def test_the_own_track_is_the_scenarios_tracking() -> None:
     (own,) = plan_of(pan_london()).tracks
-    assert own == Track("own", 91, 730, False, "grid", 2006)
+    assert own == Track(91, 730, False, "grid", 2006)
     (essex,) = plan_of(shipped("essex")).tracks
-    assert essex.by_intake and (essex.delay_days, essex.days) == (0, 913)
+    assert (essex.delay_days, essex.days, essex.by_intake) == (0, 913, False)
+
+
+DAYS_SAVED = {"pays": "per_care_day_saved", "price_gbp": 75.0}
+LADDER = {
+    "pays": "improvement_ladder",
+    "bands": [{"from_improvement": 0.1, "rate": 100.0}],
+    "base": "per_start",
+    "settle_months": [36],
+}
+OWN = Track(91, 730, False, "grid", 2006)
+
+
+@pytest.mark.parametrize(
+    ("term", "track"),
+    [
+        ({"pays": "per_start", "price_gbp": 1.0}, None),
+        ({"pays": "block_fee", "gbp_per_year": 1.0}, None),
+        ({"pays": "per_week_out_of_care", "price_gbp": 1.0}, OWN),
+        ({"pays": "per_week_out_of_care", "price_gbp": 1.0, "max_units_per_child": 52}, replace(OWN, max_units=52)),
+        ({"pays": "per_day_out_of_care", "price_gbp": 1.0}, replace(OWN, unit="day")),
+        ({"pays": "milestone", "price_gbp": 1.0, "weeks": 52}, replace(OWN, unit="running", weeks=52, max_units=1)),
+        (
+            {"pays": "milestone", "price_gbp": 1.0, "weeks": 9, "counts": "at_week"},
+            replace(OWN, unit="at_week", weeks=9, max_units=1),
+        ),
+        (DAYS_SAVED | {"baseline_share": 0.55}, OWN),
+        (DAYS_SAVED | {"baseline_share": 0.55, "netting": "group"}, replace(OWN, by_intake=True)),
+        (DAYS_SAVED | {"baseline_share": [0.1, 0.5]}, replace(OWN, by_intake=True)),
+        (LADDER | {"control": "randomised"}, replace(OWN, controlled=True)),
+        (LADDER | {"control": "fixed", "control_care_share": 0.5}, OWN),
+    ],
+)
+def test_each_term_stands_on_its_track(term: dict[str, Any], track: Track | None) -> None:
+    scenario = pan_london()
+    contract = Contract.model_validate({"name": "A contract", "terms": [term]})
+    assert term_track(contract.terms[0], contract, scenario) == track
+
+
+def test_a_window_of_a_contracts_own_ends_when_the_last_start_has_had_it_all() -> None:
+    scenario = pan_london()
+    window = {"delay_days": 10, "days": 100, "covers": "completers", "week_rule": "run"}
+    other = {"delay_days": 0, "days": 50}
+    weeks = {"pays": "per_week_out_of_care", "price_gbp": 1.0}
+    contract = Contract.model_validate(
+        {"name": "A contract", "tracking": window, "terms": [weeks, weeks | {"tracking": other}]}
+    )
+    last = (scenario.clock.delivery_end - scenario.clock.day_0).days
+    found = [term_track(term, contract, scenario) for term in contract.terms]
+    assert found == [Track(10, 100, True, "run", last + 110), Track(0, 50, False, "grid", last + 50)]
+
+
+def test_contracts_share_the_tracks_that_they_have_in_common() -> None:
+    """Each account once, the own first; by intake or with controls where one of them wants it so."""
+    scenario = pan_london()
+    milestone = {"pays": "milestone", "price_gbp": 1.0, "weeks": 52}
+    contracts = [
+        Contract.model_validate({"name": "A contract", "terms": terms})
+        for terms in (
+            [milestone, DAYS_SAVED | {"baseline_share": [0.1, 0.5]}],
+            [LADDER | {"control": "matched"}, milestone | {"price_gbp": 2.0}],
+        )
+    ]
+    plan = make_plan(scenario, 191.6, 0.25, contracts)
+    reached = replace(OWN, unit="running", weeks=52, max_units=1)
+    assert plan.tracks == (replace(OWN, by_intake=True, controlled=True), reached)
+    assert (plan.intake_tracks, plan.control_tracks) == ((0,), (0,))
+    assert [plan.track_of(track) for track in (OWN, reached)] == [0, 1]
+    with pytest.raises(OptionError, match="unit day"):
+        plan.track_of(replace(OWN, unit="day"))
 
 
 def test_a_track_that_ends_later_has_room_for_its_periods() -> None:
     plan = plan_of(pan_london())
-    longer = with_tracks(plan, Track("long", 0, 2000, True, "run", plan.outcomes_end + 700, by_intake=True))
+    longer = with_tracks(plan, Track(0, 2000, True, "run", plan.outcomes_end + 700, by_intake=True))
     assert longer.n_outcome_periods > plan.n_outcome_periods
     assert longer.intake_tracks == (1,)

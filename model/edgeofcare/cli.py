@@ -182,6 +182,88 @@ def update(
     say(json.dumps(update_json(told), allow_nan=False) if as_json else update_page(told))
 
 
+Contracts = Annotated[str, typer.Option(help="all, names with commas between them, or paths of contract files.")]
+
+
+@app.command()
+def payments(
+    scenario: ScenarioName,
+    contracts: Contracts = "all",
+    replications: Annotated[int, typer.Option(help="Simulated contracts in each world.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    grid: Annotated[bool, typer.Option("--grid", help="In every world: effect by true base, fewer referrals.")] = False,
+    same_cost: Annotated[
+        bool, typer.Option("--same-cost", help="Scale prices once to the expected cost of the scenario's own contract.")
+    ] = False,
+    log: Annotated[int | None, typer.Option(help="Print what moved when in this replication of one contract.")] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare payment structures on the same children."""
+    from edgeofcare.analysis.contracts import compare_contracts, movements
+    from edgeofcare.documents.contracts import comparison_page, log_page
+    from edgeofcare.inputs.load import load
+
+    found = load(scenario)
+    if log is not None:
+        rows = movements(found, contracts, log, seed)
+        say(json.dumps(rows) if as_json else log_page(rows))
+        return
+    with progress_bar(quiet) as progress:
+        compared = compare_contracts(found, contracts, replications, seed, grid, same_cost, workers, progress).as_dict()
+    if as_json:
+        say(json.dumps(compared, allow_nan=False))
+        return
+    say(comparison_page(compared))
+    say(f"Next: edgeofcare payments {scenario} --grid; edgeofcare breakeven {scenario}; edgeofcare lint {scenario}")
+
+
+@app.command()
+def breakeven(
+    scenario: ScenarioName,
+    contract: Annotated[str | None, typer.Option(help="Another contract, laid over these children.")] = None,
+    target_irr: Annotated[float | None, typer.Option(help="Return that the investor asks, a year.")] = None,
+    chance: Annotated[float | None, typer.Option(help="Also the price at which nobody loses with this chance.")] = None,
+    replications: Annotated[int, typer.Option(help="Simulated contracts at each point.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the prices, effects and volumes at which each party breaks even."""
+    from edgeofcare.analysis.breakeven import breakeven as found_roots
+    from edgeofcare.analysis.contracts import under
+    from edgeofcare.documents.contracts import breakeven_page
+    from edgeofcare.inputs.load import load
+
+    laid = under(load(scenario), contract)
+    with progress_bar(quiet) as progress:
+        found = found_roots(laid, target_irr, chance, replications, seed, progress)
+    say(json.dumps(found.as_dict(), allow_nan=False) if as_json else breakeven_page(found))
+
+
+@app.command()
+def lint(
+    scenario: ScenarioName,
+    contracts: Annotated[str | None, typer.Option(help="As for payments; the scenario's own if not given.")] = None,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Look for faults of a contract: too many terms, data nobody holds, gain from harm."""
+    from dataclasses import asdict
+
+    from edgeofcare.analysis.contracts import laid_over
+    from edgeofcare.analysis.lint import lint as look
+    from edgeofcare.documents.contracts import lint_page
+    from edgeofcare.inputs.load import load
+
+    found = {name: look(laid, seed) for name, laid in laid_over(load(scenario), contracts).items()}
+    if as_json:
+        say(json.dumps({name: [asdict(finding) for finding in findings] for name, findings in found.items()}))
+    else:
+        say("\n".join(lint_page(name, findings) for name, findings in found.items()))
+
+
 @app.command()
 def schema(
     out: Annotated[Path | None, typer.Option(help="New file; printed if not given.")] = None,

@@ -29,11 +29,11 @@ from edgeofcare.errors import OptionError
 from edgeofcare.inputs.describe import quality_counts
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.capital import capital, check_balances, returns
-from edgeofcare.money.costs import care_costs, service_costs
-from edgeofcare.money.exposure import exposure
+from edgeofcare.money.capital import Cashflows, Returns, capital, check_balances, returns
+from edgeofcare.money.costs import Costs, ServiceCosts, care_costs, service_costs
+from edgeofcare.money.exposure import Exposure, exposure
 from edgeofcare.money.irr import internal_rate
-from edgeofcare.money.payments import payments
+from edgeofcare.money.payments import Payments, payments
 from edgeofcare.provenance import version
 from edgeofcare.results import RunFolder, start_of
 from edgeofcare.summary import Tables, join_tables, make_tables, summarise
@@ -121,11 +121,26 @@ def account(number: int, drawn: Drawn, plan: Plan, counts: Counts) -> Tables:
     """Return the rows that follow from counts: costs, payments, capital, exposure."""
     scenario = drawn.scenario
     costs, service = care_costs(counts, plan, scenario), service_costs(plan, scenario, counts)
-    paid = payments(counts, plan, scenario)
+    done = settle(counts, plan, scenario, costs, service)
+    return make_tables(number, drawn, counts, plan, costs, done.paid, done.cash, done.earned, done.exposed)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What one contract comes to on given lives: payments, money moved, returns, what it means for boroughs."""
+
+    paid: Payments
+    cash: Cashflows
+    earned: Returns
+    exposed: Exposure
+
+
+def settle(counts: Counts, plan: Plan, scenario: Scenario, costs: Costs, service: ServiceCosts) -> Settled:
+    """Return what the scenario's contract comes to; a contract laid over the same children settles the same counts."""
+    paid = payments(counts, plan, scenario, service)
     cash = capital(service, paid, plan, scenario)
     check_balances(cash)
-    exposed = exposure(costs, service, paid, counts, plan, scenario)
-    return make_tables(number, drawn, counts, plan, costs, paid, cash, returns(cash), exposed)
+    return Settled(paid, cash, returns(cash), exposure(costs, service, paid, plan, scenario))
 
 
 def engine_of(name: str) -> Callable[[Plan, int, int, int], Counts]:

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from edgeofcare.engine.counts import ACCOUNTS, INTAKE, OUTCOMES, SERVICE, TEAM, Counts, empty_counts
-from edgeofcare.engine.plan import Plan, make_plan
+from edgeofcare.calendar import day_number
+from edgeofcare.engine.counts import ACCOUNTS, CONTROL, INTAKE, OUTCOMES, SERVICE, TEAM, Counts, empty_counts
+from edgeofcare.engine.plan import NO_LIMIT, Plan, Track, make_plan
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
+from edgeofcare.money.costs import ServiceCosts
 
 CASES = Path(__file__).parent
 
@@ -114,12 +116,20 @@ def set_served(counts: Counts, measure: str, borough: int, by_period: list[int])
     counts.service[:, borough, : len(by_period), SERVICE.index(measure)] = by_period
 
 
+def set_outcome(counts: Counts, arm: int, borough: int, measure: str, by_period: list[int], track: int = 0) -> None:
+    counts.outcomes[:, arm, track, borough, : len(by_period), OUTCOMES.index(measure)] = by_period
+
+
 def set_weeks(counts: Counts, arm: int, borough: int, by_period: list[int]) -> None:
-    counts.outcomes[:, arm, 0, borough, : len(by_period), OUTCOMES.index("paid_weeks")] = by_period
+    set_outcome(counts, arm, borough, "paid_units", by_period)
 
 
 def set_intake(counts: Counts, arm: int, borough: int, group: int, measure: str, by_period: list[int]) -> None:
-    counts.intake[:, arm, 0, borough, group, : len(by_period), INTAKE.index(measure)] = by_period
+    counts.intake[:, arm, :, borough, group, : len(by_period), INTAKE.index(measure)] = by_period
+
+
+def set_control(counts: Counts, borough: int, measure: str, by_period: list[int]) -> None:
+    counts.control[:, :, borough, : len(by_period), CONTROL.index(measure)] = by_period
 
 
 def set_care(counts: Counts, arm: int, account: str, borough: int, kind: str, by_period: list[int]) -> None:
@@ -130,27 +140,59 @@ def set_team_starts(counts: Counts, team: int, starts: int) -> None:
     counts.team[:, team, TEAM.index("starts")] = starts
 
 
+def service_of(due: dict[date, float], day_0: date, n_replications: int = 1) -> ServiceCosts:
+    """Return service costs of so many pounds on some dates."""
+    days = np.array([day_number(day, day_0) for day in sorted(due)], dtype=np.int64)
+    return ServiceCosts(
+        days=days,
+        kinds=("service",),
+        fixed=pence([[due[day] for day in sorted(due)]]),
+        starts=np.zeros((n_replications, len(days)), dtype=np.int64),
+        boroughs_own=np.zeros((1, 1), dtype=np.int64),
+    )
+
+
 def case_paths() -> list[Path]:
     return sorted(CASES.glob("*.toml"))
 
 
+def units_key(track: Track) -> str:
+    """Return the words under which a case tells what is paid for in a track."""
+    if track.unit in ("grid", "run"):
+        return "weeks_out_of_care" if track.max_units == NO_LIMIT else "weeks_within_limit"
+    return "days_out_of_care" if track.unit == "day" else "milestones"
+
+
 @lru_cache
-def read_case(path: Path) -> tuple[dict[str, Any], Scenario, Plan, Counts]:
-    """Return a worked case as written, its scenario, plan and counts (one replication)."""
+def read_case(path: Path) -> tuple[dict[str, Any], Scenario, Plan, Counts, ServiceCosts]:
+    """Return a worked case as written, its scenario, plan, counts (one replication) and service costs."""
     case = tomllib.loads(path.read_text(encoding="utf-8"))
     children = case["children"]
-    scenario = make_scenario(tuple(children), contract={"name": case["title"], **case["contract"]})
+    scenario = make_scenario(
+        tuple(children),
+        contract={"name": case["title"], **case["contract"]},
+        boroughs={slug: {"referrals_per_year": own.get("referrals_per_year", 10.0)} for slug, own in children.items()},
+    )
     plan, counts = money_case(scenario)
     for b, own in enumerate(children.values()):
         for measure in ("started", "completed"):
             set_served(counts, measure, b, own.get(measure, []))
-        for arm, key in enumerate(("weeks_out_of_care_without_therapy", "weeks_out_of_care")):
-            set_weeks(counts, arm, b, own.get(key, []))
+        for arm, suffix in enumerate(("_without_therapy", "")):
+            for at, track in enumerate(plan.tracks):
+                set_outcome(counts, arm, b, "paid_units", own.get(units_key(track) + suffix, []), at)
+                set_outcome(counts, arm, b, "tracked_days", own.get("tracked_days", []), at)
+                set_outcome(counts, arm, b, "care_days", own.get("care_days" + suffix, []), at)
+        for measure in CONTROL:
+            set_control(counts, b, measure, own.get(f"control_{measure}", []))
         for group in own.get("intake", []):
             g = plan.periods.index((group["quarter"] - plan.periods.day_0).days)
-            set_intake(counts, 1, b, g, "tracked_days", group["tracked_days"])
-            set_intake(counts, 1, b, g, "care_days", group["care_days"])
-    return case, scenario, plan, counts
+            for measure in INTAKE:
+                if plan.intake_tracks:
+                    set_intake(counts, 1, b, g, measure, group[measure])
+                k, n = OUTCOMES.index(measure), len(group[measure])
+                counts.outcomes[:, 1, :, b, :n, k] += np.array(group[measure], dtype=np.int32)
+    service = service_of({cost["on"]: cost["gbp"] for cost in case.get("service_costs", [])}, scenario.clock.day_0)
+    return case, scenario, plan, counts, service
 
 
 def pence(gbp: Any) -> Any:

@@ -21,6 +21,7 @@ from edgeofcare.inputs.contract import PerCareDaySaved
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.money.costs import service_costs
 from edgeofcare.money.payments import payments
 from edgeofcare.summary import Tables, join_tables
 from edgeofcare.walk import account, prepare
@@ -125,7 +126,7 @@ def live_world(setting: dict[str, Any], replications: int, seed: int, engine: st
         n = min(PIECE, replications - first)
         counts, events = trace_with(walk.engine)(plan, seed, first, n)
         seen = observe(read_events(events, first), plan, n, on_day)
-        paid = payments(counts, plan, scenario).received
+        paid = payments(counts, plan, scenario, service_costs(plan, scenario, counts)).received
         return account(0, drawn, plan, counts), seen, np.cumsum(paid, axis=1)
 
     with ThreadPoolExecutor() as pool:

@@ -16,6 +16,8 @@ FIRST_AGE = 10
 ADULT_AGE = 18
 SCORE_LIMIT = 8.3  # normal scores beyond this have a chance under 1e-16
 SCORE_STEPS = 1024
+CONTROL_RANGE = 4294967296  # 2^32: more than the number of any child who is referred
+MOST_CANDIDATES = 1000
 
 
 def arrival_draws(seed: int, replication: int, borough: int, child: int) -> tuple[float, float, float, float]:
@@ -26,6 +28,14 @@ def arrival_draws(seed: int, replication: int, borough: int, child: int) -> tupl
 def person_draws(seed: int, replication: int, borough: int, child: int) -> tuple[float, float, float, float]:
     """Return the uniforms of a child: age, needs, frailty, need of first entry."""
     return uniforms(seed, replication, borough, child, PERSON)
+
+
+def control_number(child: int, candidate: int) -> int:
+    """Return the child number of a candidate (0, 1, ...) for being the control child of a child who starts.
+
+    Each number belongs to one child and one candidate, so a control child has keys of its own.
+    """
+    return (candidate + 1) * CONTROL_RANGE + child
 
 
 def therapy_draws(seed: int, replication: int, borough: int, child: int) -> tuple[float, float, float, float]:

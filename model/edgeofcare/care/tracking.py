@@ -29,6 +29,11 @@ def whole_weeks(first_day: int, home_end: int) -> int:
     return max(0, (home_end - first_day) // WEEK)
 
 
+def milestone_day(first_day: int, n_weeks: int) -> int:
+    """Return the day from which a milestone of so many weeks from `first_day` on dates: the last of their days."""
+    return first_day + WEEK * n_weeks - 1
+
+
 def weeks_before(day: int, first_day: int, n_weeks: int) -> int:
     """Return how many of a run of weeks date (by their seventh day) from before `day`."""
     return min(max((day - first_day) // WEEK, 0), n_weeks)

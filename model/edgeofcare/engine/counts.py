@@ -6,7 +6,8 @@ Axes stand in the order replication, arm, track, borough, intake, period, measur
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,12 @@ class Counts:
     def outcome(self, arm: str, measure: str, track: int = 0) -> Ints:
         """Return one outcome measure of a track: (replication, borough, outcome period)."""
         return self.outcomes[:, ARMS.index(arm), track, :, :, OUTCOMES.index(measure)]
+
+    def without_effect(self) -> Counts:
+        """Return what the same children come to if therapy changes nothing: a run with hazard ratios 1, bit for bit."""
+        both = {name: getattr(self, name) for name in ("lives", "care", "outcomes", "intake")}
+        twice: dict[str, Any] = {name: np.repeat(array[:, :1], len(ARMS), axis=1) for name, array in both.items()}
+        return replace(self, **twice, both_weeks=self.outcomes[:, 0, ..., OUTCOMES.index("grid_weeks")])
 
     def arrays(self) -> dict[str, Ints]:
         """Return the arrays by name."""
@@ -144,6 +151,9 @@ def check_identities(counts: Counts, plan: Plan) -> None:
         ),
         "weeks at home in both arms are not more than in either": bool(
             (both <= grid_weeks[:, 0]).all() and (both <= grid_weeks[:, 1]).all()
+        ),
+        "care days of control children lie inside their tracked days": bool(
+            (counts.control[..., 1] >= 0).all() and (counts.control[..., 1] <= counts.control[..., 0]).all()
         ),
         "no team holds more than its slots, summed over days": bool(
             (team["slot_days_used"] <= team["slot_days_available"] + plan.slot_days_overhang[None, :]).all()

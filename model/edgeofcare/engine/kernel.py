@@ -25,7 +25,9 @@ from edgeofcare.care import cohort, draws, tracking, trajectory
 from edgeofcare.care.cohort import (
     ADULT_AGE,
     FIRST_AGE,
+    MOST_CANDIDATES,
     arrival_draws,
+    control_number,
     days_to_18,
     dropout_day,
     exponential,
@@ -34,7 +36,7 @@ from edgeofcare.care.cohort import (
     shock,
     therapy_draws,
 )
-from edgeofcare.care.tracking import WEEK, first_grid_week, whole_weeks, window_end
+from edgeofcare.care.tracking import WEEK, first_grid_week, milestone_day, whole_weeks, window_end
 from edgeofcare.care.trajectory import (
     DAYS_16_TO_18,
     N_TYPES,
@@ -46,7 +48,7 @@ from edgeofcare.care.trajectory import (
     weibull_days,
 )
 from edgeofcare.engine.counts import EVENTS, SERVICE, Counts, check_identities, empty_counts
-from edgeofcare.engine.plan import Plan
+from edgeofcare.engine.plan import Plan, Track
 from edgeofcare.provenance import cache_folder, source_hash
 
 numba.config.CACHE_DIR = str(cache_folder("kernel-" + source_hash("care", "engine", "calendar.py")))
@@ -97,7 +99,12 @@ LEFT_PATIENCE, LEFT_18, LEFT_CARE, LEFT_ENTITLEMENT, LEFT_TOO_LATE, WAITING_DAYS
 FIRST_ENTRIES, REENTRIES, NEVER_IN_CARE, FEWER_AVOIDED = range(4)
 REFERRED_EVENT, PLACED, HOME = EVENTS.index("referred"), EVENTS.index("placed"), EVENTS.index("home")
 NO_REASON = -1
-PAYS_GRID = 7  # column of the table of tracks: whether every week of the grid is paid, and no other
+# How the units that a track pays are found: all weeks of the grid or all days, read off what is marked anyway; weeks,
+# by marks of their own; limited days and milestones, added to their periods at once.
+EVERY_WEEK, EVERY_DAY, GRID, RUN, DAY, RUNNING, AT_WEEK = range(7)
+UNITS = {"grid": GRID, "run": RUN, "day": DAY, "running": RUNNING, "at_week": AT_WEEK}
+PAYS = 4  # the column of the table of tracks that tells it
+PAID_UNITS = 2  # place in OUTCOMES
 STRIDE = 8  # days that the search for the day of a referral skips at once
 MOST_DAYS = int((ADULT_AGE - FIRST_AGE) * MEAN_DAYS_PER_YEAR) + 1  # from referral to the 18th birthday
 CELLS = 4096  # of a uniform
@@ -323,7 +330,8 @@ def take_marks(  # type: ignore[no-untyped-def]
     """Write one borough's marks into its counts, and clear them.
 
     Columns of `marks`: (arm, tracking or all, type), then of each track: tracked days, care days by arm; of
-    `week_marks`: of each track paid weeks by arm (none if it pays the grid's), grid weeks by arm, weeks in both.
+    `week_marks`: of each track paid weeks by arm (if they have marks of their own), grid weeks by arm, weeks in both.
+    Outcomes may already hold units that were added at once.
     at_cut: (arm, type), care days in the period in which outcomes end, before they end.
     """
     edges, _, last, _, cut, days_of_week = calendar
@@ -348,6 +356,9 @@ def take_marks(  # type: ignore[no-untyped-def]
                 for arm in range(2):
                     outcomes[r, arm, t, b, p, 0] = values[4 * N_TYPES + 3 * t]
                     outcomes[r, arm, t, b, p, 1] = values[4 * N_TYPES + 3 * t + 1 + arm]
+                    if tracks[t, PAYS] == EVERY_DAY:
+                        out_of_care = outcomes[r, arm, t, b, p, 0] - outcomes[r, arm, t, b, p, 1]
+                        outcomes[r, arm, t, b, p, PAID_UNITS] = out_of_care
     marks[len(marks) - 1] = 0
     at_cut[:] = 0
     running[:] = 0
@@ -362,7 +373,8 @@ def take_marks(  # type: ignore[no-untyped-def]
         week_marks[p] = 0
         for t in range(n_tracks):
             for arm in range(2):
-                outcomes[r, arm, t, b, p, 2] = values[5 * t + (2 if tracks[t, PAYS_GRID] else 0) + arm]
+                paid = 5 * t + (2 if tracks[t, PAYS] == EVERY_WEEK else 0) + arm
+                outcomes[r, arm, t, b, p, PAID_UNITS] += values[paid]
                 outcomes[r, arm, t, b, p, 3] = values[5 * t + 2 + arm]
             both_weeks[r, t, b, p] = values[5 * t + 4]
     week_marks[last + 1] = 0
@@ -463,12 +475,14 @@ def entry_day(c, arm, rates, ratios):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def count_tracks(c, r, tracks, buffers, n_spells, calendar, service, marks, week_marks, intake):  # type: ignore[no-untyped-def]
+def count_tracks(  # type: ignore[no-untyped-def]
+    c, r, tracks, buffers, n_spells, calendar, service, marks, week_marks, outcomes, intake
+):
     """Mark a starter on every track that covers it, in both arms."""
     enter, leave, _, home, away, _, _ = buffers
     period_of_day, last = calendar[1], calendar[2]
     for t in range(len(tracks)):
-        delay, days, completers_only, by_run, max_weeks, end_day, intake_track, pays_grid = tracks[t]
+        delay, days, completers_only, end_day, pays, weeks, max_units, intake_track, _ = tracks[t]
         start = c.start + delay
         end = window_end(start, days, c.birthday_18, end_day)
         if start >= end or (completers_only and not c.completes):
@@ -490,16 +504,18 @@ def count_tracks(c, r, tracks, buffers, n_spells, calendar, service, marks, week
                     add_days(group, 1, max(start, enter[arm, s]), min(end, leave[arm, s]), calendar)
             n = home_spells(enter[arm], leave[arm], n_spells[arm], start, end, home[arm], away[arm])
             n_home = (n, n_home[1]) if arm == 0 else (n_home[0], n)
-            unpaid = max_weeks
+            unpaid = max_units
             for h in range(n):
                 first = first_grid_week(home[arm, h], start)
                 mark_weeks(week_marks, week_column + 2 + arm, first, whole_weeks(first, away[arm, h]), calendar)
-                if pays_grid:
-                    continue
-                first = home[arm, h] if by_run else first
-                n_weeks = min(whole_weeks(first, away[arm, h]), unpaid)
-                mark_weeks(week_marks, week_column + arm, first, n_weeks, calendar)
-                unpaid -= n_weeks
+                if pays in (GRID, RUN):
+                    first = home[arm, h] if pays == RUN else first
+                    n_weeks = min(whole_weeks(first, away[arm, h]), unpaid)
+                    mark_weeks(week_marks, week_column + arm, first, n_weeks, calendar)
+                    unpaid -= n_weeks
+                elif pays >= DAY and unpaid > 0:
+                    by_period = outcomes[r, arm, t, c.borough]
+                    unpaid -= add_units(by_period, pays, weeks, unpaid, start, home[arm, h], away[arm, h], calendar)
         i, j = 0, 0
         while i < n_home[0] and j < n_home[1]:
             low, high = max(home[0, i], home[1, j]), min(away[0, i], away[1, j])
@@ -510,6 +526,63 @@ def count_tracks(c, r, tracks, buffers, n_spells, calendar, service, marks, week
                 i += 1
             else:
                 j += 1
+
+
+@register_jitable
+def add_units(by_period, pays, weeks, unpaid, window_start, home, away, calendar):  # type: ignore[no-untyped-def]
+    """Add what a stretch out of care, [home, away), earns in days, or as a milestone, and return the units."""
+    if pays == DAY:
+        n_days = min(away - home, unpaid)
+        add_days(by_period, PAID_UNITS, home, home + n_days, calendar)
+        return n_days
+    day = milestone_day(home if pays == RUNNING else window_start, weeks)
+    if home <= day < away:
+        by_period[calendar[1][day], PAID_UNITS] += 1
+        return 1
+    return 0
+
+
+@register_jitable
+def live_control(seed, replication, slug_id, c, tables, by_needs, enter, leave, first_u):  # type: ignore[no-untyped-def]
+    """Live the control child of a starter; return its 18th birthday and its periods of care (-1: none was found).
+
+    It is the first candidate who, referred on the same day to the same borough, is at home and under 18 after the same
+    wait; of the same class, where the queue goes by classes.
+    """
+    rates, _, _, _, _, _, ages, frailties = tables[:8]
+    factor = shock(seed, replication, slug_id, rates.shock_sd, rates.shock_correlation)
+    wait = c.start - c.day
+    for candidate in range(MOST_CANDIDATES):
+        number = control_number(np.int64(c.number), candidate)
+        age_u, needs_u, frailty_u, need_u = person_draws(seed, replication, slug_id, number)
+        more_needs = needs_u < rates.more_needs_prob
+        limit = days_to_18(ages, age_u)
+        if limit <= wait or (by_needs and more_needs != c.more_needs):
+            continue
+        risk = rates.risk_more_needs if more_needs else rates.risk_fewer_needs
+        risk = risk * frailty(frailties, frailty_u) * factor
+        entry = entry_days(exponential(need_u), risk, rates.entry_shape, rates.entry_scale_days, limit)
+        if entry > wait:
+            entry = NEVER if entry == NEVER else c.day + entry
+            birthday_18 = c.day + limit
+            n = live(seed, replication, slug_id, number, entry, birthday_18, 1.0, rates, enter, leave, first_u)
+            return birthday_18, n
+    return NEVER, -1
+
+
+@register_jitable
+def count_control(c, r, birthday_18, n_spells, enter, leave, tracks, calendar, control):  # type: ignore[no-untyped-def]
+    """Add a control child to every track that has one and covers the child who started."""
+    for t in range(len(tracks)):
+        delay, days, completers_only, end_day, _, _, _, _, control_track = tracks[t]
+        if control_track < 0 or (completers_only and not c.completes):
+            continue
+        start = c.start + delay
+        end = window_end(start, days, birthday_18, end_day)
+        by_period = control[r, control_track, c.borough]
+        add_days(by_period, 0, start, end, calendar)
+        for s in range(n_spells):
+            add_days(by_period, 1, max(start, enter[s]), min(end, leave[s]), calendar)
 
 
 @register_jitable
@@ -538,7 +611,7 @@ def trace_service(c, replication, trace, n):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True, _nrt=False)
 def run_chunk(  # type: ignore[no-untyped-def]
     seed, first_replication, n_replications, tables, ratios, placement, queue_tables, tracks, calendar, child, buffers,
-    queue_buffers, mark_buffers, service, lives, care, outcomes, both_weeks, intake, team_counts, trace,
+    queue_buffers, mark_buffers, service, lives, care, outcomes, both_weeks, intake, control, team_counts, trace,
 ):  # fmt: skip
     """Run a range of replications into the count arrays; return the events written, -1 if `child` has no room.
 
@@ -568,7 +641,7 @@ def run_chunk(  # type: ignore[no-untyped-def]
             if len(trace) > 0:
                 n_events = trace_service(c, replication, trace, n_events)
             own_start = c.start + tracks[0, 0]
-            own_end = window_end(own_start, tracks[0, 1], c.birthday_18, tracks[0, 5])
+            own_end = window_end(own_start, tracks[0, 1], c.birthday_18, tracks[0, 3])
             counted = n_arms == 2 and (tracks[0, 2] == 0 or c.completes)
             n_spells, own_days = (0, 0), (0, 0)
             for arm in range(n_arms):
@@ -606,7 +679,15 @@ def run_chunk(  # type: ignore[no-untyped-def]
                 own_days = (days_inside, own_days[1]) if arm == 0 else (own_days[0], days_inside)
             if n_arms == 2:
                 lives[r, 1, b, FEWER_AVOIDED] += own_days[1] > own_days[0]
-                count_tracks(c, r, tracks, buffers, n_spells, calendar, service[r, b], marks, week_marks, intake)
+                count_tracks(
+                    c, r, tracks, buffers, n_spells, calendar, service[r, b], marks, week_marks, outcomes, intake
+                )
+                if control.shape[1] > 0:
+                    birthday_18, m = live_control(
+                        seed, replication, ids[b], c, tables, queue_tables[4], enter[0], leave[0], first_u
+                    )
+                    if m >= 0:
+                        count_control(c, r, birthday_18, m, enter[0], leave[0], tracks, calendar, control)
             if i + 1 == n or child[i + 1].borough != b:
                 take_marks(
                     r, b, tracks, marks, week_marks, running, values, at_cut, calendar, care, outcomes, both_weeks
@@ -640,8 +721,8 @@ def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trac
     while True:
         n_events = run_chunk(
             np.uint64(seed), first_replication, n_replications, *_tables(plan), *_buffers(plan, n_children),
-            counts.service, counts.lives, counts.care, counts.outcomes, counts.both_weeks, counts.intake, counts.team,
-            events,
+            counts.service, counts.lives, counts.care, counts.outcomes, counts.both_weeks, counts.intake,
+            counts.control, counts.team, events,
         )  # fmt: skip
         if 0 <= n_events <= len(events):
             break
@@ -660,11 +741,12 @@ def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trac
 def _tables(plan: Plan) -> tuple[Any, ...]:
     """The plan in the order in which the kernel unpacks it."""
     intake = {track: i for i, track in enumerate(plan.intake_tracks)}
+    control = {track: i for i, track in enumerate(plan.control_tracks)}
     tracks = np.array(
         [
             (
-                track.delay_days, track.days, track.covers_completers_only, track.unit == "run", track.max_units,
-                track.end_day, intake.get(i, -1), track.unit == "grid" and WEEK * track.max_units >= track.days,
+                track.delay_days, track.days, track.covers_completers_only, track.end_day, _pays(track), track.weeks,
+                1 if track.weeks else track.max_units, intake.get(i, -1), control.get(i, -1),
             )
             for i, track in enumerate(plan.tracks)
         ],
@@ -685,6 +767,13 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
         tracks,
         _calendar(plan),
     )  # fmt: skip
+
+
+def _pays(track: Track) -> int:
+    """How a track's units are found: without a limit that binds, days and weeks of the grid need no look at spells."""
+    if track.unit == "grid" and WEEK * track.max_units >= track.days:
+        return EVERY_WEEK
+    return EVERY_DAY if track.unit == "day" and track.max_units >= track.days else UNITS[track.unit]
 
 
 def guide(cumulative: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:

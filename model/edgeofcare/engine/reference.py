@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import simpy
 
 from edgeofcare.care.cohort import (
+    MOST_CANDIDATES,
     arrival_draws,
+    control_number,
     days_to_18,
     dropout_day,
     exponential,
@@ -28,7 +30,7 @@ from edgeofcare.care.cohort import (
     shock,
     therapy_draws,
 )
-from edgeofcare.care.tracking import first_grid_week, weeks_before, whole_weeks, window_end
+from edgeofcare.care.tracking import first_grid_week, milestone_day, weeks_before, whole_weeks, window_end
 from edgeofcare.care.trajectory import (
     DAYS_16_TO_18,
     N_TYPES,
@@ -40,6 +42,7 @@ from edgeofcare.care.trajectory import (
 )
 from edgeofcare.engine.counts import (
     ACCOUNTS,
+    CONTROL,
     EVENTS,
     INTAKE,
     LIVES,
@@ -165,6 +168,8 @@ def run_replication(
             count_life(child, lives[USUAL], tables, tally, USUAL)
             count_life(child, lives[THERAPY], tables, tally, THERAPY)
             count_tracks(child, lives, tables, tally)
+            if tables.plan.control_tracks:
+                count_control(child, control_of(child, tables, seed, replication), tables, tally, seed, replication)
         else:
             count_life(child, lives[USUAL], tables, tally, BOTH)
         if trace is not None:
@@ -180,6 +185,7 @@ class Tally:
     service: (borough, measure, period). lives: (arm, borough, measure). care: (arm, account, borough, type, period);
     arm BOTH holds those who never start, who live the same in both. outcomes: (arm, track, borough, measure, period).
     both_weeks: (track, borough, period). intake: (arm, intake track, borough, intake period, measure, period).
+    control: (control track, borough, measure, period).
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -190,6 +196,7 @@ class Tally:
         self.outcomes = noughts(2, n_tracks, n, len(OUTCOMES), n_periods)
         self.both_weeks = noughts(n_tracks, n, n_periods)
         self.intake = noughts(2, len(plan.intake_tracks), n, plan.n_intake_periods, len(INTAKE), n_periods)
+        self.control = noughts(len(plan.control_tracks), n, len(CONTROL), n_periods)
 
     def write(self, counts: Counts, row: int) -> None:
         """Copy the tally into row `row` of the counts, with periods before measures."""
@@ -201,6 +208,8 @@ class Tally:
         counts.both_weeks[row] = self.both_weeks
         if counts.intake.size:
             counts.intake[row] = np.swapaxes(self.intake, -1, -2)
+        if counts.control.size:
+            counts.control[row] = np.swapaxes(self.control, -1, -2)
 
 
 def noughts(*shape: int) -> Any:
@@ -382,6 +391,46 @@ def run_queue(plan: Plan, slots: list[list[int]], children: list[Child]) -> list
     return desks
 
 
+# ---- controls -------------------------------------------------------------------------------------------------
+
+
+def control_of(child: Child, tables: Tables, seed: int, replication: int) -> Child | None:
+    """Return the control child of a starter: the first candidate who could have started in its place.
+
+    Another person with keys of its own, referred on the same day to the same borough (so under the same shock), who is
+    at home and under 18 on the start day, and of the same class where the queue goes by classes. Its life is without
+    therapy; start and completion are the starter's, and only set the window. None if no candidate will do.
+    """
+    plan = tables.plan
+    for candidate in range(MOST_CANDIDATES):
+        other = draw_candidate(child, control_number(child.number, candidate), tables, seed, replication)
+        same_class = not plan.priority_by_needs or other.more_needs == child.more_needs
+        if same_class and other.entry > child.start and other.birthday_18 > child.start:
+            return other
+    return None
+
+
+def draw_candidate(child: Child, number: int, tables: Tables, seed: int, replication: int) -> Child:
+    """Draw another person who is referred as `child` is."""
+    rates, slug_id = tables.plan.rates, tables.borough_ids[child.borough]
+    factor = shock(seed, replication, slug_id, rates.shock_sd, rates.shock_correlation)
+    age_u, needs_u, frailty_u, need_u = person_draws(seed, replication, slug_id, number)
+    more_needs = needs_u < rates.more_needs_prob
+    risk = rates.risk_more_needs if more_needs else rates.risk_fewer_needs
+    risk = risk * frailty(tables.frailty, frailty_u) * factor
+    limit, need = days_to_18(tables.ages, age_u), exponential(need_u)
+    entry = entry_days(need, risk, rates.entry_shape, rates.entry_scale_days, limit)
+    return replace(
+        child,
+        number=number,
+        birthday_18=child.day + limit,
+        more_needs=more_needs,
+        risk=risk,
+        need=need,
+        entry=NEVER if entry == NEVER else child.day + entry,
+    )
+
+
 # ---- lives ----------------------------------------------------------------------------------------------------
 
 
@@ -431,10 +480,7 @@ def live_one_arm(
 ) -> Life:
     """Return the periods of care and placements of one child in one arm, to the 18th birthday."""
     address = (seed, replication, tables.borough_ids[child.borough], child.number)
-    n_spells = live(
-        *address, entry, child.birthday_18, reentry_hazard_ratio, tables.plan.rates, _ENTER, _LEAVE, _FIRST_U
-    )
-    spells = list(zip(_ENTER[:n_spells], _LEAVE[:n_spells], strict=True))
+    spells = live_spells(child, tables, seed, replication, entry, reentry_hazard_ratio)
     placements = []
     for spell, (enter, leave) in enumerate(spells):
         birthday_16 = child.birthday_18 - DAYS_16_TO_18
@@ -442,6 +488,17 @@ def live_one_arm(
         ends = [*_STARTS[1:n], leave]
         placements += list(zip(_STARTS[:n], ends, _KINDS[:n], strict=True))
     return Life(spells, placements)
+
+
+def live_spells(
+    child: Child, tables: Tables, seed: int, replication: int, entry: int, reentry_hazard_ratio: float
+) -> list[Interval]:
+    """Return the periods of care of one child in one arm, to the 18th birthday."""
+    address = (seed, replication, tables.borough_ids[child.borough], child.number)
+    n_spells = live(
+        *address, entry, child.birthday_18, reentry_hazard_ratio, tables.plan.rates, _ENTER, _LEAVE, _FIRST_U
+    )
+    return list(zip(_ENTER[:n_spells], _LEAVE[:n_spells], strict=True))
 
 
 # ---- counts ---------------------------------------------------------------------------------------------------
@@ -536,11 +593,12 @@ def count_tracks(child: Child, lives: tuple[Life, Life], tables: Tables, tally: 
         homes = [list(home_spells(life, start, end)) for life in lives]
         for arm, life in enumerate(lives):
             by_measure = tally.outcomes[arm][index][borough]
-            count_days(life, start, end, by_measure[TRACKED_DAYS], by_measure[CARE_DAYS], tables)
-            count_weeks(homes[arm], start, track, by_measure[PAID_UNITS], by_measure[GRID_WEEKS], tables)
+            count_days(life.spells, start, end, by_measure[TRACKED_DAYS], by_measure[CARE_DAYS], tables)
+            count_grid_weeks(homes[arm], start, by_measure[GRID_WEEKS], tables)
+            count_units(homes[arm], start, track, by_measure[PAID_UNITS], tables)
             if track.by_intake:
                 group = tally.intake[arm][plan.intake_tracks.index(index)][borough][tables.period_of_day[child.start]]
-                count_days(life, start, end, group[TRACKED_DAYS], group[CARE_DAYS], tables)
+                count_days(life.spells, start, end, group[TRACKED_DAYS], group[CARE_DAYS], tables)
         count_both_weeks(homes[USUAL], homes[THERAPY], start, tally.both_weeks[index][borough], tables)
 
 
@@ -556,25 +614,54 @@ def count_placements(child: Child, life: Life, start: int, end: int, tables: Tab
     return total
 
 
-def count_days(life: Life, start: int, end: int, tracked_days: ByPeriod, care_days: ByPeriod, tables: Tables) -> None:
+def count_control(
+    child: Child, control: Child | None, tables: Tables, tally: Tally, seed: int, replication: int
+) -> None:
+    """Add a starter's control child, without therapy, to every track that has controls and covers the starter."""
+    if control is None:
+        return
+    spells = live_spells(control, tables, seed, replication, control.entry, 1.0)
+    for row, index in enumerate(tables.plan.control_tracks):
+        track = tables.plan.tracks[index]
+        start = child.start + track.delay_days
+        end = window_end(start, track.days, control.birthday_18, track.end_day)
+        if start < end and (child.completes or not track.covers_completers_only):
+            tracked_days, care_days = tally.control[row][child.borough]
+            count_days(spells, start, end, tracked_days, care_days, tables)
+
+
+def count_days(
+    spells: list[Interval], start: int, end: int, tracked_days: ByPeriod, care_days: ByPeriod, tables: Tables
+) -> None:
     """Add the days of a window, and those of them in care."""
     add_days(tracked_days, start, end, tables)
-    for enter, leave in life.spells:
+    for enter, leave in spells:
         add_days(care_days, max(start, enter), min(end, leave), tables)
 
 
-def count_weeks(
-    homes: list[Interval], start: int, track: Track, paid_units: ByPeriod, grid_weeks: ByPeriod, tables: Tables
-) -> None:
-    """Add the weeks out of care on the grid of a window, and those that the track's rule pays."""
-    unpaid = track.max_units
+def count_grid_weeks(homes: list[Interval], start: int, grid_weeks: ByPeriod, tables: Tables) -> None:
+    """Add the weeks out of care on the grid of a window."""
     for home, care in homes:
         first = first_grid_week(home, start)
         add_weeks(grid_weeks, first, whole_weeks(first, care), tables)
-        first = home if track.unit == "run" else first
-        n_weeks = min(whole_weeks(first, care), unpaid)
-        add_weeks(paid_units, first, n_weeks, tables)
-        unpaid -= n_weeks
+
+
+def count_units(homes: list[Interval], start: int, track: Track, paid_units: ByPeriod, tables: Tables) -> None:
+    """Add what a contract pays for in a window, the first in time up to the track's limit: weeks, days, a milestone."""
+    unpaid = 1 if track.weeks else track.max_units
+    for home, care in homes:
+        if track.unit in ("grid", "run"):
+            first = home if track.unit == "run" else first_grid_week(home, start)
+            n_units = min(whole_weeks(first, care), unpaid)
+            add_weeks(paid_units, first, n_units, tables)
+        elif track.unit == "day":
+            n_units = min(care - home, unpaid)
+            add_days(paid_units, home, home + n_units, tables)
+        else:
+            day = milestone_day(home if track.unit == "running" else start, track.weeks)
+            n_units = min(int(home <= day < care), unpaid)
+            add_days(paid_units, day, day + n_units, tables)
+        unpaid -= n_units
 
 
 def count_both_weeks(

@@ -26,6 +26,7 @@ from edgeofcare.inputs.types import (
     Text,
     Whole,
 )
+from edgeofcare.inputs.waterfall import tranche_faults, waterfall_faults
 
 
 class Tracking(Frozen):
@@ -343,11 +344,6 @@ class Contract(Frozen):
         return self
 
 
-TRANCHE_KINDS = ("grant", "first_loss", "equity", "junior", "senior", "capital_protected")
-CASH, PAYERS, SERVICE, GUARANTOR = "cash", "payers", "service", "guarantor"
-OUTSIDE = (PAYERS, SERVICE, GUARANTOR)
-
-
 class Tranche(Frozen):
     """One layer of the investors' money."""
 
@@ -356,10 +352,12 @@ class Tranche(Frozen):
     guarantor pays at the end what is missing of the protected share."""
     commitment_gbp: Positive
     """Most that can be drawn, GBP."""
-    coupon_per_year: Growth = 0.0
-    """Interest a year on what is outstanding, actual/365; what cannot be paid is added to the debt."""
+    coupon_per_year: Annotated[Number, Field(ge=0, le=1)] = 0.0
+    """Interest a year on what is outstanding, actual/365; what cannot be paid on a day of payments is added to the
+    debt. For senior, capital_protected and junior tranches."""
     coupon_from_ladder: bool = False
-    """Whether the coupon is the rate of the contract's ladder in force instead, with coupon_per_year as its floor."""
+    """Whether the coupon is the rate of the contract's ladder in force instead (base `principal`; from the day on which
+    it is first paid), with coupon_per_year as its floor."""
     protected_share: Share = 0.0
     """Share of what was drawn that the guarantor makes good (capital_protected)."""
 
@@ -367,6 +365,8 @@ class Tranche(Frozen):
     def _protected(self) -> Self:
         if (self.kind == "capital_protected") != (self.protected_share > 0):
             raise ValueError("[protected_share] must be above 0 for a capital_protected tranche, and for no other")
+        if self.kind in ("grant", "first_loss", "equity") and (self.coupon_per_year or self.coupon_from_ladder):
+            raise ValueError(f"[kind] {self.kind} bears no interest; a tranche with a coupon is senior or junior")
         return self
 
 
@@ -379,9 +379,10 @@ class Step(Frozen):
     """One action of the waterfall. Actions are read from top to bottom on every date on which money can move."""
 
     do: Verb
-    """draw: what cash needs, from a tranche; receive: payments; pay_cost; pay_fee: to an account of its own;
-    accrue_and_pay_interest and repay: to a tranche; reserve: hold up to a limit, given back when cash needs it and at
-    the end; split_residual: distribute cash above minimum and next period's cost; protect: the guarantor's part."""
+    """draw: what cash needs, from a tranche; receive: payments; pay_cost; pay_fee: to an account of its own, what cash
+    lacks for it lapses; accrue_and_pay_interest and repay: to a tranche, from cash above the minimum and next period's
+    cost; reserve: hold some of that cash up to a limit, given back when cash needs it and at the end; split_residual:
+    distribute what is left of it; protect: the guarantor's part, at the end."""
     source: Slug
     """Account from which money is taken."""
     payee: Slug | dict[Slug, Share]
@@ -389,7 +390,17 @@ class Step(Frozen):
     limit_gbp: Gbp | None = None
     """Most that this action moves in total (reserve: holds at once), GBP."""
     gbp_per_year: Gbp | None = None
-    """Fee, GBP a year, paid on the first day of each period of delivery (pay_fee)."""
+    """Fee, GBP a year, paid on the first day of each period for its days of delivery (pay_fee)."""
+
+    @model_validator(mode="after")
+    def _figures_fit(self) -> Self:
+        if (self.do == "pay_fee") != (self.gbp_per_year is not None):
+            raise ValueError("[gbp_per_year] belongs to pay_fee, and pay_fee needs it")
+        if self.do == "reserve" and self.limit_gbp is None:
+            raise ValueError("[limit_gbp] a reserve needs a limit")
+        if self.do in ("receive", "pay_cost") and self.limit_gbp is not None:
+            raise ValueError(f"[limit_gbp] does not belong to {self.do}: all that is due moves")
+        return self
 
 
 class Capital(Frozen):
@@ -409,7 +420,12 @@ class Capital(Frozen):
     """Return the investor looks for, a year."""
 
     @model_validator(mode="after")
-    def _one_or_tranches(self) -> Self:
+    def _fits_together(self) -> Self:
+        faults = list(tranche_faults(self.tranches))
         if (self.commitment_gbp is None) == (not self.tranches):
-            raise ValueError("give either commitment_gbp (one investor) or tranches, not both and not neither")
+            faults.insert(0, "give either commitment_gbp (one investor) or tranches, not both and not neither")
+        if self.waterfall:
+            faults += waterfall_faults(self.tranches, self.waterfall)
+        if faults:
+            raise ValueError("\n".join(faults))
         return self

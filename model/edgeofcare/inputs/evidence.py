@@ -46,11 +46,20 @@ def effect_as_table(tree: dict[str, Any]) -> dict[str, Any]:
 
 def without_rivals(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Return the tables below without the keys of the effect that the file above replaces by another of its group."""
+    below = _without_one_investor(below, above)
     old, new = below.get("effect"), above.get("effect")
     if not isinstance(old, dict) or not isinstance(new, dict):
         return below
     replaced = {key for group in RIVALS if any(key in new for key in group) for key in group if key not in new}
     return below | {"effect": {key: value for key, value in old.items() if key not in replaced}}
+
+
+def _without_one_investor(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables below without the one investor's commitment if the file above has tranches instead."""
+    old, new = below.get("capital"), above.get("capital")
+    if isinstance(old, dict) and isinstance(new, dict) and "tranches" in new and "commitment_gbp" not in new:
+        return below | {"capital": {key: value for key, value in old.items() if key != "commitment_gbp"}}
+    return below
 
 
 def without_idle_pairs(tree: dict[str, Any], below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -126,6 +126,8 @@ prints it with all sources; `edgeofcare new NAME` writes a commented one to star
   to a file in `scenarios/reference/` and scales the figure.
 - **Changing another scenario.** `extends = "pan_london"` starts from a shipped scenario or another file. Tables merge;
   numbers and lists replace. A plain number in place of one with an origin is noted as set in your file.
+- **Another contract.** The contracts in `scenarios/contracts/` can be laid over any scenario's children; its README lists
+  them. Such a file holds `title`, `[contract]` and, if it brings its own, `[capital]`, with the keys below.
 - **Weights** may be written as shares that sum to 1 or as percentages that sum to 100.
 - **Dates** are written 2018-02-06, without quotation marks, and lie between 1990 and 2100.
 - **Large numbers** are refused above 1,000,000,000, amounts above 10,000,000,000.
@@ -142,20 +144,21 @@ def markdown() -> str:
     raw = Scenario.model_json_schema()
     parts = raw["$defs"]
     top = {key: node for key, node in raw["properties"].items() if key not in FILLED}
-    sections = [*_sections("", {"properties": {"extends": EXTENDS} | top, "required": raw["required"]}, parts)]
+    whole = {"properties": {"extends": EXTENDS} | top, "required": raw["required"]}
+    sections = dict.fromkeys(_sections("", whole, parts))  # a table that several terms may hold is told once
     origin = [f"## A number's origin\n\n{FIGURE_KEYS}\n", _table(parts["Origin"], parts, "")]
     return "\n".join([PREFACE, *sections, *origin])
 
 
 def _sections(place: str, part: Node, parts: Mapping[str, Node], said: str = "") -> Iterator[str]:
-    """Yield heading, words (what its key says, then its own) and table of a part, then those of the tables inside."""
+    """Yield a part's heading, words (what its key says, then its own) and table, then those of the tables inside."""
     pays = part["properties"].get("pays", {}).get("const")
     heading = place if place.endswith("]]") else f"[{place}]"
-    yield f"## `{heading}`{f' that pays {pays}' if pays else ''}\n" if place else "## Top of the file\n"
-    yield from (f"{text}\n" for text in [_words(place, said, _one_line(part.get("description", "")))] if text)
-    yield from (table for table in [_table(part, parts, place)] if table)
+    title = f"## `{heading}`{f' that pays {pays}' if pays else ''}\n" if place else "## Top of the file\n"
+    words = _words(place, said, _one_line(part.get("description", "")))
+    yield "\n".join(text for text in [title, words and f"{words}\n", _table(part, parts, place)] if text)
     for key, node in part["properties"].items():
-        for inner_place, inner in _inner_tables(f"{place}.{key}".lstrip("."), node, parts):
+        for inner_place, inner in _inner_tables(f"{place.strip('[]')}.{key}".lstrip("."), node, parts):
             yield from _sections(inner_place, inner, parts, node.get("description", ""))
 
 
@@ -213,7 +216,8 @@ def _bare_kind(node: Node) -> str:
     if node.get("type") == "array":
         return _list_kind(node)
     if "patternProperties" in node:
-        return "table of numbers by financial year"
+        by = "financial year" if any(YEAR_PATTERN in key for key in node["patternProperties"]) else "name"
+        return f"table of numbers by {by}"
     if YEAR_PATTERN in node.get("pattern", ""):
         return 'financial year such as `"2018-19"`'
     names = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
@@ -224,7 +228,8 @@ def _list_kind(node: Node) -> str:
     if _is_weights(node):
         return f"list of {node['minLength']} weights"
     inner = _bare_kind((node.get("prefixItems") or [node["items"]])[0]).replace("text", "name")
-    size = f"{node['minItems']} " if node.get("minItems") == node.get("maxItems") else ""
+    least, most = node.get("minItems"), node.get("maxItems")
+    size = f"{least} " if least is not None and least == most else ""
     return f"{size}{inner.replace('list', 'lists')}" if inner.startswith("list") else f"list of {size}{inner}s"
 
 
@@ -260,7 +265,11 @@ def _default(key: str, node: Node, part: Node) -> str:
         return "none"
     if isinstance(value, list):
         same = len(set(value)) == 1 and len(value) > 1
-        return f"all {_big(value[0])}" if same else ", ".join(map(_big, value)) or "none"
+        return f"all {_big(value[0])}" if same else ", ".join(map(_plain, value)) or "none"
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
     return f"`{json.dumps(value)}`" if isinstance(value, str | bool) else _big(value)
 
 
@@ -337,8 +346,9 @@ def _starter_terms(base: Scenario) -> Iterator[str]:
     yield "# What is paid for. If you set one term, write all of them: this list replaces that of the scenario above."
     for term in base.contract.terms:
         yield "#[[contract.terms]]"
-        for key, value in term.model_dump().items():
-            yield f"#{key} = {_toml(value)}"
+        for key, value in term.model_dump(exclude_none=True).items():
+            if value != ():
+                yield f"#{key} = {_toml(value)}"
 
 
 def _toml(value: Any) -> str:
@@ -346,4 +356,6 @@ def _toml(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, tuple | list):
         return f"[{', '.join(_toml(v) for v in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_toml(v)}' for key, v in value.items())}}}"
     return json.dumps(value, ensure_ascii=False)

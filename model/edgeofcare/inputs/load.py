@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from edgeofcare.errors import Fault, InputError
 from edgeofcare.inputs.evidence import (
@@ -34,6 +34,7 @@ from edgeofcare.inputs.types import Frozen
 from edgeofcare.inputs.words import Words, explain
 
 POINTER_KEYS = ("value", "reference", "times")
+Model = TypeVar("Model", bound=BaseModel)
 FILLED = {"origins", "name"}  # filled by the loader, not written in files
 
 
@@ -132,9 +133,9 @@ def _evidence_for(tree: dict[str, Any], origins: dict[str, Origin]) -> dict[str,
     return {"evidence": rows}
 
 
-def value_at(scenario: Scenario, path: str) -> Any:
-    """Return the value at a dotted path; raise LookupError if there is none."""
-    node: Any = scenario
+def value_at(whole: Frozen, path: str) -> Any:
+    """Return the value at a dotted path of a scenario or a part of one; raise LookupError if there is none."""
+    node: Any = whole
     for part in path.split("."):
         if isinstance(node, tuple):
             node = {str(i): child for i, child in enumerate(node)}
@@ -170,8 +171,8 @@ def scenario_hash(scenario: Scenario) -> str:
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """One file of a chain of `extends`."""
+class Layer:
+    """One file as read: its tables, and the lines of its keys."""
 
     path: Path
     source: Source
@@ -192,9 +193,9 @@ def _find(name_or_path: str | Path) -> Path:
     raise InputError([Fault(text, None, "", rule, "", known)])
 
 
-def _layers(path: Path, chain: tuple[Path, ...]) -> list[_Layer]:
+def _layers(path: Path, chain: tuple[Path, ...]) -> list[Layer]:
     """Return the files that make a scenario, the base first."""
-    layer = _read(path)
+    layer = read_file(path)
     base = layer.tree.pop("extends", None)
     if base is None:
         return [layer]
@@ -214,13 +215,13 @@ def _layers(path: Path, chain: tuple[Path, ...]) -> list[_Layer]:
     return [*_layers(below, here), layer]
 
 
-def _read(path: Path) -> _Layer:
+def read_file(path: Path) -> Layer:
     """Return a file's tables and the lines of its keys; raise InputError if it is no TOML."""
     name = _shown(path)
     try:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
-        return _Layer(path, Source(name, key_lines(text)), tomllib.loads(text))
+        return Layer(path, Source(name, key_lines(text)), tomllib.loads(text))
     except OSError as error:
         fault = Fault(name, None, "", f"cannot be read: {(error.strerror or 'no reason given').lower()}")
     except UnicodeDecodeError as error:
@@ -243,7 +244,7 @@ def _shown(path: Path) -> str:
     return str(path)
 
 
-def _own(owners: dict[KeyPath, Source], layer: _Layer) -> None:
+def _own(owners: dict[KeyPath, Source], layer: Layer) -> None:
     """Note for each key of a file that it now stands there; what is replaced takes all below it along."""
     for path, node in _tables_and_keys(layer.tree, ()):
         if not isinstance(node, dict) or is_figure(node):
@@ -274,8 +275,8 @@ def _checked(tree: dict[str, Any], owners: dict[KeyPath, Source], last: Source, 
     found = found if values.pop("origins", None) is not None else []
     if values.pop("name", None) is not None:
         found.append(Words(("name",), "unknown key", "", "The name is that of the file; `title` is for people."))
-    origins = _origins(raw_origins, values, found)
-    scenario = _scenario(values, found)
+    origins = checked_origins(raw_origins, values, found)
+    scenario = checked_model(values, Scenario, found)
     if scenario:
         ranged = [dotted(path) for path, origin in origins.items() if origin.low is not None]
         found += range_faults(values, origins) + correlation_faults(scenario.correlations, paths(scenario), ranged)
@@ -293,23 +294,26 @@ def _owner(path: KeyPath, owners: dict[KeyPath, Source], last: Source) -> Source
     return next((owners[path[:n]] for n in range(len(path), 0, -1) if path[:n] in owners), last)
 
 
-def _scenario(values: dict[str, Any], found: list[Words]) -> Scenario | None:
-    """Return the scenario if there is no fault; look again without unknown keys, for faults that they hide."""
+def checked_model(values: dict[str, Any], model: type[Model], found: list[Words]) -> Model | None:
+    """Return the model of these values, or None with its faults; look again without unknown keys, which hide some."""
     try:
-        return Scenario.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         errors = error.errors()
-        words = list(explain(errors, values))
+        words = list(explain(errors, values, model))
         found += words
         if all(e["type"] == "extra_forbidden" for e in errors):
             pruned = values
             for word in words:
                 pruned = _without(pruned, word.path)
-            _scenario(pruned, found)
+            checked_model(pruned, model, found)
     return None
 
 
-def _origins(raw: dict[KeyPath, dict[str, Any]], values: dict[str, Any], found: list[Words]) -> dict[KeyPath, Origin]:
+def checked_origins(
+    raw: dict[KeyPath, dict[str, Any]], values: dict[str, Any], found: list[Words]
+) -> dict[KeyPath, Origin]:
+    """Return the origins of figures by path, without those that are faulty; their faults are added to those found."""
     origins = {}
     for path, written in raw.items():
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from edgeofcare.calendar import (
     date_of,
     day_number,
     discount_factor,
+    financial_year,
     next_financial_year,
     periods_between,
 )
@@ -37,6 +39,8 @@ class Costs:
         at day 0. window, to_18: (replication,), nominal avoided before the end of outcomes, and to the 18th birthday.
     at_base_prices, window_at_base_prices: (replication,), avoided at base-year prices of care, inside tracking and
         before the end of outcomes.
+    avoided_days: (replication, borough, outcome period), care days inside tracking, usual less therapy.
+    financial_years, year_starts: label and first outcome period of each financial year.
     usual, usual_at_base_prices, usual_days: (replication,), the usual arm's cost (nominal, and at base-year prices of
         care) and care days inside tracking. Blended price per week = sum of cost x 7 / sum of days.
     """
@@ -49,9 +53,33 @@ class Costs:
     to_18: Pence
     at_base_prices: Pence
     window_at_base_prices: Pence
+    avoided_days: Ints
+    financial_years: tuple[str, ...]
+    year_starts: Ints
     usual: Pence
     usual_at_base_prices: Pence
     usual_days: Ints
+
+    # By year once for all contracts that are settled on the same lives.
+
+    @cached_property
+    def avoided_by_year(self) -> Pence:
+        """Return what is avoided, nominal: (replication, borough, financial year)."""
+        return self.by_year(self.avoided)
+
+    @cached_property
+    def marginal_by_year(self) -> Pence:
+        """Return what is avoided at the margin: (replication, borough, financial year)."""
+        return self.by_year(self.marginal)
+
+    @cached_property
+    def cashable_by_year(self) -> Pence:
+        """Return what is avoided and cashable: (replication, borough, financial year)."""
+        return self.by_year(self.cashable)
+
+    def by_year(self, by_period: Pence) -> Pence:
+        """Add the outcome periods of each financial year, on the last axis."""
+        return np.asarray(np.add.reduceat(by_period, self.year_starts, axis=-1))
 
 
 @dataclass(frozen=True)
@@ -121,6 +149,8 @@ def care_costs(counts: Counts, plan: Plan, scenario: Scenario) -> Costs:
     usual = _by_type(counts.care[:, ARMS.index("usual"), ACCOUNTS.index("tracking"), :, :n_outcome])
     avoided = _per_week(_value(inside, nominal))
     window_days = _avoided_days(counts, "window", n)
+    years = plan.outcome_periods.financial_years()
+    labels = tuple(dict.fromkeys(years))
     window = summed(window_days * tables.nominal, 1, 2, -1)
     after = summed(_avoided_days(counts, "after", n) * tables.nominal, 1, 2, -1)
     return Costs(
@@ -133,10 +163,41 @@ def care_costs(counts: Counts, plan: Plan, scenario: Scenario) -> Costs:
         to_18=_per_week(window + after),
         at_base_prices=_per_week(summed(_value(inside, tables.at_base), 1, 2)),
         window_at_base_prices=_per_week(summed(window_days * tables.at_base, 1, 2, -1)),
+        avoided_days=inside.sum(axis=0),
+        financial_years=labels,
+        year_starts=np.array([years.index(label) for label in labels]),
         usual=_per_week(summed(_value(usual, nominal), 1, 2)),
         usual_at_base_prices=_per_week(summed(_value(usual, tables.at_base), 1, 2)),
         usual_days=summed(usual, 0, 2, -1),
     )
+
+
+def cashable_without_therapy(counts: Counts, plan: Plan, scenario: Scenario) -> Pence:
+    """Return the cashable cost of care inside tracking without therapy: (replication, borough)."""
+    usual = counts.care[:, ARMS.index("usual"), ACCOUNTS.index("tracking"), :, : plan.n_outcome_periods]
+    return summed(_per_week(_value(_by_type(usual), _price_tables(plan, scenario).cashable)), 2)
+
+
+def real_service_cost(cash_days: Ints, costs: Pence, scenario: Scenario) -> Floats:
+    """Return service costs at base-year prices of the whole economy, present value at day 0, pence: (replication,).
+
+    cash_days: (date,); costs: (replication, date).
+    """
+    prices, day_0 = scenario.prices, scenario.clock.day_0
+    base = index_level(prices.deflator, prices.base_year)
+    real = [
+        base / index_level(prices.deflator, financial_year(date_of(int(day), day_0)))
+        * discount_factor(float(day), prices.discount_rate_per_year)
+        for day in cash_days
+    ]  # fmt: skip
+    return np.asarray((costs * np.array(real)).sum(axis=1))
+
+
+def real_value_by_year(plan: Plan, scenario: Scenario) -> Floats:
+    """Return a nominal pound's real value at day 0, by financial year of outcomes (mean over the year's periods)."""
+    years, real = plan.outcome_periods.financial_years(), _real_values(scenario.prices, plan.outcome_periods)
+    labels = list(dict.fromkeys(years))
+    return np.array([np.mean([r for r, year in zip(real, years, strict=True) if year == label]) for label in labels])
 
 
 @dataclass(frozen=True)

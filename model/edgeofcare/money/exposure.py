@@ -1,6 +1,6 @@
-"""What a contract means for a borough: payments by financial year, the worst year, the net saving.
+"""What a contract means for a borough: what it pays and saves by financial year, the worst year, when it is in credit.
 
-In: costs, payments, counts, plan, scenario. Out: `Exposure`, whole pence. Must not know: investors, files.
+In: costs, payments, plan, scenario. Out: `Exposure`, whole pence. Must not know: investors, files.
 Axes stand in the order replication, arm, track, borough, intake, period, term.
 """
 
@@ -11,57 +11,89 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.engine.counts import ACCOUNTS, ARMS, Counts
 from edgeofcare.engine.plan import Plan
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import Costs, ServiceCosts
 from edgeofcare.money.payments import Payments
-from edgeofcare.money.pence import Ints, Pence, summed, whole
+from edgeofcare.money.pence import Floats, Ints, Pence, share_out, summed, whole
+
+NEVER = -1
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """What each borough pays and saves, pence.
+    """What each borough pays and saves, pence, by the financial year of the outcome: (replication, borough, year).
 
-    financial_years: labels. payments: (replication, borough, financial year), the borough's own part, by the year of
-    the outcome. worst_year: (replication, borough), the largest of these. avoided_days: (replication, borough), care
-    days avoided inside tracking. net_saving: (replication, borough) = cashable avoided inside tracking - own part of
-    payments - own cost - home support x avoided weeks.
+    financial_years: labels. payments: the borough's own part. avoided, marginal, cashable: cost of care avoided inside
+    tracking. other_costs: the borough's own cost of the contract, support at home for each avoided week, and the
+    service's cost where the contract has ended early. avoided_days: (replication, borough), care days avoided inside
+    tracking.
     """
 
     financial_years: tuple[str, ...]
     payments: Pence
-    worst_year: Pence
+    avoided: Pence
+    marginal: Pence
+    cashable: Pence
+    other_costs: Pence
     avoided_days: Ints
-    net_saving: Pence
+
+    @property
+    def worst_year(self) -> Pence:
+        """Return the largest payment in one financial year: (replication, borough)."""
+        return np.asarray(self.payments.max(axis=2))
+
+    @property
+    def net_saving_by_year(self) -> Pence:
+        """Return cashable avoided - own part of payments - other costs: (replication, borough, year)."""
+        return self.cashable - self.payments - self.other_costs
+
+    @property
+    def net_saving(self) -> Pence:
+        """Return the net saving over all years: (replication, borough)."""
+        return summed(self.net_saving_by_year, 2)
 
     @property
     def saves(self) -> npt.NDArray[np.bool_]:
         """Return whether a borough's net saving is positive: (replication, borough)."""
         return self.net_saving > 0
 
+    @property
+    def first_year_in_credit(self) -> Ints:
+        """Return the first year with a cumulative net saving above nil, NEVER if none: (replication, borough)."""
+        positive = np.cumsum(self.net_saving_by_year, axis=2) > 0
+        return np.where(positive.any(axis=2), positive.argmax(axis=2), NEVER)
 
-def exposure(
-    costs: Costs, service: ServiceCosts, paid: Payments, counts: Counts, plan: Plan, scenario: Scenario
-) -> Exposure:
+
+def exposure(costs: Costs, service: ServiceCosts, paid: Payments, plan: Plan, scenario: Scenario) -> Exposure:
     """Return what each borough pays and saves."""
-    years, own = plan.outcome_periods.financial_years(), paid.own
-    labels = tuple(dict.fromkeys(years))
-    by_year = np.stack([summed(own[:, :, np.array(years) == label], 2) for label in labels], axis=2)
-    avoided_days = _avoided_days(counts)
     support = np.array([b.home_support_gbp_per_week for b in scenario.boroughs.values()])
+    other = costs.by_year(service.boroughs_own)[None] + _carried_on(service, paid, plan, costs.year_starts)
+    if support.any():
+        other = other + whole(costs.by_year(costs.avoided_days) * (support[:, None] * 100) / 7)
+    payments = costs.by_year(paid.own)
     return Exposure(
-        financial_years=labels,
-        payments=by_year,
-        worst_year=by_year.max(axis=2),
-        avoided_days=avoided_days,
-        net_saving=summed(costs.cashable, 2)
-        - summed(own, 2)
-        - summed(service.boroughs_own, 1)
-        - whole(avoided_days * (support * 100) / 7),
+        financial_years=costs.financial_years,
+        payments=payments,
+        avoided=costs.avoided_by_year,
+        marginal=costs.marginal_by_year,
+        cashable=costs.cashable_by_year,
+        other_costs=np.broadcast_to(other, payments.shape),
+        avoided_days=summed(costs.avoided_days, 2),
     )
 
 
-def _avoided_days(counts: Counts) -> Ints:
-    tracking = summed(counts.care[:, :, ACCOUNTS.index("tracking")], -2, -1)
-    return tracking[:, ARMS.index("usual")] - tracking[:, ARMS.index("therapy")]
+def _carried_on(service: ServiceCosts, paid: Payments, plan: Plan, starts: Ints) -> Pence:
+    """Return the service's cost after a contract's early end, which boroughs then bear by their expected referrals:
+    (replication, borough, year), or one replication of noughts if no contract ends early."""
+    n_years = len(starts)
+    late = service.days[None, :] >= paid.ends[:, None]
+    if not late.any():
+        return np.zeros((1, plan.n_boroughs, n_years), dtype=np.int64)
+    expected: Floats = plan.cumulative_referrals[:, -1]
+    due = np.where(late, service.due, 0)
+    first_days = np.array(plan.outcome_periods.edges)[starts]
+    year = np.clip(np.searchsorted(first_days, service.days, side="right") - 1, 0, n_years - 1)
+    by_year = np.stack([summed(due[:, year == i], 1) for i in range(n_years)], axis=1)
+    shared = share_out(by_year, np.broadcast_to(expected, (*by_year.shape, plan.n_boroughs)))
+    return np.asarray(shared.swapaxes(1, 2))

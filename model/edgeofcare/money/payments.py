@@ -1,7 +1,19 @@
-"""What a contract pays for the outcomes counted: terms, caps, top-up, payers, dates.
+"""What a contract pays: terms, then its modifiers in order, payers, dates.
 
-In: counts, plan, scenario. Out: `Payments`, whole pence, a pure function of whole counts. Must not know: costs,
+In: counts, plan, scenario, service costs. Out: `Payments`, whole pence, a pure function of whole counts. Must not know:
 investors, files. Axes stand in the order replication, arm, track, borough, intake, period, term.
+
+The order, always the same:
+1. terms (terms.py; the most units for one child are in the counts already)
+2. indexation of terms that are prices
+3. standstill: terms fall away, a fixed sum accrues
+4. fee for guaranteed starts that are missing
+5. caps: of a borough's financial year, of a borough, of the contract
+6. floor of the contract, in the last period; it need not keep to a borough's caps
+7. early end: nothing in later periods, neither a term nor a fee nor the floor; what then redeems the contract is due,
+   whatever the caps
+8. the central payer's top-up on everything
+Caps look back only, so it makes no difference that the code cuts off what follows an early end before it caps.
 """
 
 from __future__ import annotations
@@ -11,33 +23,59 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.calendar import MONTHS_PER_PERIOD, Periods
-from edgeofcare.engine.counts import ARMS, INTAKE, Counts
-from edgeofcare.engine.plan import MONTHS_PER_YEAR, Plan
-from edgeofcare.inputs.contract import Contract, PerCareDaySaved, PerCompletion, PerStart, PerWeekOutOfCare, Term, TopUp
+from edgeofcare.calendar import MEAN_DAYS_PER_YEAR, Periods, day_number, financial_year
+from edgeofcare.engine.counts import ARMS, Counts
+from edgeofcare.engine.plan import Plan
+from edgeofcare.inputs.contract import (
+    AnyTerm,
+    BlockFee,
+    Contract,
+    GuaranteedStarts,
+    ImprovementLadder,
+    PriceIndex,
+    SelfFinance,
+    Standstill,
+    Termination,
+    TopUp,
+    TrackedTerm,
+)
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.money.costs import ServiceCosts, index_level
 from edgeofcare.money.pence import Floats, Ints, Pence, allowed_under, reduced, share_out, summed, to_pence, whole
+from edgeofcare.money.terms import accrued, by_referrals, joined_referrals, ladder_rate, period_after_months, term_pence
 
-OWN_TRACK = 0
+Bools = npt.NDArray[np.bool_]
+
+# Day of what does not happen.
+NEVER_ENDS = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Payments:
     """What is paid, pence.
 
-    days: (period,), the day on which the payments of an outcome period are made. pence: (replication, borough,
-    period, term), by the period in which the outcome falls, after caps. top_up: (replication, borough, period), the
-    central payer's part; the borough pays the rest. before_caps: (replication,), total. cap_binds: (replication,),
-    whether any cap (not the top-up's) reduced a payment. outcome_days: (replication, arm), days of outcome for which
-    the outcome terms would pay in each arm, before caps: a week is 7, days saved as settled.
+    days: (period,), the day on which the payments of an outcome period are made. labels: (column,), names of the
+    columns: the terms by kind, then the modifiers that pay something of their own. pence: (replication, borough,
+    period, column), by the period in which the outcome falls, after all modifiers. top_up: (replication, borough,
+    period), the central payer's part; the borough pays the rest. before_caps: (replication,), total of what would be
+    due without caps, before floor and redemption. cap_binds: (replication,), whether any cap (not the top-up's)
+    reduced a payment. outcome_pence: (replication, arm), what the terms that pay for outcomes inside a window come to
+    in each arm, before modifiers. ladder_rate: (replication, period), rate a year in force at and after each
+    settlement of a ladder on a principal, otherwise nan. ends: (replication,), first day after a contract that ended
+    early, NEVER_ENDS if it did not. fired: by trigger that the contract has, (replication,), last day of the period in
+    which it first acted, NEVER_ENDS if it did not.
     """
 
     days: Ints
+    labels: tuple[str, ...]
     pence: Pence
     top_up: Pence
     before_caps: Pence
-    cap_binds: npt.NDArray[np.bool_]
-    outcome_days: Ints
+    cap_binds: Bools
+    outcome_pence: Pence
+    ladder_rate: Floats
+    ends: Ints
+    fired: dict[str, Ints]
 
     @property
     def by_borough(self) -> Pence:
@@ -55,152 +93,236 @@ class Payments:
         return summed(self.pence, 1, -1)
 
 
-def payments(counts: Counts, plan: Plan, scenario: Scenario) -> Payments:
-    """Return what the scenario's contract pays.
+def payments(counts: Counts, plan: Plan, scenario: Scenario, service: ServiceCosts) -> Payments:
+    """Return what the scenario's contract pays on the lives counted.
 
-    Order: terms; then the caps of a borough's financial year, of a borough, of the contract; then the top-up. The
-    payments of a period are dated its last day plus the contract's lag.
+    service: what the service costs, by which some terms and an early end pay. The payments of a period are dated its
+    last day plus the contract's lag. Raises OptionError if the plan was made without a term's window.
     """
     contract, periods = scenario.contract, plan.outcome_periods
-    due = gross(contract, counts, plan, "therapy")
-    paid = capped(due, contract, periods.financial_years())
-    by_borough = paid.sum(axis=-1)
-    top_up, unpaid = topped_up(by_borough, contract.top_up)
-    before_caps = due.sum(axis=(1, 2, -1))
+    last_days = np.array(periods.edges[1:], dtype=np.int64) - 1
+    terms = [term_pence(term, contract, counts, plan, scenario, service, "therapy") for term in contract.terms]
+    labels = names_of_columns(contract)
+    due, fired = what_is_due(terms, labels, counts, plan, scenario)
+    ends = early_end(contract.termination, counts, plan)
+    if contract.termination is not None:
+        due *= (last_days < ends[:, None])[:, None, :, None]
+        fired = {name: np.where(day < ends, day, NEVER_ENDS) for name, day in fired.items()}
+        fired["termination"] = np.where(ends < NEVER_ENDS, ends - 1, NEVER_ENDS)
+    paid, capped_on = capped(due, contract, periods)
+    for_caps = [day < NEVER_ENDS for day in capped_on.values()]
+    if contract.floor_gbp is not None:
+        missing = np.maximum(to_pence(contract.floor_gbp) - _total(paid), 0) * (ends == NEVER_ENDS)
+        paid[:, :, -1:, labels.index("floor")] = by_referrals(missing[:, None], plan, [len(periods) - 1])
+        fired["floor"] = np.where(missing > 0, last_days[-1], NEVER_ENDS)
+    if contract.termination is not None:
+        left = redemption(contract.termination, ends, _total(paid), service)
+        paid[..., labels.index("redemption")] = by_referrals(left[:, None] * (last_days + 1 == ends[:, None]), plan)
+    top_up, short = topped_up(summed(paid, -1), contract.top_up)
+    if contract.top_up is not None and contract.top_up.cap_gbp is not None:
+        fired["top_up_used_up"] = first_day(summed(short, 1) > 0, last_days)
+        if contract.top_up.after_cap == "unpaid":
+            paid = reduced(paid, summed(paid, -1) - short)
     return Payments(
-        days=np.array(periods.edges[1:]) - 1 + contract.lag_days,
-        pence=reduced(paid, by_borough - unpaid),
+        days=last_days + contract.lag_days,
+        labels=labels,
+        pence=paid,
         top_up=top_up,
-        before_caps=before_caps,
-        cap_binds=by_borough.sum(axis=(1, 2)) < before_caps,
-        outcome_days=np.stack([_outcome_days(contract, counts, plan, arm) for arm in ARMS], axis=1),
+        before_caps=_total(due),
+        cap_binds=np.any(for_caps, axis=0) if for_caps else np.zeros(len(ends), dtype=np.bool_),
+        outcome_pence=outcome_totals(terms, counts, plan, scenario, service),
+        ladder_rate=ladder_rate(contract, counts, plan, scenario),
+        ends=ends,
+        fired=fired | capped_on,
     )
 
 
-def gross(contract: Contract, counts: Counts, plan: Plan, arm: str) -> Pence:
-    """Return what the terms come to in an arm's lives, before caps: (replication, borough, outcome period, term)."""
-    shape = (counts.n_replications, plan.n_boroughs, plan.n_outcome_periods)
-    terms = [_term(term, counts, plan, arm) for term in contract.terms]
-    return np.stack(terms, axis=-1) if terms else np.zeros((*shape, 0), dtype=np.int64)
+def outcome_totals(
+    terms: list[Pence], counts: Counts, plan: Plan, scenario: Scenario, service: ServiceCosts
+) -> Pence:
+    """Return what terms that pay for outcomes inside a window come to, before modifiers: (replication, arm).
 
-
-def _term(term: Term, counts: Counts, plan: Plan, arm: str) -> Pence:
-    """Return what one term comes to: (replication, borough, outcome period)."""
-    if isinstance(term, PerCareDaySaved):
-        return saved_day_payments(term, counts, plan, arm)
-    return whole(_units(term, counts, arm) * (term.price_gbp * 100))
-
-
-def _units(term: PerStart | PerCompletion | PerWeekOutOfCare, counts: Counts, arm: str) -> npt.NDArray[np.int32]:
-    match term:
-        case PerStart():
-            return counts.served("started")
-        case PerCompletion():
-            return counts.served("completed")
-        case PerWeekOutOfCare():
-            return counts.outcome(arm, "paid_units", OWN_TRACK)
-
-
-def _outcome_days(contract: Contract, counts: Counts, plan: Plan, arm: str) -> Ints:
-    """Return the days of outcome for which the outcome terms would pay in an arm: (replication,)."""
-    days = np.zeros(counts.n_replications, dtype=np.int64)
-    for term in contract.terms:
-        if isinstance(term, PerWeekOutOfCare):
-            days += 7 * summed(_units(term, counts, arm), 1, 2)
-        elif isinstance(term, PerCareDaySaved):
-            saved, settles = saved_days(term, counts, plan, arm), settlement_periods(plan.outcome_periods)
-            # One unit a day: the settlement then counts the days themselves.
-            days += summed(settled(saved, settles), 1, 2, -1)
-    return days
-
-
-def saved_day_payments(term: PerCareDaySaved, counts: Counts, plan: Plan, arm: str) -> Pence:
-    """Return what days saved are paid in an arm: (replication, borough, outcome period)."""
-    value = saved_days(term, counts, plan, arm) * (term.price_gbp * 100)
-    return summed(settled(value, settlement_periods(plan.outcome_periods)), 1)
-
-
-def saved_days(term: PerCareDaySaved, counts: Counts, plan: Plan, arm: str) -> Floats:
-    """Return care days saved to the end of each period: (replication, netted group, borough, outcome period).
-
-    saved = sum over periods of baseline share x tracked days - care days. Netting over the contract adds the intake
-    groups into one netted group; otherwise each intake period is one.
+    terms: what each term comes to in the therapy arm.
     """
-    intake = counts.intake[:, ARMS.index(arm), plan.intake_tracks.index(OWN_TRACK)].swapaxes(1, 2)
-    tracked, care = intake[..., INTAKE.index("tracked_days")], intake[..., INTAKE.index("care_days")]
-    saved = baseline_shares(term, plan)[None, :, None, :] * tracked - care
-    if term.netting == "contract":
-        saved = saved.sum(axis=1, keepdims=True)
-    return np.cumsum(saved, axis=-1)
+    contract, totals = scenario.contract, np.zeros((counts.n_replications, len(ARMS)), dtype=np.int64)
+    for term, pence in zip(contract.terms, terms, strict=True):
+        if isinstance(term, TrackedTerm):
+            usual = term_pence(term, contract, counts, plan, scenario, service, "usual")
+            totals += np.stack([summed(usual, 1, 2), summed(pence, 1, 2)], axis=1)
+    return totals
 
 
-def baseline_shares(term: PerCareDaySaved, plan: Plan) -> Floats:
-    """Return the baseline share in care: (intake period, outcome period), by quarters since the intake's quarter."""
-    shares = np.atleast_1d(np.array(term.baseline_share, dtype=np.float64))
-    quarters = _quarters(plan.outcome_periods)
-    since = quarters[None, :] - quarters[: plan.n_intake_periods, None]
-    return np.asarray(shares[np.clip(since, 0, len(shares) - 1)])
+def _total(pence: Pence) -> Pence:
+    """Return the total of each replication."""
+    return summed(pence, 1, 2, -1)
 
 
-def _quarters(periods: Periods) -> Ints:
-    """Return a running number of each period's calendar quarter."""
-    months = [when.year * MONTHS_PER_YEAR + when.month - 1 for when in periods.first_dates()]
-    return np.array(months, dtype=np.int64) // MONTHS_PER_PERIOD["quarter"]
+def names_of_columns(contract: Contract) -> tuple[str, ...]:
+    """Return the names of what is paid: terms by kind, numbered from the second of a kind on; then modifiers."""
+    kinds = [term.pays for term in contract.terms]
+    before = [kinds[:i].count(kind) for i, kind in enumerate(kinds)]
+    names = [f"{kind}_{n + 1}" if n else kind for kind, n in zip(kinds, before, strict=True)]
+    of_their_own = {
+        "standstill": contract.standstill,
+        "guaranteed_starts": contract.guaranteed_starts,
+        "floor": contract.floor_gbp,
+        "redemption": contract.termination,
+    }
+    return (*names, *(name for name, modifier in of_their_own.items() if modifier is not None))
 
 
-def settlement_periods(periods: Periods) -> npt.NDArray[np.bool_]:
-    """Return the periods that end a calendar quarter, and the last: (period,)."""
-    return np.append(np.diff(_quarters(periods)) > 0, True)
+def first_day(acts: Bools, last_days: Ints) -> Ints:
+    """Return the last day of the first period in which something acts, NEVER_ENDS if in none: (replication,)."""
+    return np.asarray(np.where(acts.any(axis=1), last_days[acts.argmax(axis=1)], NEVER_ENDS))
 
 
-def settled(value: Floats, settles: npt.NDArray[np.bool_]) -> Pence:
-    """Return the payments that settle a running account with a high-water mark and no clawback.
+def what_is_due(
+    terms: list[Pence], labels: tuple[str, ...], counts: Counts, plan: Plan, scenario: Scenario
+) -> tuple[Pence, dict[str, Ints]]:
+    """Return what is due before caps: terms indexed, standstill, guaranteed starts; and the days on which those act.
 
-    value: (..., borough, period), running total in pence, may fall; settles: (period,). Returns the same shape.
-    At each settlement the boroughs together pay the rise of their summed total above the highest total paid before;
-    a shortfall carries forward. They share the rise in proportion to what each owes on its own children: its own
-    running total less what it has paid so far, floored at nil. These claims always add up to the rise or more, so no
-    borough pays for more than its own children have saved to date. Caps come later: what they cut is not made up.
+    Returns (replication, borough, outcome period, column), the columns of later modifiers nil.
     """
-    result = np.zeros(value.shape, dtype=np.int64)
-    paid = np.zeros(value.shape[:-1], dtype=np.int64)
-    for period in np.flatnonzero(settles):
-        owed = value[..., period]
-        rise = np.maximum(whole(owed.sum(axis=-1)) - paid.sum(axis=-1), 0)
-        result[..., period] = share_out(rise, np.maximum(owed - paid, 0))
-        paid += result[..., period]
+    contract, periods, n = scenario.contract, plan.outcome_periods, counts.n_replications
+    due, fired = np.zeros((n, plan.n_boroughs, len(periods), len(labels)), dtype=np.int64), {}
+    for column, (term, pence) in enumerate(zip(contract.terms, terms, strict=True)):
+        due[..., column] = pence if contract.indexation is None else indexed(term, pence, contract.indexation, plan)
+    if contract.standstill is not None:
+        still, fixed = standing_still(contract.standstill, periods)
+        due[:, :, still] = 0
+        due[..., labels.index("standstill")] = by_referrals(np.repeat(fixed[None], n, axis=0), plan)
+        fired["standstill"] = first_day(np.tile(still, (n, 1)), np.array(periods.edges[1:]) - 1)
+    if contract.guaranteed_starts is not None:
+        at = periods.index(day_number(scenario.clock.referrals_until, periods.day_0))
+        fee = shortfall_fee(contract.guaranteed_starts, counts, plan)
+        due[:, :, at, labels.index("guaranteed_starts")] = fee
+        fired["guaranteed_starts"] = np.where(fee.any(axis=1), periods.edges[at + 1] - 1, NEVER_ENDS)
+    return due, fired
+
+
+def indexed(term: AnyTerm, pence: Pence, index: PriceIndex, plan: Plan) -> Pence:
+    """Return a term's amounts moved by a price index from the financial year of day 0 to that of each period.
+
+    What follows a cost or a principal is no price and stays as it is.
+    """
+    cost_plus = isinstance(term, BlockFee) and term.cost_margin_share is not None
+    on_principal = isinstance(term, ImprovementLadder) and term.principal_gbp is not None
+    if cost_plus or on_principal or isinstance(term, SelfFinance):
+        return pence
+    base = index_level(index, financial_year(plan.periods.day_0))
+    ratios = np.array([index_level(index, year) / base for year in plan.outcome_periods.financial_years()])
+    return whole(pence * ratios)
+
+
+def standing_still(standstill: Standstill, periods: Periods) -> tuple[Bools, Pence]:
+    """Return the periods that begin in a standstill, and the fixed sum that accrues over their days: (period,) each.
+
+    What terms would have paid in them is not made up later.
+    """
+    first, until = (day_number(when, periods.day_0) for when in (standstill.starts, standstill.until))
+    edges = np.array(periods.edges)
+    still = (edges[:-1] >= first) & (edges[:-1] < until)
+    at = np.flatnonzero(still)
+    if not len(at):
+        return still, np.zeros(len(periods), dtype=np.int64)
+    return still, accrued(standstill.gbp_per_year, int(edges[at[0]]), int(edges[at[-1] + 1]), periods)
+
+
+def shortfall_fee(guaranteed: GuaranteedStarts, counts: Counts, plan: Plan) -> Pence:
+    """Return the fee for guaranteed starts that are missing: (replication, borough).
+
+    All starts of the contract count, also of those who still wait when referrals end, and boroughs' surpluses make
+    good others' shortfalls; what is still missing is shared by each borough's shortfall against its part of the
+    guarantee.
+    """
+    started, expected = summed(counts.served("started"), 2), joined_referrals(plan)[-1]
+    missing = np.maximum(guaranteed.starts - summed(started, 1), 0)
+    short = np.maximum(guaranteed.starts * (expected / expected.sum()) - started, 0)
+    return share_out(whole(missing * (guaranteed.shortfall_fee_gbp * 100)), short)
+
+
+def early_end(termination: Termination | None, counts: Counts, plan: Plan) -> Ints:
+    """Return the first day after a contract that ends early, NEVER_ENDS if it does not: (replication,).
+
+    It ends with the period that contains the date, or the last day of the months to the review if fewer children than
+    agreed have started by then. A date or review after the last period ends nothing.
+    """
+    ends, periods = np.full(counts.n_replications, NEVER_ENDS), plan.outcome_periods
+    if termination is None:
+        return ends
+    if termination.on is not None:
+        day = day_number(termination.on, periods.day_0)
+        at = periods.index(day) if day < periods.edges[-1] else None
+    else:
+        assert termination.review_month is not None  # the schema asks for a date or a review
+        at = period_after_months(termination.review_month, plan)
+    if at is None:
+        return ends
+    started = summed(counts.served("started")[:, :, : at + 1], 1, 2)
+    too_few = termination.if_starts_below is None or started < termination.if_starts_below
+    return np.asarray(np.where(too_few, periods.edges[at + 1], ends))
+
+
+def redemption(termination: Termination, ends: Ints, paid: Pence, service: ServiceCosts) -> Pence:
+    """Return what redeems a contract that ends early: (replication,); of no meaning where it does not.
+
+    share of the contract's year x (service cost due by the end - payments so far, before the top-up), if above nil.
+    """
+    shares = np.array(termination.redemption_share_by_year)
+    year = np.minimum((ends - 1) // MEAN_DAYS_PER_YEAR, len(shares) - 1).astype(np.int64)
+    cost = summed(service.due * (service.days < ends[:, None]), 1)
+    return whole(shares[np.maximum(year, 0)] * np.maximum(cost - paid, 0))
+
+
+def capped(due: Pence, contract: Contract, periods: Periods) -> tuple[Pence, dict[str, Ints]]:
+    """Return payments after the caps of a borough's financial year, of a borough and of the contract.
+
+    due: (replication, borough, period, column). A cap lets the running total grow up to itself; where it binds in a
+    period, that period's payments are cut pro rata over columns (the contract's cap: over boroughs and columns), odd
+    pennies by largest remainder. Outcomes count to the financial year in which they fall. Returns also the last day
+    of the period in which each cap first bound, (replication,), NEVER_ENDS if it did not.
+    """
+    paid, first, last_days = due, {}, np.array(periods.edges[1:]) - 1
+
+    def keep(name: str, less: Pence) -> Pence:
+        bound = less is not paid
+        cut = summed(paid, 1, -1) > summed(less, 1, -1) if bound else np.zeros((len(due), len(periods)), dtype=np.bool_)
+        first[name] = first_day(cut, last_days)
+        return less
+
+    if contract.borough_year_cap_gbp is not None:
+        paid = keep("borough_year_cap", _capped_by_year(paid, to_pence(contract.borough_year_cap_gbp), periods))
+    if contract.borough_cap_gbp is not None:
+        by_borough = summed(paid, -1)
+        paid = keep("borough_cap", reduced(paid, allowed_under(to_pence(contract.borough_cap_gbp), by_borough)))
+    if contract.cap_gbp is not None:
+        cap, less = to_pence(contract.cap_gbp), paid
+        if (_total(paid) > cap).any():
+            n, b, p, c = paid.shape
+            flat = paid.swapaxes(1, 2).reshape(n, p, b * c)
+            less = reduced(flat, allowed_under(cap, summed(flat, 2))).reshape(n, p, b, c).swapaxes(1, 2)
+        paid = keep("cap", less)
+    return paid.copy() if paid is due else paid, first
+
+
+def _capped_by_year(paid: Pence, cap: int, periods: Periods) -> Pence:
+    """Return payments under the cap of a borough's financial year; the same array if it nowhere binds."""
+    years, result = periods.financial_years(), paid
+    for year in dict.fromkeys(years):
+        at = slice(years.index(year), years.index(year) + years.count(year))
+        within = paid[:, :, at]
+        less = reduced(within, allowed_under(cap, summed(within, -1)))
+        if less is not within:
+            result = paid.copy() if result is paid else result
+            result[:, :, at] = less
     return result
 
 
-def capped(due: Pence, contract: Contract, years: list[str]) -> Pence:
-    """Return payments after the caps of a borough's financial year, of a borough and of the contract.
-
-    due: (replication, borough, period, term); years: (period,), by which outcomes count to a financial year. A cap
-    lets the running total grow up to itself; where it binds in a period, that period's payments are cut pro rata over
-    terms (the contract's cap: over boroughs and terms), odd pennies by largest remainder.
-    """
-    paid = due
-    if contract.borough_year_cap_gbp is not None:
-        cap = to_pence(contract.borough_year_cap_gbp)
-        for year in dict.fromkeys(years):
-            at = slice(years.index(year), years.index(year) + years.count(year))
-            allowed = allowed_under(cap, paid[:, :, at].sum(axis=-1))
-            paid = np.concatenate([paid[:, :, : at.start], reduced(paid[:, :, at], allowed), paid[:, :, at.stop :]], 2)
-    if contract.borough_cap_gbp is not None:
-        paid = reduced(paid, allowed_under(to_pence(contract.borough_cap_gbp), paid.sum(axis=-1)))
-    if contract.cap_gbp is not None:
-        n, b, p, t = paid.shape
-        flat = paid.swapaxes(1, 2).reshape(n, p, b * t)
-        flat = reduced(flat, allowed_under(to_pence(contract.cap_gbp), flat.sum(axis=2)))
-        paid = flat.reshape(n, p, b, t).swapaxes(1, 2)
-    return paid
-
-
 def topped_up(by_borough: Pence, top_up: TopUp | None) -> tuple[Pence, Pence]:
-    """Return the central payer's part and the part that nobody pays, each (replication, borough, period).
+    """Return the central payer's part and what it owes beyond its cap, each (replication, borough, period).
 
     The central payer owes its share of each payment, rounded to the penny, until its own cap is used up; the rest of
-    its share then falls to the borough (unpaid part nil) or to nobody.
+    its share then falls to the borough or to nobody.
     """
     if top_up is None:
         return np.zeros_like(by_borough), np.zeros_like(by_borough)
@@ -208,5 +330,5 @@ def topped_up(by_borough: Pence, top_up: TopUp | None) -> tuple[Pence, Pence]:
     given = owed
     if top_up.cap_gbp is not None:
         by_period = owed.swapaxes(1, 2)
-        given = reduced(by_period, allowed_under(to_pence(top_up.cap_gbp), by_period.sum(axis=2))).swapaxes(1, 2)
-    return given, owed - given if top_up.after_cap == "unpaid" else np.zeros_like(owed)
+        given = reduced(by_period, allowed_under(to_pence(top_up.cap_gbp), summed(by_period, 2))).swapaxes(1, 2)
+    return given, owed - given

@@ -1,0 +1,233 @@
+"""Contracts side by side, break-even prices and a contract's faults, in plain words. In: results. Out: text.
+
+It computes nothing but roundings. Must not know: scenarios, rows, files.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from edgeofcare.analysis.breakeven import Breakeven, Root
+from edgeofcare.analysis.lint import Finding
+from edgeofcare.analysis.worlds import BASE_WORDS, EFFECT_WORDS
+from edgeofcare.documents.page import in_hundred, percent, pounds
+
+WIDTH = 118
+MOST, LITTLE = 0.75, 0.25  # of what is paid under the claim: who bears the risk that therapy does nothing
+Figures = Mapping[str, Any]
+
+
+def comparison_page(found: Figures) -> str:
+    """Return contracts side by side: the answer, the table, who bears the risk, and the grid if there is one."""
+    contracts = found["contracts"]
+    parts = [_head(found), _answer(contracts), _table(contracts), _risks(contracts)]
+    if "worlds" in found:
+        parts += [_grid(found, *panel) for panel in PANELS]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _head(found: Figures) -> Iterator[str]:
+    n = len(found["contracts"])
+    yield f"{n} contract{'s' if n > 1 else ''} on the same children: {found['scenario']}"
+    scaled = any(c["price_factor"] != 1 for c in found["contracts"].values())
+    prices = "prices scaled once to the same expected cost at the claimed effect" if scaled else "prices as published"
+    yield (
+        f"{found['replications']:,} simulated contracts, seed {found['seed']}; {prices}. Every contract sees the same "
+        f"lives."
+    )
+
+
+def _answer(contracts: Figures) -> Iterator[str]:
+    yield "THE ANSWER"
+    if len(contracts) == 1:
+        return
+    best = max(contracts, key=lambda name: contracts[name]["net_saving_gbp"]["mean"])
+    yield (
+        f"  If therapy does what is claimed, boroughs keep most under {best}: "
+        f"{pounds(contracts[best]['net_saving_gbp']['mean'])} after payments."
+    )
+    nulls = {name: c["if_no_effect"]["payments_gbp"]["mean"] for name, c in contracts.items() if "if_no_effect" in c}
+    least, most = min(nulls, key=lambda name: nulls[name]), max(nulls, key=lambda name: nulls[name])
+    yield (
+        f"  If it does nothing, {pounds(nulls[least])} is still paid under {least}, and {pounds(nulls[most])} under "
+        f"{most}."
+    )
+    losers = [name for name, c in contracts.items() if c["investor"]["profit_gbp"]["mean"] < 0]
+    if losers:
+        yield from _wrapped(f"Even if therapy works, investors lose on average under {', '.join(losers)}.")
+
+
+COLUMNS = (  # heading in two lines, width
+    ("", "paid", 9), ("due", "anyway", 8), ("per week", "gained", 10), ("boroughs", "keep", 10),
+    ("chance", "to gain", 9), ("investors", "a year", 11), ("back", "per £1", 8), ("chance", "of loss", 9),
+    ("", "|", 3), ("", "paid", 9), ("boroughs", "keep", 10), ("investors", "gain", 11),
+)  # fmt: skip
+
+
+def _table(contracts: Figures) -> Iterator[str]:
+    yield f"{'IF THERAPY DOES WHAT IS CLAIMED':<100}IF IT DOES NOTHING"
+    for line in (0, 1):
+        yield _row("", [str(column[line]) for column in COLUMNS])
+    for name, c in contracts.items():
+        yield _row(name, [*_claimed_cells(c), "|", *_null_cells(c)])
+    yield from _wrapped(
+        "paid: by boroughs and any central top-up. due anyway: share of outcome payments that the same children would "
+        "earn without therapy. per week gained: everything paid, for each week out of care that therapy adds inside "
+        "the scenario's own tracking. boroughs keep: cashable care cost avoided there, less their own payments and "
+        "costs. investors: return of the expected flows, all repayable money together; - where there is none."
+    )
+
+
+def _row(name: str, cells: Sequence[str]) -> str:
+    return f"  {name:<20}" + "".join(f"{cell:>{width}}" for cell, (_, _, width) in zip(cells, COLUMNS, strict=True))
+
+
+def _claimed_cells(c: Figures) -> list[str]:
+    investor = c["investor"]
+    return [
+        pounds(c["payments_gbp"]["mean"]),
+        percent(c["deadweight_share"]),
+        pounds(c["gbp_per_attributable_week"]),
+        pounds(c["net_saving_gbp"]["mean"]),
+        percent(c["net_saving_prob"]),
+        percent(investor["irr_of_expected_flows"], 1),
+        _times(investor["money_multiple"]["mean"]),
+        percent(investor["loss_prob"]),
+    ]
+
+
+def _null_cells(c: Figures) -> list[str]:
+    null = c.get("if_no_effect", {})
+    return [pounds(null[key]["mean"]) if key in null else "-"
+            for key in ("payments_gbp", "net_saving_gbp", "profit_gbp")]  # fmt: skip
+
+
+def _times(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _risks(contracts: Figures) -> Iterator[str]:
+    yield "WHO BEARS THE RISK THAT THERAPY DOES NOTHING"
+    for name, c in contracts.items():
+        if "if_no_effect" in c:
+            yield from _wrapped(f"{name}: {risk_words(c)}")
+
+
+def risk_words(contract: Figures) -> str:
+    """Return in one sentence who loses what if therapy does nothing."""
+    null, claimed = contract["if_no_effect"], contract["payments_gbp"]["mean"]
+    paid, lost = null["payments_gbp"]["mean"], -null["profit_gbp"]["mean"]
+    share = paid / claimed if claimed > 0 else 0.0
+    loses = f"investors lose {pounds(lost)}" if lost > 0 else (
+        f"investors still gain {pounds(-lost)}" if lost < 0 else "no investor is at risk")  # fmt: skip
+    if share >= MOST:
+        return f"the boroughs. They pay {pounds(paid)} for nothing ({percent(share)} of plan); {loses}."
+    if share <= LITTLE:
+        return f"the investors. {loses[0].upper()}{loses[1:]}; {pounds(paid)} is paid ({percent(share)} of plan)."
+    return f"both. {pounds(paid)} is paid for nothing ({percent(share)} of plan), and {loses}."
+
+
+PANELS = (
+    ("PAID", lambda c: pounds(c["payments_gbp"]["mean"])),
+    ("BOROUGHS KEEP", lambda c: pounds(c["net_saving_gbp"]["mean"])),
+    ("CHANCE THAT THE INVESTORS LOSE", lambda c: percent(c["investor"]["loss_prob"])),
+)
+
+
+def _grid(found: Figures, title: str, cell: Any) -> Iterator[str]:
+    worlds = found["worlds"]
+    full = [world for world in worlds if world["volume"] == 1]
+    bases = list(dict.fromkeys(world["base"] for world in full))
+    effects = list(EFFECT_WORDS)
+    fewer = [world for world in worlds if world["volume"] != 1]
+    yield f"{title}: effect of therapy by what would happen without it (baselines stay those of the contract)"
+    heads = [f"{letter}:{effect}" for letter in "ABC"[: len(bases)] for effect in effects]
+    heads += [f"{world['volume']:.0%} vol." for world in fewer]
+    yield f"  {'':<20}" + "".join(f"{_short(head):>7}" for head in heads)
+    named = {(world["base"], world["effect"]): world["name"] for world in full}
+    order = [named[base, effect] for base in bases for effect in effects] + [world["name"] for world in fewer]
+    for name, contract in found["contracts"].items():
+        yield f"  {name:<20}" + "".join(f"{cell(contract['grid'][world]):>7}" for world in order)
+    yield from _wrapped("; ".join(f"{letter}: {BASE_WORDS[base]}" for letter, base in zip("ABC", bases, strict=False)))
+
+
+def _short(head: str) -> str:
+    return head.replace("claimed", "claim")
+
+
+def log_page(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what moved when in one replication."""
+    lines = [f"  {row['date']}  {row['what']:<44}{row['source']:>20} -> {row['payee']:<20}{pounds(row['gbp']):>10}"
+             for row in rows]  # fmt: skip
+    return "\n".join(["WHAT MOVED, AND WHAT SET IT OFF", *lines])
+
+
+# ---- break-even ----------------------------------------------------------------------------------------------------
+
+
+def breakeven_page(found: Breakeven) -> str:
+    """Return the bargaining range, drawn, and where each party breaks even."""
+    return "\n".join(_breakeven(found)) + "\n"
+
+
+def _breakeven(found: Breakeven) -> Iterator[str]:
+    yield "THE ANSWER"
+    yield f"  {found.range_words}"
+    yield f"  The contract's price is £{found.own_price:,.2f} for each {found.unit}."
+    yield ""
+    if found.bargaining_range:
+        yield from _drawn(found)
+        yield ""
+    rate = percent(found.target_irr_per_year, 1)
+    yield f"PRICE at which a party breaks even on average (the investor: at {rate} a year)"
+    yield from _roots(found.price)
+    if found.price_at_chance and found.chance is not None:
+        yield ""
+        yield f"PRICE at which a party is not worse off in {in_hundred(found.chance)} contracts"
+        yield from _roots(found.price_at_chance)
+    yield ""
+    yield (
+        f"EFFECT at which a party breaks even, at the contract's price (without therapy {percent(found.usual)}, "
+        f"claimed {percent(found.therapy)} of tracked days out of care)"
+    )
+    yield from _roots(found.effect)
+    yield ""
+    yield "VOLUME at which a party breaks even, at the contract's price and the claimed effect"
+    yield from _roots(found.volume)
+
+
+def _roots(roots: Mapping[str, Root]) -> Iterator[str]:
+    for root in roots.values():
+        yield f"  {root.words[0].upper()}{root.words[1:]}."
+
+
+def _drawn(found: Breakeven) -> Iterator[str]:
+    """Draw the range as a line: dashes where both gain, a caret at the contract's price."""
+    assert found.bargaining_range is not None
+    low, high = found.bargaining_range
+    end = max(found.own_price, min(high, 3 * found.own_price)) * 1.1
+    width = WIDTH - 40
+    at = [min(width - 1, int(width * value / end)) for value in (low, min(high, end), found.own_price)]
+    line = "".join("=" if at[0] <= i <= at[1] else "." for i in range(width))
+    yield f"  £0 {line} £{end:,.0f}"
+    yield f"     {' ' * at[2]}^ contract £{found.own_price:,.2f}"
+    yield f"     = both gain: from £{low:,.2f} (investor) to £{high:,.2f} (boroughs)"
+
+
+# ---- faults of a contract ------------------------------------------------------------------------------------------
+
+
+def lint_page(name: str, findings: Sequence[Finding]) -> str:
+    """Return what is wrong with a contract."""
+    if not findings:
+        return f"{name}: no fault found. Few terms, settled by data that boroughs hold, and nobody gains from harm."
+    lines = [f"{name}: {len(findings)} finding{'s' if len(findings) > 1 else ''}"]
+    for finding in findings:
+        lines += _wrapped(f"[{finding.check}] {finding.where}: {finding.words}")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")

@@ -1,0 +1,316 @@
+"""Contracts that can be laid over any scenario's children. In: names or TOML files. Out: scenarios under them.
+
+A contract file holds `title`, `[contract]` and, where the investors' money belongs to the terms, `[capital]`; its
+numbers are written as in scenarios. Also contracts made larger, dearer or cheaper. Must not know: engines, money.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from edgeofcare.errors import Fault, InputError, OptionError
+from edgeofcare.inputs.contract import (
+    AnyTerm,
+    BlockFee,
+    Capital,
+    Contract,
+    ImprovementLadder,
+    Milestone,
+    PerCareDaySaved,
+    PerCompletion,
+    PerDayOutOfCare,
+    PerStart,
+    PerWeekOutOfCare,
+)
+from edgeofcare.inputs.figures import References, Resolver, choices, split
+from edgeofcare.inputs.lines import KeyPath, dotted
+from edgeofcare.inputs.load import (
+    FILLED,
+    Layer,
+    checked_model,
+    checked_origins,
+    read_file,
+    scenario_folder,
+    shipped,
+    value_at,
+)
+from edgeofcare.inputs.ranges import range_faults
+from edgeofcare.inputs.schema import Correlation, Origin, Scenario
+from edgeofcare.inputs.types import Frozen, Text
+from edgeofcare.inputs.words import Words, explain
+
+ORDER = (
+    "pan_london",
+    "essex",
+    "norfolk",
+    "suffolk",
+    "dn2",
+    "birmingham",
+    "manchester",
+    "newpin",
+    "benevolent_society",
+    "cuyahoga",
+    "fee_for_service",
+    "self_finance",
+)
+ONLY_IN_SCENARIOS = set(Scenario.model_fields) - {"title", "description", "contract", "capital"} - FILLED | {"extends"}
+
+
+class ContractFile(Frozen):
+    """What a contract file may hold."""
+
+    title: Text
+    """Name for people: which contract, of whom."""
+    contract: Contract
+    """Who pays what for which outcome."""
+    capital: Capital | None = None
+    """The investors' money, where it belongs to the terms; the scenario's if not given."""
+
+
+def shipped_contracts() -> list[str]:
+    """Return the names of the shipped contracts: payments by outcome, then by improvement, then the comparators."""
+    names = {path.stem for path in _folder().glob("*.toml")}
+    return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def contract_title(name_or_path: str | Path) -> str:
+    """Return the title of a contract file; raise InputError if there is no such contract."""
+    return str(read_file(_find(name_or_path)).tree.get("title", ""))
+
+
+def contracts_over(
+    scenario: Scenario, names: str | Sequence[str], service_cost_gbp: float | None = None
+) -> dict[str, Scenario]:
+    """Return the scenario under each of these contracts, by name; raise InputError with every fault of all of them.
+
+    names: "all" (the shipped ones), names and files, as a list or with commas between.
+    """
+    found: dict[str, Scenario] = {}
+    files: dict[str, Path] = {}
+    faults: list[Fault] = []
+    for asked in _asked(names):
+        try:
+            path = _find(asked)
+            if files.setdefault(path.stem, path) != path:
+                rule = f"two of the contracts asked for are named {path.stem}"
+                raise InputError([Fault(asked, None, "", rule, "", "Rename one file.")])
+            found[path.stem] = lay(scenario, path, service_cost_gbp)
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def lay(scenario: Scenario, name_or_path: str | Path, service_cost_gbp: float | None = None) -> Scenario:
+    """Return the scenario under another contract, shipped or in a file; raise InputError with every fault.
+
+    Its contract is replaced whole, and its capital where the file has one, with all their origins; correlations that
+    name a replaced key go. service_cost_gbp: planned cost of the scenario's service, GBP; a contract that says for
+    which cost it was written (`sized_for_gbp`) is then made as much larger or smaller.
+    """
+    written, origins = _read(read_file(_find(name_or_path)), scenario)
+    contract, capital = written.contract, written.capital
+    if service_cost_gbp is not None and contract.sized_for_gbp is not None:
+        if not (math.isfinite(service_cost_gbp) and service_cost_gbp > 0):
+            raise OptionError(f"the cost of the service must be above 0, not {service_cost_gbp}")
+        factor = service_cost_gbp / contract.sized_for_gbp
+        contract, capital = scaled(contract, capital, factor)
+        because = f"times {factor:.4g}, for a service of GBP {service_cost_gbp:,.0f}"
+        larger = written.model_copy(update={"contract": contract, "capital": capital})
+        origins = {
+            path: _moved(origin, factor, because) if value_at(written, path) != value_at(larger, path) else origin
+            for path, origin in origins.items()
+        }
+    return _laid(scenario, contract, capital, origins)
+
+
+# ---- larger, dearer ----------------------------------------------------------------------------------------------
+
+
+def scaled(contract: Contract, capital: Capital | None, factor: float) -> tuple[Contract, Capital | None]:
+    """Return a contract and its capital for a service that costs `factor` times as much: sums change, prices do not.
+
+    Sums are caps, floors, principals, yearly fees, standstill sums, commitments, cash in hand and limits of the
+    waterfall; `sized_for_gbp` goes along, so that scaling twice is scaling once by the product.
+    """
+    _check(factor)
+    sums = _totals(contract, factor) | _times(contract, factor, "sized_for_gbp")
+    terms = tuple(_larger(term, factor) for term in contract.terms)
+    return contract.model_copy(update=sums | {"terms": terms}), capital and _larger_capital(capital, factor)
+
+
+def at_price(scenario: Scenario, factor: float) -> Scenario:
+    """Return a scenario with all prices of its contract times `factor`, and nothing else: caps and principals stay.
+
+    Prices are those of outcomes, starts and missing starts, rungs of ladders other than on a principal, fixed fees,
+    and the fee on cost (1 + margin). Sources of numbers still tell of those before.
+    """
+    _check(factor)
+    contract = scenario.contract
+    update: dict[str, Any] = {"terms": tuple(_dearer(term, factor) for term in contract.terms)}
+    if guaranteed := contract.guaranteed_starts:
+        fee = _times(guaranteed, factor, "shortfall_fee_gbp")
+        update["guaranteed_starts"] = guaranteed.model_copy(update=fee)
+    return scenario.model_copy(update={"contract": contract.model_copy(update=update)})
+
+
+def priced(scenario: Scenario, factor: float) -> Scenario:
+    """Return a scenario whose contract pays `factor` times as much whatever happens: prices, caps, floors, principals.
+
+    Self-finance stays: it is the cost of the service. So does what is due at an early end, a share of that cost.
+    """
+    contract = at_price(scenario, factor).contract
+    terms = tuple(_larger(term, factor) if _on_principal(term) else term for term in contract.terms)
+    dearer = contract.model_copy(update=_totals(contract, factor) | {"terms": terms})
+    return scenario.model_copy(update={"contract": dearer})
+
+
+PRICED = (PerStart, PerCompletion, PerWeekOutOfCare, PerDayOutOfCare, PerCareDaySaved, Milestone)
+
+
+def _check(factor: float) -> None:
+    if not (math.isfinite(factor) and factor >= 0):
+        raise OptionError(f"a contract can be scaled by a number of 0 or more, not by {factor}")
+
+
+def _times(part: Frozen, factor: float, *keys: str) -> dict[str, Any]:
+    """Return those of these keys that have a value, times the factor."""
+    return {key: factor * getattr(part, key) for key in keys if getattr(part, key) is not None}
+
+
+def _totals(contract: Contract, factor: float) -> dict[str, Any]:
+    """Return the caps, the floor and the standstill sum, times the factor."""
+    totals = _times(contract, factor, "cap_gbp", "floor_gbp", "borough_cap_gbp", "borough_year_cap_gbp")
+    if top_up := contract.top_up:
+        totals["top_up"] = top_up.model_copy(update=_times(top_up, factor, "cap_gbp"))
+    if standstill := contract.standstill:
+        totals["standstill"] = standstill.model_copy(update=_times(standstill, factor, "gbp_per_year"))
+    return totals
+
+
+def _on_principal(term: AnyTerm) -> bool:
+    return isinstance(term, ImprovementLadder) and term.base == "principal"
+
+
+def _larger(term: AnyTerm, factor: float) -> AnyTerm:
+    if isinstance(term, ImprovementLadder):
+        return term.model_copy(update=_times(term, factor, "principal_gbp"))
+    return term.model_copy(update=_times(term, factor, "gbp_per_year")) if isinstance(term, BlockFee) else term
+
+
+def _larger_capital(capital: Capital, factor: float) -> Capital:
+    sums = _times(capital, factor, "commitment_gbp", "minimum_cash_gbp")
+    layers = {name: t.model_copy(update=_times(t, factor, "commitment_gbp")) for name, t in capital.tranches.items()}
+    steps = [step.model_copy(update=_times(step, factor, "limit_gbp", "gbp_per_year")) for step in capital.waterfall]
+    return capital.model_copy(update=sums | {"tranches": layers, "waterfall": tuple(steps)})
+
+
+def _dearer(term: AnyTerm, factor: float) -> AnyTerm:
+    if isinstance(term, PRICED):
+        return term.model_copy(update=_times(term, factor, "price_gbp"))
+    if isinstance(term, ImprovementLadder) and not _on_principal(term):
+        return term.model_copy(
+            update={"bands": tuple(band.model_copy(update=_times(band, factor, "rate")) for band in term.bands)}
+        )
+    if isinstance(term, BlockFee) and term.cost_margin_share is not None:
+        return term.model_copy(update={"cost_margin_share": term.cost_margin_share * factor + (factor - 1)})
+    return term.model_copy(update=_times(term, factor, "gbp_per_year")) if isinstance(term, BlockFee) else term
+
+
+# ---- files -------------------------------------------------------------------------------------------------------
+
+
+def _folder() -> Path:
+    return scenario_folder() / "contracts"
+
+
+def _asked(names: str | Sequence[str]) -> list[str]:
+    listed = [names] if isinstance(names, str) else list(names)
+    asked = [part.strip() for text in listed for part in str(text).split(",") if part.strip()]
+    if not asked:
+        raise OptionError(f"name one contract or more, or all. Shipped contracts: {', '.join(shipped_contracts())}")
+    return list(dict.fromkeys(name for part in asked for name in (shipped_contracts() if part == "all" else [part])))
+
+
+def _find(name_or_path: str | Path) -> Path:
+    """Return the file of a shipped contract or of a path."""
+    text = str(name_or_path)
+    bare = isinstance(name_or_path, str) and re.fullmatch(r"[\w -]*", text)
+    path = _folder() / f"{text}.toml" if bare and text in shipped_contracts() else Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.is_dir() and not bare:
+        raise InputError([Fault(text, None, "", "is a folder, not a contract file")])
+    rule = "there is no contract of this name" if bare else "there is no such file"
+    hint = choices(path.stem, shipped_contracts(), "Shipped contracts")
+    if bare and text in shipped():
+        rule = f"there is no contract of this name; it is a scenario: edgeofcare run {text}"
+    raise InputError([Fault(text, None, "", rule, "", hint)])
+
+
+def _read(layer: Layer, scenario: Scenario) -> tuple[ContractFile, dict[str, Origin]]:
+    """Return what a contract file says, and the origin of each number, or raise InputError with all faults by line."""
+    _refuse_scenario(layer)
+    beside = [layer.path.parent / "reference", layer.path.parent.parent / "reference"]
+    resolver = Resolver(layer.source, References([scenario_folder() / "reference", *beside][::-1]).look_up)
+    raw: dict[KeyPath, dict[str, Any]] = {}
+    values = split(resolver.resolve(layer.tree), (), raw)
+    found: list[Words] = []
+    origins = checked_origins(raw, values, found)
+    written = checked_model(values, ContractFile, found)
+    if written:
+        laid = scenario.model_dump(exclude=FILLED) | {key: values[key] for key in values if key != "title"}
+        found += range_faults(laid, origins)
+        try:
+            Scenario.model_validate(laid)
+        except ValidationError as error:
+            found += [words for words in explain(error.errors(), laid) if words not in found]
+    seen = {fault.path for fault in resolver.faults}
+    told = [w for w in found if not any(dotted(w.path[:n]) in seen for n in range(1, len(w.path) + 1))]
+    faults = resolver.faults + [layer.source.fault(*words) for words in told]
+    if faults or written is None:
+        raise InputError(sorted(faults, key=lambda fault: fault.line or 0))
+    return written, {dotted(path): origin for path, origin in origins.items()}
+
+
+def _refuse_scenario(layer: Layer) -> None:
+    """Raise InputError for a scenario, or a file that extends one: laid as a contract, most of it would be lost."""
+    if strange := [key for key in layer.tree if key in ONLY_IN_SCENARIOS]:
+        rule = "this file is a scenario, not a contract"
+        holds = "A contract file holds title, contract and, if it needs its own, capital"
+        hint = f"{holds}. A scenario is run by itself: edgeofcare run {layer.source.name}"
+        first = min(strange, key=lambda key: layer.source.lines.get((key,), 0))
+        raise InputError([layer.source.fault((first,), rule, "", hint)])
+
+
+# ---- scenarios ---------------------------------------------------------------------------------------------------
+
+
+def _laid(scenario: Scenario, contract: Contract, capital: Capital | None, origins: dict[str, Origin]) -> Scenario:
+    """Return the scenario with this contract and, if there is one, this capital, and with their origins alone."""
+    gone = ("contract.", "capital.") if capital else ("contract.",)
+
+    def stays(pair: Correlation) -> bool:
+        return not any(path.startswith(gone) for path in pair.between)
+
+    return scenario.model_copy(
+        update={
+            "contract": contract,
+            "capital": capital or scenario.capital,
+            "correlations": tuple(pair for pair in scenario.correlations if stays(pair)),
+            "origins": {key: origin for key, origin in scenario.origins.items() if not key.startswith(gone)} | origins,
+        }
+    )
+
+
+def _moved(origin: Origin, factor: float, because: str) -> Origin:
+    """Return the origin of a number that was multiplied: its range too, and the reason in its source."""
+    ends = {key: factor * getattr(origin, key) for key in ("low", "high") if getattr(origin, key) is not None}
+    return origin.model_copy(update=ends | {"source": f"{origin.source}; {because}", "quality": "judgement"})
