@@ -114,3 +114,12 @@ def test_dropouts_break_off_at_a_uniform_fraction_of_the_plan_at_least_one_day_i
     assert min(days) == 1 and max(days) == 99
     assert all(day in (1, math.floor(100 * u)) for day, u in zip(days, GRID, strict=True))
     assert cohort.dropout_day(1, 0.99) == 1
+
+
+def test_no_two_children_share_a_number() -> None:
+    """Neither referred children nor the candidates for their controls, up to more children than a run can hold."""
+    children = [0, 1, 2, 999, 2**31 - 1]
+    candidates = [0, 1, 2, cohort.MOST_CANDIDATES - 1]
+    numbers = [*children, *(cohort.control_number(child, k) for child in children for k in candidates)]
+    assert len(set(numbers)) == len(numbers) and max(numbers) < 2**63
+    assert cohort.control_number(5, 0) == 2**32 + 5 and cohort.control_number(5, 2) == 3 * 2**32 + 5

@@ -49,3 +49,9 @@ def test_weeks_of_a_run_are_the_whole_weeks_of_a_spell_at_home() -> None:
 
 def test_730_days_are_104_weeks() -> None:
     assert tracking.whole_weeks(tracking.first_grid_week(91, 91), 91 + 730) == 104
+
+
+def test_a_milestone_dates_from_the_last_day_of_its_weeks() -> None:
+    assert tracking.milestone_day(100, 1) == 106
+    assert tracking.milestone_day(0, 52) == 363
+    assert tracking.weeks_before(tracking.milestone_day(10, 4), 10, 9) == 3  # the fourth week dates from that day

@@ -51,7 +51,8 @@ class Breakeven:
     """What each party needs. Parties: `investor`, `boroughs` (together), and each borough.
 
     price: by party, at expected value; price_at_chance: with a chance of at least `chance`, if one was asked for.
-    unit: what the price is. own_price: the contract's. effect: share of tracked days out of care with therapy.
+    price_without_cap: the same if the contract had no caps (empty if it has none). unit: what the price
+    is. own_price: the contract's. effect: share of tracked days out of care with therapy.
     volume: share of the referrals that the scenario expects.
     """
 
@@ -61,6 +62,7 @@ class Breakeven:
     own_price: float
     price: dict[str, Root]
     price_at_chance: dict[str, Root]
+    price_without_cap: dict[str, Root]
     bargaining_range: tuple[float, float] | None
     range_words: str
     effect: dict[str, Root]
@@ -107,17 +109,13 @@ def breakeven(
             progress(done, n_steps)
 
     lives = lives_of(claimed, seed, replications)
-    seen: dict[float, Standing] = {}
-
-    def at(factor: float) -> Standing:
-        if factor not in seen:
-            seen[factor] = standing(lives, at_price(scenario, factor))
-        return seen[factor]
-
     names = {"investor": "the investor", "boroughs": "the boroughs together"}
     names |= {slug: borough.name for slug, borough in scenario.boroughs.items()}
+    at, uncapped = along_prices(lives, scenario), without_caps(scenario)
     price = {party: _price_root(party, at, None, own_price, names[party]) for party in names}
     sure = {} if chance is None else {p: _price_root(p, at, chance, own_price, names[p]) for p in names}
+    free_at = along_prices(lives, uncapped)
+    free = {} if uncapped == scenario else {p: _price_root(p, free_at, None, own_price, names[p]) for p in names}
     tell()
     bargain, words = bargaining_range(price, unit)
 
@@ -142,6 +140,7 @@ def breakeven(
         own_price=own_price,
         price=price,
         price_at_chance=sure,
+        price_without_cap=free,
         bargaining_range=bargain,
         range_words=words,
         effect={party: curve_root(points, names[party], shares) for party, points in by_effect.items()},
@@ -152,6 +151,24 @@ def breakeven(
         replications=replications,
         seed=seed,
     )  # fmt: skip
+
+
+def along_prices(lives: Sequence[Lived], scenario: Scenario) -> Callable[[float], Standing]:
+    """Return how every party stands at a multiple of the contract's prices; each multiple is settled once."""
+    seen: dict[float, Standing] = {}
+
+    def at(factor: float) -> Standing:
+        if factor not in seen:
+            seen[factor] = standing(lives, at_price(scenario, factor))
+        return seen[factor]
+
+    return at
+
+
+def without_caps(scenario: Scenario) -> Scenario:
+    """Return the scenario without the caps of its contract (that of a top-up stays)."""
+    none = dict.fromkeys(("cap_gbp", "borough_cap_gbp", "borough_year_cap_gbp"))
+    return scenario.model_copy(update={"contract": scenario.contract.model_copy(update=none)})
 
 
 def main_price(scenario: Scenario) -> tuple[str, float]:
@@ -203,8 +220,10 @@ def _price_root(
     found = tuple(own_price * _bisect(gain, a, b) for (a, x), (b, y) in pairwise(zip(PRICES, gains, strict=True))
                   if (x < 0) != (y < 0))  # fmt: skip
     low, high = own_price * PRICES[0], own_price * PRICES[-1]
-    rises = party == "investor"
-    what = "breaks even" if chance is None else f"is not worse off in {chance:.0%} of contracts"
+    rises, many = party == "investor", party == "boroughs"
+    what = "break even" if many else "breaks even"
+    if chance is not None:
+        what = f"{'are' if many else 'is'} not worse off in {chance:.0%} of contracts"
     if found:
         side = "or more" if rises else "or less"
         return Root(found, f"{name} {what} at £{found[0]:,.2f} {side}", low, high)
@@ -252,6 +271,10 @@ def curve_root(points: Sequence[tuple[float, float]], name: str, what: str) -> R
         gains_above = points[-1][1] >= 0
         side = "or more" if gains_above else "or less"
         at = ", ".join(f"{x:.0%}" for x in found)
-        return Root(found, f"{name} breaks even at {at} {side} ({what})", low, high)
-    does = "gains" if points[0][1] >= 0 else "loses"
+        return Root(found, f"{name} {_verb(name, 'break')} even at {at} {side} ({what})", low, high)
+    does = _verb(name, "gain" if points[0][1] >= 0 else "lose")
     return Root((), f"{name} {does} everywhere from {low:.0%} to {high:.0%} ({what})", low, high)
+
+
+def _verb(name: str, verb: str) -> str:
+    return verb if name == "the boroughs together" else f"{verb}s"

@@ -5,6 +5,7 @@ It computes nothing but roundings. Must not know: scenarios, rows, files.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ def comparison_page(found: Figures) -> str:
     contracts = found["contracts"]
     parts = [_head(found), _answer(contracts), _table(contracts), _risks(contracts)]
     if "worlds" in found:
-        parts += [_grid(found, *panel) for panel in PANELS]
+        parts += [_grid_key(found), *(_grid(found, *panel) for panel in PANELS)]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
@@ -129,32 +130,44 @@ def risk_words(contract: Figures) -> str:
     return f"both. {pounds(paid)} is paid for nothing ({percent(share)} of plan), and {loses}."
 
 
+def _millions(value: float) -> str:
+    return f"{value / 1e6:.1f}".replace("-0.0", "0.0")
+
+
 PANELS = (
-    ("PAID", lambda c: pounds(c["payments_gbp"]["mean"])),
-    ("BOROUGHS KEEP", lambda c: pounds(c["net_saving_gbp"]["mean"])),
+    ("PAID, £m", lambda c: _millions(c["payments_gbp"]["mean"])),
+    ("BOROUGHS KEEP, £m", lambda c: _millions(c["net_saving_gbp"]["mean"])),
+    ("INVESTORS GAIN, £m", lambda c: _millions(c["investor"]["profit_gbp"]["mean"])),
     ("CHANCE THAT THE INVESTORS LOSE", lambda c: percent(c["investor"]["loss_prob"])),
 )
+SHORT_EFFECTS = {"none": "none", "half": "half", "claimed": "claim", "start": "START"}
 
 
 def _grid(found: Figures, title: str, cell: Any) -> Iterator[str]:
     worlds = found["worlds"]
     full = [world for world in worlds if world["volume"] == 1]
     bases = list(dict.fromkeys(world["base"] for world in full))
-    effects = list(EFFECT_WORDS)
     fewer = [world for world in worlds if world["volume"] != 1]
-    yield f"{title}: effect of therapy by what would happen without it (baselines stay those of the contract)"
-    heads = [f"{letter}:{effect}" for letter in "ABC"[: len(bases)] for effect in effects]
-    heads += [f"{world['volume']:.0%} vol." for world in fewer]
-    yield f"  {'':<20}" + "".join(f"{_short(head):>7}" for head in heads)
     named = {(world["base"], world["effect"]): world["name"] for world in full}
-    order = [named[base, effect] for base in bases for effect in effects] + [world["name"] for world in fewer]
+    groups = [[named[base, effect] for effect in EFFECT_WORDS] for base in bases] + [[w["name"] for w in fewer]]
+    yield f"{title}, by what therapy does, in three worlds and at fewer referrals"
+    letters = [f"world {letter}" for letter in "ABC"] + ["claim, world A"]
+    yield f"  {'':<20}" + "".join(f"{head:^{7 * len(group)}} " for head, group in zip(letters, groups, strict=True))
+    heads = [[SHORT_EFFECTS[effect] for effect in EFFECT_WORDS] for _ in bases]
+    heads.append([f"{world['volume']:.0%} vol" for world in fewer])
+    yield f"  {'':<20}" + " ".join("".join(f"{head:>7}" for head in group) for group in heads)
     for name, contract in found["contracts"].items():
-        yield f"  {name:<20}" + "".join(f"{cell(contract['grid'][world]):>7}" for world in order)
-    yield from _wrapped("; ".join(f"{letter}: {BASE_WORDS[base]}" for letter, base in zip("ABC", bases, strict=False)))
+        cells = ["".join(f"{cell(contract['grid'][world]):>7}" for world in group) for group in groups]
+        yield f"  {name:<20}" + " ".join(cells)
 
 
-def _short(head: str) -> str:
-    return head.replace("claimed", "claim")
+def _grid_key(found: Figures) -> Iterator[str]:
+    bases = dict.fromkeys(world["base"] for world in found["worlds"])
+    yield "THE WORLDS: what would happen without therapy; every contract keeps its own baseline and price"
+    for letter, base in zip("ABC", bases, strict=True):
+        yield f"  {letter}: {BASE_WORDS[base]}"
+    for effect, words in EFFECT_WORDS.items():
+        yield f"  {SHORT_EFFECTS[effect]}: {words}"
 
 
 def log_page(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -187,6 +200,10 @@ def _breakeven(found: Breakeven) -> Iterator[str]:
         yield ""
         yield f"PRICE at which a party is not worse off in {in_hundred(found.chance)} contracts"
         yield from _roots(found.price_at_chance)
+    if found.price_without_cap:
+        yield ""
+        yield "PRICE at which a party breaks even on average, had the contract no cap"
+        yield from _roots(found.price_without_cap)
     yield ""
     yield (
         f"EFFECT at which a party breaks even, at the contract's price (without therapy {percent(found.usual)}, "
@@ -199,8 +216,22 @@ def _breakeven(found: Breakeven) -> Iterator[str]:
 
 
 def _roots(roots: Mapping[str, Root]) -> Iterator[str]:
-    for root in roots.values():
-        yield f"  {root.words[0].upper()}{root.words[1:]}."
+    """Yield the investor, the boroughs together, and the boroughs that say the same in one line."""
+    said: dict[str, list[str]] = {}
+    for party, root in roots.items():
+        name, rest = _name_and_rest(party, root.words)
+        said.setdefault(rest, []).append(name)
+    for rest, names in said.items():
+        yield from _wrapped(f"{', '.join(names)}: {rest}.")
+
+
+def _name_and_rest(party: str, words: str) -> tuple[str, str]:
+    """Split what is said of a party into its name and the rest, told of one or of many alike."""
+    verb = re.search(r" (breaks?|gains?|loses?|is|are) ", words)
+    assert verb is not None, words
+    singular = {"break": "breaks", "gain": "gains", "lose": "loses", "are": "is"}.get(verb[1], verb[1])
+    name = words[: verb.start()]
+    return name[0].upper() + name[1:], f"{singular} {words[verb.end() :]}"
 
 
 def _drawn(found: Breakeven) -> Iterator[str]:

@@ -126,8 +126,8 @@ prints it with all sources; `edgeofcare new NAME` writes a commented one to star
   to a file in `scenarios/reference/` and scales the figure.
 - **Changing another scenario.** `extends = "pan_london"` starts from a shipped scenario or another file. Tables merge;
   numbers and lists replace. A plain number in place of one with an origin is noted as set in your file.
-- **Another contract.** The contracts in `scenarios/contracts/` can be laid over any scenario's children; its README lists
-  them. Such a file holds `title`, `[contract]` and, if it brings its own, `[capital]`, with the keys below.
+- **Another contract.** The contracts in `scenarios/contracts/` can be laid over any scenario's children; its README
+  lists them. Such a file holds `title`, `[contract]` and, if it brings its own, `[capital]`, with the keys below.
 - **Weights** may be written as shares that sum to 1 or as percentages that sum to 100.
 - **Dates** are written 2018-02-06, without quotation marks, and lie between 1990 and 2100.
 - **Large numbers** are refused above 1,000,000,000, amounts above 10,000,000,000.
