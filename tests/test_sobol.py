@@ -32,15 +32,16 @@ def away(found, which, truth):
 
 
 def test_ishigami():
-    """Within 4 standard errors, 6 figures: false-alarm rate under 4e-4 for independent points, less for Sobol's.
+    """Within 4 standard errors, 6 figures: false-alarm rate under 4e-4 for independent points.
 
-    Power: each standard error is under 0.02, so an index wrong by 0.1 is found.
+    And within 0.03: over 40 designs of this size the errors of Sobol's points had a standard deviation under 0.006,
+    so 0.03 is five of them: under 1e-5 over the six if normal.
     """
     design = make_design(THREE, n=2048, seed=3)
     found = indices(design, evaluate(design, ishigami))
     first, total, variance = ishigami_closed()
     assert (away(found, "first", first) < 4).all() and (away(found, "total", total) < 4).all()
-    assert (found.first_high - found.first_low < 0.08).all() and (found.total_high - found.total_low < 0.08).all()
+    assert found.first[0] == pytest.approx(first, abs=0.03) and found.total[0] == pytest.approx(total, abs=0.03)
     assert found.variance[0] == pytest.approx(variance, rel=0.05)
     assert found.noise_share[0] == 0
 

@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -237,7 +238,7 @@ def breakeven(
     from edgeofcare.inputs.load import load
 
     laid = under(load(scenario), contract)
-    with progress_bar(quiet) as progress:
+    with progress_bar(quiet, "points") as progress:
         found = found_roots(laid, target_irr, chance, replications, seed, progress)
     say(json.dumps(found.as_dict(), allow_nan=False) if as_json else breakeven_page(found))
 
@@ -262,6 +263,100 @@ def lint(
         say(json.dumps({name: [asdict(finding) for finding in findings] for name, findings in found.items()}))
     else:
         say("\n".join(lint_page(name, findings) for name, findings in found.items()))
+
+
+@app.command()
+def join(
+    scenario: ScenarioName,
+    boroughs: Annotated[list[str], typer.Argument(help="Boroughs that would join: names, or paths of their files.")],
+    when: Annotated[str | None, typer.Option(help="First day of their referrals, such as 2019-04-01.")] = None,
+    teams: Annotated[str, typer.Option(help="as-is, plus-mst, plus-fft (one more team), own.")] = "as-is",
+    cap: Annotated[str, typer.Option(help="per_start (the cap rises with the joiner) or fixed.")] = "per_start",
+    replications: Annotated[int, typer.Option(help="Simulated contracts, each with and without.")] = 5000,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    limits: Annotated[bool, typer.Option("--limits", help="Also what would change the answer.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Should this borough join? What changes for it and for everyone else."""
+    from edgeofcare.analysis.join import join as joined
+    from edgeofcare.documents.join import join_page, join_words
+    from edgeofcare.inputs.load import load
+
+    base, day = load(scenario), day_of(when)
+    with progress_bar(quiet, "worlds") as progress:
+        found = joined(base, boroughs, day, teams, cap, replications, seed, limits, progress).as_dict()
+    if as_json:
+        say(json.dumps(found | {"words": join_words(found)}, allow_nan=False))
+        return
+    say(join_page(found))
+    more = "" if limits else f"edgeofcare join {scenario} {' '.join(boroughs)} --limits; "
+    say(f"Next: {more}edgeofcare exposure {scenario}; edgeofcare shares {scenario}")
+
+
+@app.command()
+def exposure(
+    scenario: ScenarioName,
+    borough: Annotated[list[str] | None, typer.Option(help="Only this borough; may be given several times.")] = None,
+    budget: Annotated[list[str] | None, typer.Option(help="BOROUGH=GBP set aside a year, for a budget test.")] = None,
+    replications: Annotated[int, typer.Option(help="Simulated contracts in each world.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what the contract means for each borough, year by year and at its worst."""
+    from edgeofcare.analysis.exposure import exposures
+    from edgeofcare.documents.join import exposure_page
+    from edgeofcare.inputs.load import load
+
+    found = load(scenario)
+    unknown = [slug for slug in borough or [] if slug not in found.boroughs]
+    if unknown:
+        known = ", ".join(found.boroughs)
+        raise OptionError(f"there is no borough {', '.join(unknown)} in {found.name}. It has {known}.")
+    with progress_bar(quiet, "worlds") as progress:
+        told = exposures(found, replications, seed, budgets_of(budget), progress=progress).as_dict()
+    if as_json:
+        say(json.dumps(told, allow_nan=False))
+    else:
+        say(exposure_page(told, borough or ()))
+
+
+@app.command()
+def shares(
+    scenario: ScenarioName,
+    replications: Annotated[int, typer.Option(help="Simulated contracts for starts and avoided cost.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Share the cost of the service fairly among boroughs, and see who would rather leave."""
+    from edgeofcare.analysis.shares import shares as shared
+    from edgeofcare.documents.join import shares_page
+    from edgeofcare.inputs.load import load
+
+    with progress_bar(quiet) as progress:
+        found = shared(load(scenario), replications=replications, seed=seed, progress=progress)
+    say(json.dumps(found.as_dict(), allow_nan=False) if as_json else shares_page(found.as_dict()))
+
+
+@app.command("new-borough")
+def new_borough(
+    name: Annotated[str, typer.Argument(help="Name of the borough, such as Haringey.")],
+    referrals: Annotated[float | None, typer.Option(help="Families it would refer a year.")] = None,
+    care_starts: Annotated[float | None, typer.Option(help="Children of 10 to 17 who start in care a year.")] = None,
+    when: Annotated[str | None, typer.Option(help="First day of its referrals, such as 2019-04-01.")] = None,
+    price_level: Annotated[float | None, typer.Option(help="Its price of care relative to the scenario's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New file; NAME.toml if not given.")] = None,
+) -> None:
+    """Write a file for a borough that could join; what is not said comes from published figures, marked as assumed."""
+    from edgeofcare.inputs.boroughs import Answers, slug_of
+    from edgeofcare.inputs.boroughs import new_borough as text_of
+
+    text = text_of(name, Answers(care_starts, referrals, day_of(when), price_level))
+    path = out or Path(f"{slug_of(name)}.toml")
+    write_new(path, text.rstrip("\n"))
+    say(f"{path} written. Next: read what is marked as assumed, then edgeofcare join pan_london {path}")
 
 
 @app.command()
@@ -348,6 +443,28 @@ def printable(text: str, encoding: str | None) -> str:
     return text
 
 
+def day_of(text: str | None) -> date | None:
+    """Return the date that a user typed; raise OptionError if it is none."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise OptionError(f"--when takes a date such as 2019-04-01 (got {text!r}).") from None
+
+
+def budgets_of(given: list[str] | None) -> dict[str, float]:
+    """Return budgets by borough from BOROUGH=GBP; raise OptionError for anything else."""
+    found = {}
+    for text in given or []:
+        slug, equals, amount = text.partition("=")
+        try:
+            found[slug.strip()] = float(amount.replace(",", ""))
+        except ValueError:
+            raise OptionError(f"--budget takes BOROUGH=GBP, such as sutton=400000 (got {text!r}).") from None
+        if not equals or not 0 <= found[slug.strip()] < 1e12:
+            raise OptionError(f"--budget takes BOROUGH=GBP, such as sutton=400000 (got {text!r}).")
+    return found
+
+
 def write_new(path: Path, text: str) -> None:
     """Write a new file; raise OptionError if it exists or cannot be written."""
     try:
@@ -380,10 +497,10 @@ def tell_slow_engine(engine: str | None) -> None:
 
 
 @contextlib.contextmanager
-def progress_bar(quiet: bool) -> Iterator[Progress | None]:
+def progress_bar(quiet: bool, what: str = "simulated contracts") -> Iterator[Progress | None]:
     """Show progress on stderr: a bar on a terminal, a line every ten seconds elsewhere, nothing if quiet."""
     if quiet or not sys.stderr.isatty():
-        yield None if quiet else plain_progress()
+        yield None if quiet else plain_progress(what)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -392,17 +509,17 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("calibrating", total=None)
-        yield lambda done, total: bar.update(task, description="simulated contracts", completed=done, total=total)
+        yield lambda done, total: bar.update(task, description=what, completed=done, total=total)
 
 
-def plain_progress() -> Progress:
+def plain_progress(what: str) -> Progress:
     """Return a progress that prints a line now and then."""
     last = [time.monotonic()]
 
     def tell(done: int, total: int) -> None:
         if time.monotonic() - last[0] > SECONDS_BETWEEN_LINES:
             last[0] = time.monotonic()
-            print(f"{done:,} of {total:,} simulated contracts", file=sys.stderr, flush=True)
+            print(f"{done:,} of {total:,} {what}", file=sys.stderr, flush=True)
 
     return tell
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.irr import internal_rate
 
-TEAM_CHOICES: tuple[Teams, ...] = ("as-is", "plus-mst", "plus-fft", "own")
+TEAM_CHOICES = ("as-is", "plus-mst", "plus-fft", "own")
 VOLUME_CHOICES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 MONTHS_BETWEEN = 3
 LIMIT_SHARE = 5  # --limits lives a fifth of the replications at each point
@@ -72,8 +72,8 @@ def join(
     scenario: Scenario,
     boroughs: Sequence[str],
     when: date | None = None,
-    teams: Teams = "as-is",
-    cap_on_join: CapOnJoin = "per_start",
+    teams: str = "as-is",
+    cap_on_join: str = "per_start",
     replications: int = 5000,
     seed: int = 1,
     limits: bool = False,
@@ -118,7 +118,7 @@ def join(
         return found
     few = max(200, replications // LIMIT_SHARE)
 
-    def again(changed: Sequence[Joiner], day: date | None, with_teams: Teams) -> Pair:
+    def again(changed: Sequence[Joiner], day: date | None, with_teams: str) -> Pair:
         tell()
         return live_pair(claimed, changed, day, with_teams, cap_on_join, planned, few, seed)
 
@@ -126,13 +126,13 @@ def join(
 
 
 def live_pair(
-    claimed: World, joiners: Sequence[Joiner], when: date | None, teams: Teams, cap_on_join: CapOnJoin,
+    claimed: World, joiners: Sequence[Joiner], when: date | None, teams: str, cap_on_join: str,
     planned_starts: float, replications: int, seed: int,
 ) -> Pair:  # fmt: skip
     """Live the contract without and with the joiners; with a contract cap that joiners raise, also settle it fixed."""
     scenario = claimed.scenario
-    joinings = [Joining(one, when, teams) for one in joiners]
-    joined = with_joiners(scenario, joinings, planned_starts, cap_on_join)
+    joinings = [Joining(one, when, cast(Teams, teams)) for one in joiners]
+    joined = with_joiners(scenario, joinings, planned_starts, cast(CapOnJoin, cap_on_join))
     after = replace(claimed, scenario=joined, name=f"{claimed.name}, joined")
     without, _, _ = lived_rows(claimed, seed, replications, full=False)
     with_, years, real = lived_rows(after, seed, replications)
@@ -245,7 +245,7 @@ def _mean(values: Floats) -> float | None:
     return float(there.mean()) if len(there) else None
 
 
-def _contract(pair: Pair, cap_on_join: CapOnJoin, teams: Teams) -> dict[str, Any]:
+def _contract(pair: Pair, cap_on_join: str, teams: str) -> dict[str, Any]:
     before, after = pair.before.scenario.contract.cap_gbp, pair.after.scenario.contract.cap_gbp
     return {
         "teams": teams,
@@ -276,8 +276,8 @@ def _months(scenario: Scenario) -> list[date]:
 
 
 def find_limits(
-    pair: Pair, joiners: Sequence[Joiner], when: date | None, teams: Teams,
-    again: Callable[[Sequence[Joiner], date | None, Teams], Pair],
+    pair: Pair, joiners: Sequence[Joiner], when: date | None, teams: str,
+    again: Callable[[Sequence[Joiner], date | None, str], Pair],
 ) -> dict[str, Any]:  # fmt: skip
     """Return the limits of the answer: volume, date, teams."""
     by_volume, by_teams, by_date = [], {}, []

@@ -274,16 +274,16 @@ def exposure_page(found: Figures, only: Sequence[str] = ()) -> str:
     lines = [
         f"What {found['scenario']} means for each borough: {found['replications']:,} simulated contracts, seed "
         f"{found['seed']}.",
-        f"{name} pays {percent(hangs['largest_share'])} of all; the contract hangs on "
-        f"{hangs['effective_boroughs']:.1f} boroughs' worth.",
+        f"{name} pays {percent(hangs['largest_share'])} of what boroughs pay; payments are spread as over "
+        f"{hangs['effective_boroughs']:.1f} boroughs of equal size.",
     ]
     for slug, borough in found["boroughs"].items():
         if not only or slug in only:
-            lines += ["", *_borough_page(borough)]
+            lines += ["", *_borough_page(borough, {key: b["name"] for key, b in found["boroughs"].items()})]
     return "\n".join(lines) + "\n"
 
 
-def _borough_page(borough: Figures) -> Iterator[str]:
+def _borough_page(borough: Figures, names: Mapping[str, str]) -> Iterator[str]:
     yield borough["name"].upper()
     ratio = borough["benefit_cost_ratio"]
     yield from _wrapped(
@@ -308,12 +308,39 @@ def _borough_page(borough: Figures) -> Iterator[str]:
         )
     yield from _years(borough)
     for key, row in borough.get("what_if", {}).items():
-        words = WHAT_IF_WORDS.get(key, f"{key.removeprefix('without_').replace('_', ' ').title()} leaves")
+        words = WHAT_IF_WORDS.get(key) or f"{names[key.removeprefix('without_')]} leaves"
         change = row["change_in_net_saving_gbp"]
         yield (
             f"  If {words:<70}saves {pounds(row['net_saving_gbp']):>8} ({pounds(change['mean'])} ± "
             f"{pounds(change['se'])}), better off in {percent(row['better_off_prob'])}"
         )
+
+
+# ---- shares --------------------------------------------------------------------------------------------------------
+
+RULE_WORDS = {
+    "shapley": "Shapley value",
+    "referrals": "referrals",
+    "population": "population",
+    "starts": "starts",
+    "avoided": "avoided cost",
+}
+
+
+def shares_page(found: Figures) -> str:
+    """Return how the cost could be shared: words, then pounds by borough and rule."""
+    lines = [f"Who should pay what for {found['scenario']}?", "", "THE ANSWER"]
+    lines += [line for sentence in found["words"] for line in _wrapped(sentence)]
+    rules = found["rules"]
+    lines += ["", "SHARES OF THE COST, BY WHAT THEY ARE SHARED BY"]
+    lines.append(f"  {'':<24}{'alone':>12}" + "".join(f"{RULE_WORDS[rule['rule']]:>15}" for rule in rules))
+    for i, need in enumerate(found["needs"]):
+        cells = "".join(f"{pounds(rule['pence'][i] / 100):>15}" for rule in rules)
+        lines.append(f"  {need['name']:<24}{pounds(found['alone_pence'][i] / 100):>12}{cells}")
+    total = "".join(f"{pounds(sum(rule['pence']) / 100):>15}" for rule in rules)
+    lines.append(f"  {'together':<24}{pounds(sum(found['alone_pence']) / 100):>12}{total}")
+    lines += [f"  Not shared by {RULE_WORDS[rule]}: {why}" for rule, why in found["left_out"].items()]
+    return "\n".join(lines) + "\n"
 
 
 def _times(value: float | None) -> str:
