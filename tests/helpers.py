@@ -81,6 +81,7 @@ def with_tracks(plan: Plan, *more: Track) -> Plan:
         plan,
         tracks=tracks,
         intake_tracks=intake_tracks,
+        control_tracks=tuple(i for i, track in enumerate(tracks) if track.controlled),
         n_outcome_periods=plan.periods.index(last) + 1,
         n_intake_periods=plan.periods.index(plan.delivery_end) + 1 if intake_tracks else 0,
     )

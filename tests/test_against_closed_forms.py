@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 from edgeofcare.care.cohort import days_to_18
-from edgeofcare.engine import kernel
+from edgeofcare.engine import kernel, reference
 from edgeofcare.engine.calibrate import make_sample
 from edgeofcare.engine.counts import Counts
 from edgeofcare.engine.plan import Plan
@@ -223,6 +223,40 @@ def test_referrals_are_poisson() -> None:
     limit = stats.norm.isf(FALSE_ALARM / 2 / 20) / math.sqrt(n)
     assert (np.abs(np.corrcoef(by_borough.T)[np.triu_indices(4, 1)]) < limit).all()
     assert (np.abs(np.corrcoef(by_period.T)[np.triu_indices(by_period.shape[1], 1)]) < limit).all()
+
+
+def test_teams_share_a_borough_by_their_slots_on_the_day_of_referral() -> None:
+    """Teams of one therapy, one coming into post slowly and one that opens late; the FFT teams open later still.
+
+    Of each family the chance to go to a team is known on its day; the mean of what happened less that chance is 0.
+    Shares by full slots, which are never far off, are refused.
+    """
+    teams = {
+        "steady": team("mst", "a", n_therapists=5),
+        "slow": team("mst", "a", n_therapists=8, staffed_over_days=365),
+        "fft_4": team("fft", "a", n_therapists=4, opens=date(2018, 9, 1)),
+        "late": team("mst", "a", n_therapists=3, opens=date(2018, 8, 1)),
+        "fft_6": team("fft", "a", n_therapists=6, opens=date(2018, 10, 1)),
+    }
+    plan = plan_of(small({"a": 3000.0}, teams, referrals__ramp_months=0.0, child__suited_to_mst_prob=0.58))
+    tables = reference.Tables(plan)
+    children = [child for replication in range(4) for child in reference.refer(tables, 5, replication)]
+    day, went = np.array([(child.day, child.team) for child in children]).T
+    assert len(children) > 11_000
+    for therapy, prob in ((0, 0.58), (1, 0.42)):
+        own = plan.team_therapy == therapy
+        full = np.where(own, plan.full_slots, 0)
+        today = np.where(own[:, None], plan.slots, 0)
+        today = np.where(today.sum(axis=0) > 0, today, full[:, None])
+        for index in np.flatnonzero(own):
+
+            def assert_share(slots: npt.NDArray[Any], prob: float = prob, index: int = index) -> None:
+                chance = prob * slots[index] / slots.sum(axis=0)
+                assert_mean((went == index) - chance[day], 0.0, FALSE_ALARM)
+
+            assert_share(today)
+            with pytest.raises(AssertionError):
+                assert_share(np.repeat(full[:, None], plan.slots.shape[1], axis=1))
 
 
 def test_acceptance_engagement_and_completion_are_their_chances() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from fractions import Fraction
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import ndtr
 
@@ -123,3 +126,66 @@ def test_no_two_children_share_a_number() -> None:
     numbers = [*children, *(cohort.control_number(child, k) for child in children for k in candidates)]
     assert len(set(numbers)) == len(numbers) and max(numbers) < 2**63
     assert cohort.control_number(5, 0) == 2**32 + 5 and cohort.control_number(5, 2) == 3 * 2**32 + 5
+
+
+def by_fractions(slots: list[int], u: Fraction) -> int:
+    """The first of the teams with slots whose cumulative share, as a fraction, exceeds u; -1 if none has slots."""
+    ends = accumulate(slots)
+    return next((i for i, end in enumerate(ends) if slots[i] > 0 and u * sum(slots) < end), -1)
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.integers(0, 4095))
+@example([4, 4], 2048)  # at the end of a share
+@example([0, 3, 0], 4095)
+@example([0, 0], 7)
+def test_a_team_is_chosen_in_proportion_to_its_slots(slots: list[int], step: int) -> None:
+    """Against fractions, at uniforms of twelve bits, which no arithmetic rounds; in any places, filled up with -1."""
+    found = cohort.in_proportion([*range(len(slots)), -1, -1], slots, step / 4096)
+    assert found == by_fractions(slots, Fraction(step, 4096))
+    if found >= 0:  # the same teams under other numbers, between teams that do not serve the borough
+        others = [9, *(n for own in slots for n in (own, 9))]
+        assert cohort.in_proportion([2 * i + 1 for i in range(len(slots))], others, step / 4096) == 2 * found + 1
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=5), st.integers(0, 4095), st.booleans())
+@example([0, 0, 0, 0], 4000, True)  # no team has slots today: shares of 7 and 9
+@example([0, 0, 0, 0], 4000, False)
+def test_suitability_chooses_the_therapy_and_its_place_in_the_share_the_team(
+    slots: list[int], step: int, suited_to_mst: bool
+) -> None:
+    """Teams of even number deliver MST, the others FFT; shares of one half, so that nothing is rounded."""
+    teams = [[*range(0, len(slots), 2)], [*range(1, len(slots), 2)]]
+    longest = len(teams[0])
+    padded = [row + [-1] * (longest - len(row)) for row in teams]
+    u = step / 8192 + (0.0 if suited_to_mst else 0.5)
+    full = [7 + i for i in range(len(slots))]
+    mine = teams[0 if suited_to_mst else 1]
+    today = [slots[i] for i in mine]
+    expected = by_fractions(today if any(today) else [full[i] for i in mine], Fraction(step, 4096))
+    assert cohort.team_for(padded, slots, full, u, 0.5) == mine[expected]
+
+
+def test_a_team_that_never_has_slots_is_the_only_one_or_the_first_of_such() -> None:
+    assert cohort.team_for([[3, -1], [1, 2]], [0, 0, 0, 0], [0, 0, 0, 0], 0.2, 0.5) == 3
+    assert cohort.team_for([[3, -1], [1, 2]], [0, 0, 0, 0], [0, 0, 0, 0], 0.9, 0.5) == 1
+
+
+@given(st.floats(0, 1), st.integers(1, 2**53 - 1))
+@example(1.0, 2**53 - 1)
+@example(0.0, 1)
+@example(5e-324, 2**53 - 1)
+@example(2.0**-53, 2**53 - 1)
+@example(1 - 2.0**-53, 2**53 - 1)
+def test_the_ends_of_a_share_never_reach_a_team_without_slots(mst_prob: float, odd: int) -> None:
+    """Whatever the share suited to MST, and for u at its ends, where rounding might make the place in the share 1."""
+    teams, slots = [[0, 1, 2, 3], [0, 1, 2, 3]], [0, 3, 5, 0]
+    below, above = math.nextafter(mst_prob, 0.0), math.nextafter(mst_prob, 1.0)
+    for u in (odd * 2.0**-53, below, mst_prob, above, 2.0**-53, 1 - 2.0**-53):
+        if 0 < u < 1:
+            team = cohort.team_for(teams, slots, slots, u, mst_prob)
+            assert team in (1, 2)
+            place = Fraction(u) / Fraction(mst_prob) if u < mst_prob else (
+                (Fraction(u) - Fraction(mst_prob)) / (1 - Fraction(mst_prob))
+            )  # fmt: skip
+            if abs(place - Fraction(3, 8)) > Fraction(1, 10**15):
+                assert team == (1 if place < Fraction(3, 8) else 2)

@@ -78,6 +78,43 @@ def ten_boroughs_in_a_hurry() -> Plan:
     return plan_of(small(dict.fromkeys(slugs, 40.0), teams, referrals__patience_days=0))
 
 
+def with_teams(*left_out: str, **more: dict[str, Any]) -> Plan:
+    """Pan-London with more teams, and without some of its own."""
+    own = {name: team for name, team in shipped("pan_london").model_dump()["teams"].items() if name not in left_out}
+    return plan_of(pan_london(teams=own | more))
+
+
+def shared_teams() -> Plan:
+    """Three teams of MST in a borough, one of which opens late and comes into post slowly, and two of FFT."""
+    boroughs = tuple(shipped("pan_london").boroughs)
+    return with_teams(
+        plus_mst=team("mst", *boroughs, n_therapists=3, opens=date(2019, 4, 1), staffed_over_days=500),
+        mst_c=team("mst", boroughs[0], n_therapists=1),
+        plus_fft=team("fft", *boroughs[2:], n_therapists=5, staffed_over_days=200),
+    )
+
+
+def no_team_on_the_first_days() -> Plan:
+    """All open after referrals began, one never; MST only, so that it stands in for FFT."""
+    boroughs = tuple(shipped("pan_london").boroughs)
+    return with_teams(
+        "mst_a", "mst_b", "fft",
+        one=team("mst", *boroughs, n_therapists=4, opens=date(2018, 5, 1), staffed_over_days=90),
+        two=team("mst", *boroughs, n_therapists=7, opens=date(2018, 6, 15)),
+        never=team("mst", *boroughs, opens=date(2090, 1, 1)),
+    )  # fmt: skip
+
+
+def shared_teams_that_shrink() -> Plan:
+    """Shares follow slots down as well as up, to none."""
+    plan = shared_teams()
+    slots = plan.slots.copy()
+    slots[0, 300:] //= 2
+    slots[3, 900:] = 0
+    slots[:, 1000:] = 0
+    return replace(plan, slots=slots, slot_days_overhang=np.full(len(slots), 10**9))
+
+
 VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
     "pan_london": (lambda: plan_of(pan_london()), 30),
     "pan_london_ten": (lambda: plan_of(shipped("pan_london_ten")), 8),
@@ -120,6 +157,12 @@ VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
         lambda: plan_of(pan_london(effect__dropouts_keep="all", therapies__fft__completion_prob=0.0)), 8,
     ),
     "slots that fall": (slots_that_fall, 8),
+    "shared teams": (shared_teams, 8),
+    "shared teams, all suited to one therapy": (
+        lambda: replace(shared_teams(), suited_to_mst_prob=np.array([0.0, 1.0, 0.0, 1.0, 0.5, 1e-9])), 8,
+    ),
+    "no team on the first days": (no_team_on_the_first_days, 8),
+    "shared teams that shrink": (shared_teams_that_shrink, 8),
     "seventeen, in a long queue": (
         lambda: plan_of(
             small(
@@ -195,7 +238,7 @@ def textbook_queue(plan: Plan, slots: list[list[int]], children: list[Child]) ->
                 yield env.timeout(child.stop - child.start)
 
     for child in sorted(children, key=lambda child: child.time):
-        env.process(family(child, int(plan.team_of[child.borough, child.therapy])))
+        env.process(family(child, child.team))
     env.run()
     return desks
 

@@ -4,6 +4,7 @@ the same ones every time; nothing here depends on luck."""
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edgeofcare.care.cohort import arrival_draws
+from edgeofcare.care.cohort import arrival_draws, team_for
 from edgeofcare.engine import kernel
 from edgeofcare.engine.counts import Counts
 from edgeofcare.engine.plan import NO_LIMIT, Plan
@@ -54,6 +55,8 @@ def scenarios(draw: st.DrawFn, shared: bool = True) -> Scenario:
     if shared:
         more: dict[str, Any] = {"n_therapists": draw(size), "staffed_over_days": draw(st.sampled_from([0, 150]))}
         teams = {"m": team("mst", *slugs, **more), "f": team("fft", slugs[0], n_therapists=draw(size))}
+        if draw(st.booleans()):
+            teams["m2"] = team("mst", slugs[-1], n_therapists=draw(size), opens=date(2018, 6, 1))
     else:
         teams = {slug: team("mst", slug, n_therapists=draw(size)) for slug in slugs}
     values = draw(st.fixed_dictionaries(numbers))
@@ -202,11 +205,12 @@ def test_units_lie_inside_days_out_of_care(scenario: Scenario, ratio: float, wee
         assert np.array_equal(units[:, 0], units[:, 1])
 
 
-def team_of(plan: Plan, child: tuple[int, int, int]) -> int:
-    """The team that serves a child, by its draw of the therapy it is suited to."""
+def team_of(plan: Plan, child: tuple[int, int, int], day: int) -> int:
+    """The team that serves a child, by its draw of the therapy it is suited to and its day of referral."""
     replication, borough, number = child
     suited_u = arrival_draws(SEED, replication, int(plan.borough_ids[borough]), number)[3]
-    return int(plan.team_of[borough, 0 if suited_u < plan.suited_to_mst_prob[borough] else 1])
+    mst_prob = float(plan.suited_to_mst_prob[borough])
+    return int(team_for(plan.teams_of[borough], plan.slots[:, day], plan.full_slots, suited_u, mst_prob))
 
 
 def check_service(plan: Plan, lives: Lives) -> None:
@@ -218,7 +222,7 @@ def check_service(plan: Plan, lives: Lives) -> None:
         referred, birthday_18 = events["referred"]
         start, length = events["started"]
         stop = (events.get("completed") or events["dropped_out"])[0]
-        which = child[0], team_of(plan, child)
+        which = child[0], team_of(plan, child, referred)
         used[(*which, slice(start, stop))] += 1
         started_on[(*which, start)] += 1
         assert referred <= start <= referred + plan.patience_days
@@ -254,6 +258,23 @@ def test_no_start_takes_a_team_above_slots_that_fell(scenario: Scenario, day: in
     slots[:, day:] = (slots[:, day:] + 1) // 2
     plan = replace(plan, slots=slots, slot_days_overhang=np.full(len(slots), NO_LIMIT))
     check_service(plan, Lives(plan, SEED, 0, N))
+
+
+@few
+@given(scenarios(), st.sampled_from([1, 150]))
+def test_two_teams_in_the_place_of_one_change_no_referral(scenario: Scenario, n_therapists: int) -> None:
+    """Nor any life without therapy; with room for all at once they change nothing but whose starts they are."""
+    slugs = tuple(scenario.boroughs)
+    halves = {name: team("mst", *slugs, n_therapists=n_therapists) for name in ("half", "other_half")}
+    _, one = run(scenario, teams={"whole": team("mst", *slugs, n_therapists=2 * n_therapists)})
+    _, two = run(scenario, teams=halves)
+    for name in ("referred", "accepted", "engaged"):
+        assert np.array_equal(one.served(name), two.served(name))
+    assert np.array_equal(one.lives[:, 0, :, :2], two.lives[:, 0, :, :2])
+    assert np.array_equal(one.team[:, :, 1].sum(axis=1), two.team[:, :, 1].sum(axis=1))
+    assert two.team[:, :, 2].sum(axis=0).min() > 0
+    if n_therapists > 1:
+        assert_same_counts(replace(one, team=one.team[:, 0]), replace(two, team=two.team.sum(axis=1, dtype=np.int32)))
 
 
 @few

@@ -198,11 +198,6 @@ def test_a_number_or_list_gets_one_complaint(tmp_path: Path, numbers: str) -> No
             r": effect: give exactly one of .* found odds_ratio, risk_ratio",
         ),
         ("[effect]\nusual = 0.4\nentry_scale_days = 200.0", r": effect: give either usual \(a target\) or entry_scale"),
-        (
-            "[teams.mst_c]\ntherapy = 'mst'\nboroughs = ['sutton']\nn_therapists = 1\ncaseload_per_therapist = 4\n"
-            "cost_gbp_per_year = 1.0",
-            r": boroughs\.sutton: borough sutton is served by more than one mst team",
-        ),
         ("[effect]\nmeasure = 'never_in_care_by_day'", r": effect: measure never_in_care_by_day needs day"),
         ("[prices.cashable_share]\nfoster_in_house = 0.9", r": prices: cashable_share must not exceed marginal_share"),
         ("[therapies.mst]\nmin_days = 300", r": therapies\.mst: min_days must not exceed max_days"),

@@ -76,7 +76,22 @@ def test_a_team_that_shrinks_may_use_more_than_its_slots() -> None:
 
 def test_a_child_goes_to_the_team_of_its_therapy_or_else_to_the_one_there_is() -> None:
     teams = {"m1": team("mst", "a"), "m2": team("mst", "b"), "f": team("fft", "b")}
-    assert plan_of(small({"a": 10.0, "b": 10.0}, teams)).team_of.tolist() == [[0, 0], [1, 2]]
+    assert plan_of(small({"a": 10.0, "b": 10.0}, teams)).teams_of.tolist() == [[[0], [0]], [[1], [2]]]
+
+
+def test_teams_of_one_therapy_share_a_borough_and_those_of_the_other_stand_in_for_a_therapy_it_lacks() -> None:
+    teams = {"m1": team("mst", "a", "b"), "f": team("fft", "b"), "m2": team("mst", "a"), "m3": team("mst", "a")}
+    teams_of = plan_of(small({"a": 10.0, "b": 10.0}, teams)).teams_of.tolist()
+    assert teams_of == [[[0, 2, 3], [0, 2, 3]], [[0, -1, -1], [1, -1, -1]]]
+
+
+def test_full_slots_are_the_most_before_the_end_of_delivery() -> None:
+    teams = {
+        "one": team("mst", "a", n_therapists=3, staffed_over_days=100),
+        "half": team("mst", "a", n_therapists=2, opens=date(2019, 9, 1), staffed_over_days=60),
+        "never": team("mst", "a", opens=date(2019, 10, 2)),
+    }
+    assert plan_of(small({"a": 10.0}, teams)).full_slots.tolist() == [12, 4, 0]
 
 
 def test_a_borough_may_have_its_own_share_suited_to_mst() -> None:

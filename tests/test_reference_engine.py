@@ -32,7 +32,7 @@ def family(day: int, length: int = 10, **more: object) -> Child:
     time = day + more.pop("fraction", 0.5)  # type: ignore[operator]
     child = Child(
         borough=0, number=number, time=time, day=day, birthday_18=3000, more_needs=True, risk=1.0, need=1.0,
-        accepted=True, engaged=True, therapy=0, length_days=length, completes=True, break_off_days=1, tie=0.5,
+        accepted=True, engaged=True, team=0, length_days=length, completes=True, break_off_days=1, tie=0.5,
         entry=NEVER,
     )  # type: ignore[arg-type]  # fmt: skip
     return replace(child, **more)  # type: ignore[arg-type]

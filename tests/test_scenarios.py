@@ -215,12 +215,3 @@ def test_essex_team_is_two_teams_of_four_that_one_list_reaches(essex: Scenario) 
     (team,) = essex.teams.values()
     assert (team.n_therapists, team.caseload_per_therapist, team.cost_gbp_per_year) == (8, 4, 790e3)
     assert [cost.gbp_per_year for cost in essex.costs.management] == [165e3, 65e3]
-
-
-@pytest.mark.parametrize("name", shipped())
-def test_no_borough_has_two_teams_of_one_therapy(name: str) -> None:
-    """A family goes to the first team of its therapy: a second would stand idle."""
-    scenario = load(name)
-    for slug in scenario.boroughs:
-        therapies = [team.therapy for team in scenario.teams.values() if slug in team.boroughs]
-        assert len(therapies) == len(set(therapies)), slug

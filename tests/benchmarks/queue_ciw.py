@@ -34,7 +34,7 @@ def queue_only(plan: Plan) -> Plan:
         age_cumulative=np.cumsum([1.0, 0, 0, 0, 0, 0, 0, 0]),
         entitlement=np.full(TEAMS, NO_LIMIT),
         suited_to_mst_prob=np.ones(TEAMS),
-        team_of=np.repeat(np.arange(TEAMS)[:, None], 2, axis=1),
+        teams_of=np.repeat(np.arange(TEAMS)[:, None, None], 2, axis=1),
         team_slugs=tuple(f"team_{i}" for i in range(TEAMS)),
         team_therapy=np.zeros(TEAMS, np.int64),
         slots=np.full((TEAMS, delivery_end + 1), SLOTS),
@@ -51,7 +51,7 @@ def lists(seed, n_replications, n_lists, tables, queue_tables, child, buffers, t
     """Refer each replication's children once and run their waiting lists so many times."""
     parts_a_day = (len(buffers[0]) - 1) // (queue_tables[3] + 1)
     for replication in range(n_replications):
-        n = kernel.refer(seed, replication, tables, child)
+        n = kernel.refer(seed, replication, tables, queue_tables[0], child)
         for _ in range(n_lists):
             n_engaged = kernel.sort_by_referral(child, n, parts_a_day, buffers[0], buffers[1])
             kernel.run_queue(child, n_engaged, queue_tables, buffers, team_counts)

@@ -68,7 +68,8 @@ class One:
         if rng.random() >= rates.accept_prob * rates.engage_prob:
             self.life(entry, left, 0, 0)
             return
-        team = self.teams[int(plan.team_of[borough, 0 if rng.random() < plan.suited_to_mst_prob[borough] else 1])]
+        suited_to = 0 if rng.random() < plan.suited_to_mst_prob[borough] else 1
+        team = self.teams[int(plan.teams_of[borough, suited_to, 0])]  # shipped boroughs have one team to a therapy
         with team.request() as turn:
             patience = min(plan.patience_days, entry, left)
             yield turn | self.env.timeout(patience)

@@ -1,7 +1,7 @@
-"""Who is referred, and what therapy would be. In: uniforms and parameters. Out: one child's attributes.
+"""Who is referred, to which team, and what therapy would be. In: uniforms and parameters. Out: one child's attributes.
 
 Plain scalar Python: compiled as it stands by the fast engine, read as it stands by an assurer. Must not know: dates,
-teams, money.
+money.
 """
 
 from __future__ import annotations
@@ -53,6 +53,43 @@ def search(cumulative: Sequence[float], u: float) -> int:
         else:
             low = middle + 1
     return low
+
+
+def team_for(
+    teams: Sequence[Sequence[int]], slots: Sequence[int], full_slots: Sequence[int], suited_u: float, mst_prob: float
+) -> int:
+    """Return the team to which a family is referred: one of those for the therapy that it is suited to.
+
+    teams: (therapy, place), filled up with -1. slots, full_slots: (team,), today's and the most it ever has. Suited to
+    MST below `mst_prob`; the place of suited_u inside its therapy's share then chooses in proportion to slots today, or
+    if no team has any today, to full slots.
+    """
+    suited_to = teams[0 if suited_u < mst_prob else 1]
+    if len(suited_to) == 1 or suited_to[1] < 0:
+        return suited_to[0]
+    u = suited_u / mst_prob if suited_u < mst_prob else (suited_u - mst_prob) / (1.0 - mst_prob)
+    team = in_proportion(suited_to, slots, u)
+    if team < 0:
+        team = in_proportion(suited_to, full_slots, u)
+    return team if team >= 0 else suited_to[0]
+
+
+def in_proportion(teams: Sequence[int], slots: Sequence[int], u: float) -> int:
+    """Return the team at u when each has a share in proportion to its slots; -1 if none has slots.
+
+    teams: (place,), filled up with -1; slots: (team,). A team without slots has no share, and u = 1 is the last's.
+    """
+    total = 0
+    for place in range(len(teams)):
+        if teams[place] >= 0:
+            total += slots[teams[place]]
+    chosen, reached = -1, 0
+    for place in range(len(teams)):
+        team = teams[place]
+        if team >= 0 and slots[team] > 0 and (chosen < 0 or u * total >= reached):
+            chosen = team
+            reached += slots[team]
+    return chosen
 
 
 def days_to_18(cumulative_ages: Sequence[float], u: float) -> int:

@@ -34,6 +34,7 @@ from edgeofcare.care.cohort import (
     frailty,
     person_draws,
     shock,
+    team_for,
     therapy_draws,
 )
 from edgeofcare.care.tracking import WEEK, first_grid_week, milestone_day, whole_weeks, window_end
@@ -113,11 +114,15 @@ LATEST = 16  # days after the last period that a mark may name
 
 
 @register_jitable
-def refer(seed, replication, tables, child):  # type: ignore[no-untyped-def]
-    """Fill the children of one replication, borough by borough, and return how many there are (-1: no room)."""
-    rates, ids, cumulative, suited_prob, team_of, team_therapy, ages, frailties = tables[:8]
-    lengths, completion, from_length = tables[8:]
+def refer(seed, replication, tables, slots, child):  # type: ignore[no-untyped-def]
+    """Fill the children of one replication, borough by borough, and return how many there are (-1: no room).
+
+    slots: (day, team).
+    """
+    rates, ids, cumulative, suited_prob, teams_of, team_therapy, ages, frailties = tables[:8]
+    lengths, completion, from_length, full_slots = tables[8:]
     n, n_days, longest = 0, cumulative.shape[1] - 1, lengths.shape[1] - 1
+    teams_share = teams_of.shape[2] > 1  # where none do, the only team is read here, which is sooner
     for b in range(len(ids)):
         factor = shock(seed, replication, ids[b], rates.shock_sd, rates.shock_correlation)
         number, reached, day = 0, 0.0, 0
@@ -139,7 +144,9 @@ def refer(seed, replication, tables, child):  # type: ignore[no-untyped-def]
             more_needs = needs_u < rates.more_needs_prob
             risk = rates.risk_more_needs if more_needs else rates.risk_fewer_needs
             risk = risk * frailty(frailties, frailty_u) * factor
-            team = team_of[b, 0 if suited_u < suited_prob[b] else 1]
+            team = teams_of[b, 0 if suited_u < suited_prob[b] else 1, 0]
+            if teams_share:
+                team = team_for(teams_of[b], slots[day], full_slots, suited_u, suited_prob[b])
             therapy = team_therapy[team]
             length = from_length[therapy, int(length_u * CELLS)]
             while length_u >= lengths[therapy, length] and length < longest:
@@ -627,7 +634,7 @@ def run_chunk(  # type: ignore[no-untyped-def]
     n_events = 0
     for r in range(n_replications):
         replication = first_replication + r
-        n = refer(seed, replication, tables, child)
+        n = refer(seed, replication, tables, queue_tables[0], child)
         if n < 0:
             return -1
         n_engaged = sort_by_referral(child, n, parts_a_day, queue_buffers[0], queue_buffers[1])
@@ -754,9 +761,9 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
     )  # fmt: skip
     return (
         (
-            plan.rates, plan.borough_ids, plan.cumulative_referrals, plan.suited_to_mst_prob, plan.team_of,
+            plan.rates, plan.borough_ids, plan.cumulative_referrals, plan.suited_to_mst_prob, plan.teams_of,
             plan.team_therapy, plan.age_cumulative, plan.frailty_log_quantiles, plan.length_cumulative,
-            plan.completion_prob, guide(plan.length_cumulative),
+            plan.completion_prob, guide(plan.length_cumulative), plan.full_slots,
         ),
         plan.ratio_by_year,
         _placement(plan),

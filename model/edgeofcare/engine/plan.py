@@ -77,10 +77,10 @@ class Track:
 class Plan:
     """Flat arrays of one set of parameters; days are numbered from day 0.
 
-    cumulative_referrals: (borough, day + 1), expected referrals before each day; team_of: (borough, therapy);
-    slots: (team, day); length_cumulative: (therapy, day of therapy), P(length <= day); frailty_log_quantiles: (1025,);
-    ratio_by_year: (year since start,); first_cumulative: flat (age band, type); move_cumulative: flat (band, from,
-    to); period_of_day: (day,), up to the last possible 18th birthday.
+    cumulative_referrals: (borough, day + 1), expected referrals before each day; teams_of: (borough, therapy, place),
+    filled up with -1; slots: (team, day); length_cumulative: (therapy, day of therapy), P(length <= day);
+    frailty_log_quantiles: (1025,); ratio_by_year: (year since start,); first_cumulative: flat (age band, type);
+    move_cumulative: flat (band, from, to); period_of_day: (day,), up to the last possible 18th birthday.
     """
 
     rates: Rates
@@ -89,7 +89,7 @@ class Plan:
     cumulative_referrals: Floats
     entitlement: Ints
     suited_to_mst_prob: Floats
-    team_of: Ints
+    teams_of: Ints
     team_slugs: tuple[str, ...]
     team_therapy: Ints
     slots: Ints
@@ -129,6 +129,11 @@ class Plan:
                 f"the start of therapy, for {wanted.days} days, unit {wanted.unit}). Make the plan with this contract."
             )
         return accounts.index(wanted.account)
+
+    @property
+    def full_slots(self) -> Ints:
+        """The most families that each team ever holds: (team,)."""
+        return np.asarray(self.slots.max(axis=1))
 
     @property
     def outcome_periods(self) -> Periods:
@@ -171,7 +176,7 @@ def make_plan(
                 for b in scenario.boroughs.values()
             ]
         ),
-        team_of=np.array([_teams_of(slug, scenario) for slug in scenario.boroughs]),
+        teams_of=_teams_of(scenario),
         team_slugs=tuple(scenario.teams),
         team_therapy=np.array([THERAPIES.index(team.therapy) for team in scenario.teams.values()]),
         slots=slots,
@@ -321,10 +326,13 @@ def _cumulative_referrals(slug: str, scenario: Scenario) -> Floats:
     return np.concatenate([[0.0], np.cumsum(daily)])
 
 
-def _teams_of(slug: str, scenario: Scenario) -> list[int]:
-    """Team for each therapy: the first that serves the borough with it, otherwise the first that serves it at all."""
-    serving = [(i, team) for i, team in enumerate(scenario.teams.values()) if slug in team.boroughs]
-    return [next((i for i, team in serving if team.therapy == therapy), serving[0][0]) for therapy in THERAPIES]
+def _teams_of(scenario: Scenario) -> Ints:
+    """Teams for each therapy: those that serve the borough with it, or if there are none, all that serve it."""
+    teams = list(scenario.teams.values())
+    serving = [[i for i, team in enumerate(teams) if slug in team.boroughs] for slug in scenario.boroughs]
+    chosen = [[[i for i in row if teams[i].therapy == therapy] or row for therapy in THERAPIES] for row in serving]
+    most = max(len(places) for row in chosen for places in row)
+    return np.array([[places + [-1] * (most - len(places)) for places in row] for row in chosen])
 
 
 def _slots_by_day(team: Team, scenario: Scenario, delivery_end: int) -> list[int]:

@@ -28,6 +28,7 @@ from edgeofcare.care.cohort import (
     person_draws,
     search,
     shock,
+    team_for,
     therapy_draws,
 )
 from edgeofcare.care.tracking import first_grid_week, milestone_day, weeks_before, whole_weeks, window_end
@@ -80,7 +81,7 @@ class Child:
     need: float
     accepted: bool
     engaged: bool
-    therapy: int
+    team: int
     length_days: int
     completes: bool
     break_off_days: int
@@ -113,13 +114,15 @@ class Tables:
     referrals: list[list[float]] = field(init=False)
     borough_ids: list[int] = field(init=False)
     suited_to_mst_prob: list[float] = field(init=False)
-    team_of: list[list[int]] = field(init=False)
+    teams_of: list[list[list[int]]] = field(init=False)
     team_therapy: list[int] = field(init=False)
     completion_prob: list[float] = field(init=False)
     placement: tuple[list[float], list[float], list[float], list[float]] = field(init=False)
     period_of_day: list[int] = field(init=False)
     edges: tuple[int, ...] = field(init=False)
     slots: list[list[int]] = field(init=False)
+    slots_on: list[list[int]] = field(init=False)
+    full_slots: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         plan = self.plan
@@ -130,7 +133,7 @@ class Tables:
         self.referrals = plan.cumulative_referrals.tolist()
         self.borough_ids = plan.borough_ids.tolist()
         self.suited_to_mst_prob = plan.suited_to_mst_prob.tolist()
-        self.team_of = plan.team_of.tolist()
+        self.teams_of = plan.teams_of.tolist()
         self.team_therapy = plan.team_therapy.tolist()
         self.completion_prob = plan.completion_prob.tolist()
         self.placement = (
@@ -142,6 +145,8 @@ class Tables:
         self.period_of_day = plan.period_of_day.tolist()
         self.edges = plan.periods.edges
         self.slots = plan.slots.tolist()
+        self.slots_on = plan.slots.T.tolist()
+        self.full_slots = plan.full_slots.tolist()
 
 
 def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trace: Trace | None = None) -> Counts:
@@ -252,7 +257,7 @@ def make_child(
     arrival: tuple[float, float, float, float],
     factor: float,
 ) -> Child:
-    """Draw a referred child's attributes, therapy and first entry without therapy."""
+    """Draw a referred child's attributes, team, therapy and first entry without therapy."""
     rates = tables.plan.rates
     slug_id = tables.borough_ids[borough]
     age_u, needs_u, frailty_u, need_u = person_draws(seed, replication, slug_id, number)
@@ -260,8 +265,9 @@ def make_child(
     more_needs = needs_u < rates.more_needs_prob
     risk = rates.risk_more_needs if more_needs else rates.risk_fewer_needs
     risk = risk * frailty(tables.frailty, frailty_u) * factor
-    therapy = 0 if arrival[3] < tables.suited_to_mst_prob[borough] else 1
-    therapy = tables.team_therapy[tables.team_of[borough][therapy]]
+    mst_prob = tables.suited_to_mst_prob[borough]
+    team = team_for(tables.teams_of[borough], tables.slots_on[day], tables.full_slots, arrival[3], mst_prob)
+    therapy = tables.team_therapy[team]
     length_days = search(tables.lengths[therapy], length_u)
     limit = days_to_18(tables.ages, age_u)
     need = exponential(need_u)
@@ -278,7 +284,7 @@ def make_child(
         need=need,
         accepted=accepted,
         engaged=accepted and arrival[2] < rates.engage_prob,
-        therapy=therapy,
+        team=team,
         length_days=length_days,
         completes=complete_u < tables.completion_prob[therapy],
         break_off_days=dropout_day(length_days, break_off_u),
@@ -383,10 +389,10 @@ def family(env: simpy.Environment, child: Child, desk: TeamDesk) -> Generator[si
 def run_queue(plan: Plan, slots: list[list[int]], children: list[Child]) -> list[TeamDesk]:
     """Run the waiting lists of all teams and write each child's start or reason for leaving."""
     env = simpy.Environment()
-    starts, team_of = [0] * plan.n_boroughs, plan.team_of.tolist()
+    starts = [0] * plan.n_boroughs
     desks = [TeamDesk(env, i, team_slots, plan, starts) for i, team_slots in enumerate(slots)]
     for child in children:
-        env.process(family(env, child, desks[team_of[child.borough][child.therapy]]))
+        env.process(family(env, child, desks[child.team]))
     env.run()
     return desks
 

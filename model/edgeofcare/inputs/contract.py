@@ -136,7 +136,7 @@ class Milestone(TrackedTerm):
     """Number of weeks."""
     counts: Literal["running", "at_week"] = "running"
     """`running`: the first time that so many weeks running are out of care inside the window; `at_week`: out of care
-    on the day so many weeks after the window opens."""
+    on the last day of that week of the window."""
 
 
 class Band(Frozen):

@@ -135,7 +135,7 @@ class Team(Frozen):
     therapy: Literal["mst", "fft"]
     """Therapy delivered: multisystemic therapy or functional family therapy."""
     boroughs: Annotated[tuple[Slug, ...], Field(min_length=1)]
-    """Boroughs served."""
+    """Boroughs served. Teams of one therapy share a borough's families in proportion to their slots."""
     n_therapists: Annotated[Whole, Field(ge=1, le=500)]
     """Therapists when fully staffed."""
     caseload_per_therapist: Annotated[Whole, Field(ge=1, le=50)]
@@ -571,9 +571,6 @@ class Scenario(Frozen):
         faults = []
         if not any(slug in team.boroughs for team in self.teams.values()):
             faults.append(f"borough {slug} is served by no team; add it to a team's boroughs")
-        serving = [team.therapy for team in self.teams.values() if slug in team.boroughs]
-        for therapy in sorted({t for t in serving if serving.count(t) > 1}):
-            faults.append(f"borough {slug} is served by more than one {therapy} team; make it one of more therapists")
         if borough.join_date and not self.clock.day_0 <= borough.join_date < self.clock.referrals_until:
             faults.append(f"borough {slug}: join_date must lie between day_0 and referrals_until")
         return faults
