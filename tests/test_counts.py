@@ -101,8 +101,8 @@ def test_outcomes_are_what_counting_day_by_day_gives(plan: Plan) -> None:
                         ]
                         cell += np.array([1, not is_home])
                 grid = [window[i + 6] for i in range(0, len(window) - 6, 7) if all(home[i : i + 7])]
-                home_weeks.append(set(grid))
-                for day in grid:
+                home_weeks.append(set(grid if track.counts_weeks else ()))
+                for day in grid if track.counts_weeks else ():
                     outcomes[replication, arm, t, borough, period(day), 3] += 1
                 for day in paid_days(track, window, home, grid):
                     outcomes[replication, arm, t, borough, period(day), 2] += 1

@@ -22,7 +22,7 @@ from edgeofcare.errors import OptionError
 from edgeofcare.inputs.contracts import at_price
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import summed
-from edgeofcare.walk import settle
+from edgeofcare.walk import prepare, settle
 
 PRICES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)  # times the contract's own
 EFFECTS = (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2)  # share of the log hazard ratio
@@ -100,6 +100,7 @@ def breakeven(
         )
     unit, own_price = main_price(scenario)
     claimed = claimed_world(scenario)
+    prepare(scenario, replications, seed)
     n_steps, done = 1 + len(EFFECTS) + len(VOLUMES), 0
 
     def tell() -> None:

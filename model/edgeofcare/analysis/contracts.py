@@ -27,7 +27,7 @@ from edgeofcare.money.costs import Costs, ServiceCosts, care_costs, service_cost
 from edgeofcare.money.irr import IRR_OUTCOMES, internal_rate
 from edgeofcare.money.pence import summed
 from edgeofcare.summary import stat
-from edgeofcare.walk import Settled, available_engine, engine_of, settle
+from edgeofcare.walk import Settled, available_engine, engine_of, prepare, settle
 
 Rows = dict[str, npt.NDArray[Any]]
 Laid = Mapping[str, Scenario]
@@ -53,11 +53,11 @@ class Lived:
         return therapy - usual
 
 
-def live(world: World, laid: Laid, seed: int, first: int, n: int, engine: str = "kernel") -> Lived:
+def live(world: World, laid: Laid, seed: int, first: int, n: int, engine: str | None = None) -> Lived:
     """Return a range of replications of a world, counted on the windows of all contracts."""
     contracts = [scenario.contract for scenario in laid.values()]
     plan = make_plan(world.scenario, world.entry_scale_days, world.hazard_ratio, contracts)
-    counts = engine_of(engine)(plan, seed, first, n)
+    counts = engine_of(available_engine(engine))(plan, seed, first, n)
     return Lived(plan, counts, care_costs(counts, plan, world.scenario), service_costs(plan, world.scenario, counts))
 
 
@@ -116,7 +116,7 @@ class Outcome:
 
 def settle_world(
     world: World, laid: Laid, replications: int, seed: int, workers: int, tell: Callable[[int], None],
-    null_chunks: int = 0, engine: str = "kernel",
+    null_chunks: int = 0, engine: str | None = None,
 ) -> dict[str, Outcome]:  # fmt: skip
     """Settle all contracts on the lives of a world, chunk by chunk."""
     firsts = range(0, replications, CHUNK)
@@ -293,11 +293,14 @@ def compare_contracts(
 
     contracts: "all", names of shipped contracts or paths of contract files. same_cost: scale prices, caps and
     principals once, so that each contract is expected to pay what the scenario's own pays in the claimed world.
-    Raises InputError for a contract at fault, OptionError for a scenario without a claim.
+    Raises InputError for a contract at fault, OptionError for a scenario without a claim and a number out of range.
     """
     import os
 
     claimed = claimed_world(scenario)
+    prepare(scenario, replications, seed)
+    if workers is not None and workers < 1:
+        raise OptionError(f"workers must be 1 or more (got {workers}).")
     n_workers = workers or os.cpu_count() or 1
     laid = contracts_over(scenario, contracts, planned_cost_gbp(claimed))
     factors = dict.fromkeys(laid, 1.0)
@@ -315,10 +318,9 @@ def compare_contracts(
         if progress:
             progress(done, total)
 
-    engine = available_engine(None)
     outcomes = {
         world.name: settle_world(world, laid, replications, seed, n_workers, tell,
-                                 NULL_CHUNKS if world is claimed else 0, engine)
+                                 NULL_CHUNKS if world is claimed else 0)
         for world in worlds
     }  # fmt: skip
     return Comparison(scenario, laid, worlds, outcomes, factors, replications, seed)
@@ -327,14 +329,15 @@ def compare_contracts(
 def planned_cost_gbp(world: World) -> float:
     """Return the cost of the service that is planned before anybody starts, GBP."""
     plan = make_plan(world.scenario, world.entry_scale_days, world.hazard_ratio)
-    counts = engine_of("kernel" if available_engine(None) == "kernel" else "reference")(plan, 0, 0, 1)
+    counts = engine_of(available_engine(None))(plan, 0, 0, 1)
     return float(service_costs(plan, world.scenario, counts).fixed.sum()) / PENCE
 
 
 def same_cost_factors(claimed: World, laid: Laid, seed: int) -> dict[str, float]:
     """Return what each contract is multiplied by to cost what the scenario's own is expected to, in the claimed world.
 
-    Prices, caps, floors and principals move together, so payments move in proportion, but for pennies.
+    Prices, caps, floors and principals move together, so payments move in proportion, but for pennies. Self-finance
+    has none of them: it stays as it is, at 1.
     """
     lived = live(claimed, laid, seed, 0, CHUNK)
 
@@ -343,7 +346,11 @@ def same_cost_factors(claimed: World, laid: Laid, seed: int) -> dict[str, float]
         return float(done.paid.pence.sum())
 
     own = paid_by(claimed.scenario)
-    return {name: own / max(paid_by(in_world(one, claimed)), 1.0) for name, one in laid.items()}
+    def factor(scenario: Scenario) -> float:
+        moves = priced(scenario, 2.0).contract != scenario.contract
+        return own / max(paid_by(in_world(scenario, claimed)), 1.0) if moves else 1.0
+
+    return {name: factor(one) for name, one in laid.items()}
 
 
 def laid_over(scenario: Scenario, contracts: str | Sequence[str] | None) -> dict[str, Scenario]:
@@ -364,12 +371,14 @@ def under(scenario: Scenario, contract: str | None) -> Scenario:
 def movements(scenario: Scenario, contract: str, replication: int, seed: int) -> list[dict[str, Any]]:
     """Return what moved when in one replication of one contract: day, what, from, to, GBP, in order.
 
-    Raises OptionError for several contracts and for a replication below nought.
+    Raises OptionError for several contracts and for a replication or a seed out of range.
     """
     if replication < 0:
         raise OptionError(f"--log takes the number of a replication, from 0 (got {replication}).")
+    claimed = claimed_world(scenario)
+    prepare(scenario, replication + 1, seed)
     laid = under(scenario, contract)
-    lived = live(claimed_world(scenario), {"laid": laid}, seed, replication, 1)
+    lived = live(claimed, {"laid": laid}, seed, replication, 1)
     done = settle(lived.counts, lived.plan, laid, lived.costs, lived.service)
     day_0 = scenario.clock.day_0
     return [

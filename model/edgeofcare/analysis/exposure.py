@@ -6,25 +6,33 @@ In: a scenario. Out: an `Exposures`. Must not know: how answers are shown, files
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.analysis.contracts import CHUNK, PENCE, Lived, Progress, live
+from edgeofcare.analysis.contracts import CHUNK, PENCE, Lived, Progress
 from edgeofcare.analysis.worlds import World, at_volume, claimed_world, with_effect
+from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
-from edgeofcare.money.costs import cashable_without_therapy, real_service_cost, real_value_by_year
+from edgeofcare.money.costs import (
+    care_costs,
+    cashable_without_therapy,
+    real_service_cost,
+    real_value_by_year,
+    service_costs,
+)
 from edgeofcare.money.exposure import NEVER
 from edgeofcare.money.pence import summed
 from edgeofcare.summary import stat
-from edgeofcare.walk import settle
+from edgeofcare.walk import available_engine, engine_of, prepare, settle
 
 Values = npt.NDArray[Any]
 Rows = dict[str, Values]
@@ -67,13 +75,14 @@ def exposures(
 
     budgets: GBP that a borough has set aside for each financial year, by slug. what_if: also under more and fewer
     referrals, other effects, other prices, and with each other borough leaving.
-    Raises OptionError for a budget of a borough that is not in the scenario.
+    Raises OptionError for a budget of a borough that is not in the scenario, and for a number out of range.
     """
     budgets = dict(budgets or {})
     unknown = sorted(set(budgets) - set(scenario.boroughs))
     if unknown:
         raise OptionError(f"there is no borough {', '.join(unknown)} in {scenario.name}. It has "
                           f"{', '.join(scenario.boroughs)}.")  # fmt: skip
+    prepare(scenario, replications, seed)
     claimed = claimed_world(scenario)
     rivals = _what_if(claimed) if what_if else {}
     steps, done = 1 + len(rivals), 0
@@ -84,14 +93,17 @@ def exposures(
         if progress:
             progress(done, steps)
 
-    rows, years, real = lived_rows(claimed, seed, replications)
+    with workers() as pool:
+        lives = live_in(pool, claimed, [scenario], seed, replications, full=True)
+        [rows] = lives.rows
+    years, real = years_of(lives.plan, scenario)
     tell()
     boroughs = {
         slug: borough_figures(rows, i, years, real, budgets.get(slug)) | {"name": borough.name}
         for i, (slug, borough) in enumerate(scenario.boroughs.items())
     }
     for name, world in rivals.items():
-        other, _, _ = lived_rows(world, seed, replications, full=False)
+        other = lived_rows(world, seed, replications, full=False)
         tell()
         for i, slug in enumerate(scenario.boroughs):
             if name != f"without_{slug}":
@@ -123,27 +135,65 @@ def _what_if(claimed: World) -> dict[str, World]:
 # ---- rows ----------------------------------------------------------------------------------------------------------
 
 
-def lived_rows(
-    world: World, seed: int, replications: int, full: bool = True, settle_as: Callable[[Lived], Scenario] | None = None
-) -> tuple[Rows, tuple[str, ...], Values]:
-    """Return the rows of a world's boroughs, the labels of its financial years, and a pound's real value in each.
+@dataclass(frozen=True)
+class Lives:
+    """A world whose lives are being lived: its plan, and a future of each chunk's rows under each contract."""
 
-    full: also by year, and without therapy. settle_as: the scenario whose contract is settled, if not the world's.
+    plan: Plan
+    chunks: list[Future[list[Rows]]]
+
+    @property
+    def rows(self) -> list[Rows]:
+        """Return the rows of all replications under each contract; wait for them."""
+        parts = [chunk.result() for chunk in self.chunks]
+        return [_joined([part[i] for part in parts]) for i in range(len(parts[0]))]
+
+
+@contextmanager
+def workers() -> Iterator[ThreadPoolExecutor]:
+    """Give a thread for each processor; after a fault or Ctrl-C nobody waits for what is left."""
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def live_in(
+    pool: ThreadPoolExecutor, world: World, contracts: Sequence[Scenario], seed: int, replications: int, full: bool
+) -> Lives:
+    """Begin to live a world, and settle these scenarios' contracts on the same lives; the first gives all rows if full.
+
+    full: also by year, and without therapy.
     """
-    firsts = range(0, replications, CHUNK)
-    found: dict[int, tuple[tuple[str, ...], Values]] = {}
+    plan = make_plan(world.scenario, world.entry_scale_days, world.hazard_ratio)
+    engine = engine_of(available_engine(None))
 
-    def chunk(first: int) -> Rows:
-        lived = live(world, {}, seed, first, min(CHUNK, replications - first))
-        scenario = settle_as(lived) if settle_as else world.scenario
-        done = settle(lived.counts, lived.plan, scenario, lived.costs, lived.service)
-        if first == 0:
-            found[0] = done.exposed.financial_years, real_value_by_year(lived.plan, scenario)
-        return _rows(lived, done, scenario, full)
+    def chunk(first: int) -> list[Rows]:
+        counts = engine(plan, seed, first, min(CHUNK, replications - first))
+        costs, service = care_costs(counts, plan, world.scenario), service_costs(plan, world.scenario, counts)
+        lived, found = Lived(plan, counts, costs, service), []
+        for i, scenario in enumerate(contracts):
+            done = settle(counts, plan, scenario, costs, service)
+            found.append(_rows(lived, done, scenario, full and i == 0))
+        return found
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        parts = list(pool.map(chunk, firsts))
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}, *found[0]
+    return Lives(plan, [pool.submit(chunk, first) for first in range(0, replications, CHUNK)])
+
+
+def lived_rows(world: World, seed: int, replications: int, full: bool = True) -> Rows:
+    """Return the rows of a world's boroughs under its own contract."""
+    with workers() as pool:
+        return live_in(pool, world, [world.scenario], seed, replications, full).rows[0]
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def years_of(plan: Plan, scenario: Scenario) -> tuple[tuple[str, ...], Values]:
+    """Return the labels of the financial years of outcomes, and a pound's real value in each."""
+    return tuple(dict.fromkeys(plan.outcome_periods.financial_years())), real_value_by_year(plan, scenario)
 
 
 def _rows(lived: Lived, done: Any, scenario: Scenario, full: bool) -> Rows:
@@ -295,15 +345,25 @@ def _error(values: Values) -> float | None:
 
 def _contract_figures(rows: Rows, scenario: Scenario) -> dict[str, Any]:
     """Return figures of all boroughs together, with how much hangs on the largest."""
-    total = rows["payments"].sum(axis=0)
-    shares = total / max(total.sum(), 1.0)
-    largest = int(shares.argmax())
     return {
         "payments_gbp": spread(rows["payments"].sum(axis=1)),
         "net_saving_gbp": spread(rows["net_saving"].sum(axis=1)),
-        "concentration": {
-            "largest": list(scenario.boroughs)[largest],
-            "largest_share": float(shares[largest]),
-            "effective_boroughs": float(1 / max((shares**2).sum(), 1e-12)),
-        },
+        "concentration": concentration(rows, scenario),
+    }
+
+
+def concentration(rows: Rows, scenario: Scenario) -> dict[str, Any]:
+    """Return how much of what boroughs pay hangs on the largest payer; nobody if nothing is paid.
+
+    effective_boroughs: 1 / sum of squared shares, as many boroughs of equal size would be as concentrated.
+    """
+    total = rows["payments"].sum(axis=0)
+    if not total.sum() > 0:
+        return {"largest": None, "largest_share": None, "effective_boroughs": None}
+    shares = total / total.sum()
+    largest = int(shares.argmax())
+    return {
+        "largest": list(scenario.boroughs)[largest],
+        "largest_share": float(shares[largest]),
+        "effective_boroughs": float(1 / (shares**2).sum()),
     }

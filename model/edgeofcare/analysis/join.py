@@ -5,6 +5,7 @@ In: a scenario and who would join. Out: a `Joined`. Must not know: how answers a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,25 +16,41 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeofcare.analysis.contracts import Progress
-from edgeofcare.analysis.exposure import Rows, borough_figures, lived_rows, spread
+from edgeofcare.analysis.exposure import (
+    Lives,
+    Rows,
+    borough_figures,
+    concentration,
+    live_in,
+    lived_rows,
+    spread,
+    workers,
+    years_of,
+)
 from edgeofcare.analysis.worlds import World, claimed_world
-from edgeofcare.calendar import add_months
+from edgeofcare.calendar import DAYS_PER_YEAR, add_months
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.boroughs import CapOnJoin, Joiner, Joining, Teams, load_joiner, with_joiners
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.irr import internal_rate
+from edgeofcare.walk import prepare
 
 TEAM_CHOICES = ("as-is", "plus-mst", "plus-fft", "own")
 VOLUME_CHOICES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 MONTHS_BETWEEN = 3
 LIMIT_SHARE = 5  # --limits lives a fifth of the replications at each point
+FEWEST_AT_LIMITS = 200
+PLANNED_FROM = 500  # the first replications, from which the expected starts of the contract without joiners are taken
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The contract without and with the joiners: rows on the same luck, in worlds of the same hazards."""
+    """The contract without and with the joiners: rows on the same luck, in worlds of the same hazards.
+
+    fixed_cap: rows of the same lives with the cap as it was, None where it has not moved.
+    """
 
     before: World
     after: World
@@ -54,6 +71,7 @@ class Joined:
     providers: dict[str, Any]
     investor: dict[str, Any]
     contract: dict[str, Any]
+    steps: list[dict[str, Any]]
     limits: dict[str, Any] | None
     replications: int
     seed: int
@@ -65,7 +83,8 @@ class Joined:
             "joiner": self.joiner, "incumbents": self.incumbents, "providers": self.providers,
             "investor": self.investor, "contract": self.contract,
         }  # fmt: skip
-        return found | ({"limits": self.limits} if self.limits is not None else {})
+        more = {"steps": self.steps, "limits": self.limits}
+        return found | {key: value for key, value in more.items() if value}
 
 
 def join(
@@ -77,75 +96,103 @@ def join(
     replications: int = 5000,
     seed: int = 1,
     limits: bool = False,
+    in_sequence: bool = False,
     progress: Progress | None = None,
 ) -> Joined:
     """Return what changes, for whom, if boroughs join a contract, all at once.
 
-    boroughs: names of shipped joiners or paths of their files. limits: also the volume at which each breaks even, the
-    latest month at which joining still pays, and other teams. Raises InputError for a borough that is in already,
-    joins outside the window of referrals, or has no published figures.
+    boroughs: names of shipped joiners or paths of their files, each with its own date if "@2019-04-01" follows. when:
+    the date of all others, otherwise that of their files. limits: also the volume at which they break even, the latest
+    month at which joining still pays, and other teams. in_sequence: also what each changes that joins after those
+    named before it. Raises InputError for a borough that is in already, joins outside the window of referrals, or has
+    no published figures; OptionError for options out of range.
     """
     if not boroughs:
         raise OptionError("name at least one borough that would join.")
+    prepare(scenario, replications, seed)
     claimed = claimed_world(scenario)
-    joiners = [load_joiner(name, scenario) for name in boroughs]
-    planned = _planned_starts(claimed, seed)
-    steps = 3 + (len(VOLUME_CHOICES) + len(TEAM_CHOICES) + len(_months(scenario)) if limits else 0)
-    done = 0
+    joinings = [_joining(text, scenario, when, teams) for text in boroughs]
+    joiners = [one.joiner for one in joinings]
+    with_joiners(scenario, joinings, 1.0, cast(CapOnJoin, cap_on_join))  # faults are told before anybody lives
+    points = [*VOLUME_CHOICES, *_teams_on_offer(scenario), *_months(scenario)[::MONTHS_BETWEEN]] if limits else []
+    steps, done = 1 + len(points) + (len(joiners) - 1 if in_sequence else 0), 0
 
     def tell() -> None:
         nonlocal done
-        done += 1
+        done = min(done + 1, steps)  # how many months a search looks at is not known before
         if progress:
             progress(done, steps)
 
+    pair, planned = live_pair(claimed, joinings, cap_on_join, replications, seed)
     tell()
-    pair = live_pair(claimed, joiners, when, teams, cap_on_join, planned, replications, seed)
-    tell()
-    found = Joined(
+
+    def joined_by(some: Sequence[Joining], without: Rows) -> Pair:
+        after = _joined_world(claimed, some, cap_on_join, planned)
+        rows = lived_rows(after, seed, len(without["profit"]), full=False)
+        tell()
+        return Pair(claimed, after, without, rows, None, pair.years, pair.real)
+
+    few = max(FEWEST_AT_LIMITS, replications // LIMIT_SHARE)
+    without = {key: values[:few] for key, values in pair.without.items()}
+    return Joined(
         scenario=pair.after.scenario,
         joiner={one.slug: _joiner(pair, one) for one in joiners},
         incumbents=incumbents(pair),
         providers=_providers(pair),
         investor=_investor(pair),
         contract=_contract(pair, cap_on_join, teams),
-        limits=None,
+        steps=in_steps(pair, joinings, joined_by) if in_sequence else [],
+        limits=find_limits(pair, joinings, lambda some: joined_by(some, without)) if limits else None,
         replications=replications,
         seed=seed,
     )
-    if not limits:
-        tell()
-        return found
-    few = max(200, replications // LIMIT_SHARE)
 
-    def again(changed: Sequence[Joiner], day: date | None, with_teams: str) -> Pair:
-        tell()
-        return live_pair(claimed, changed, day, with_teams, cap_on_join, planned, few, seed)
 
-    return replace(found, limits=find_limits(pair, joiners, when, teams, again))
+def _joining(text: str, scenario: Scenario, when: date | None, teams: str) -> Joining:
+    """Return who joins, when and with which teams, from NAME or NAME@DATE."""
+    name, at, day = text, "", ""
+    if found := re.fullmatch(r"(.+)@([^/\\@]*)", text):
+        name, at, day = found[1], "@", found[2]
+    try:
+        own = date.fromisoformat(day.strip()) if at else when
+    except ValueError:
+        raise OptionError(f"after @ comes a date such as {name}@2019-04-01 (got {text!r}).") from None
+    return Joining(load_joiner(name, scenario), own, cast(Teams, teams))
+
+
+def _joined_world(claimed: World, joinings: Sequence[Joining], cap_on_join: str, planned_starts: float) -> World:
+    joined = with_joiners(claimed.scenario, joinings, planned_starts, cast(CapOnJoin, cap_on_join))
+    return replace(claimed, scenario=joined, name=f"{claimed.name}, joined")
 
 
 def live_pair(
-    claimed: World, joiners: Sequence[Joiner], when: date | None, teams: str, cap_on_join: str,
-    planned_starts: float, replications: int, seed: int,
-) -> Pair:  # fmt: skip
-    """Live the contract without and with the joiners; with a contract cap that joiners raise, also settle it fixed."""
+    claimed: World, joinings: Sequence[Joining], cap_on_join: str, replications: int, seed: int
+) -> tuple[Pair, float]:
+    """Live the contract without and with the joiners; with a contract cap that joiners raise, also settle it fixed.
+
+    Returns also the planned starts. The two worlds share the threads, so that no processor waits at the end of one.
+    """
     scenario = claimed.scenario
-    joinings = [Joining(one, when, cast(Teams, teams)) for one in joiners]
-    joined = with_joiners(scenario, joinings, planned_starts, cast(CapOnJoin, cap_on_join))
-    after = replace(claimed, scenario=joined, name=f"{claimed.name}, joined")
-    without, _, _ = lived_rows(claimed, seed, replications, full=False)
-    with_, years, real = lived_rows(after, seed, replications)
-    fixed = None
-    if cap_on_join == "per_start" and scenario.contract.cap_gbp is not None:
-        capped = with_values(joined, {"contract.cap_gbp": scenario.contract.cap_gbp})
-        fixed, _, _ = lived_rows(after, seed, replications, full=False, settle_as=lambda _: capped)
-    return Pair(claimed, after, without, with_, fixed, years, real)
+    with workers() as pool:
+        before = live_in(pool, claimed, [scenario], seed, replications, full=False)
+        planned = _planned_starts(before, claimed, seed, replications)
+        after = _joined_world(claimed, joinings, cap_on_join, planned)
+        settled = [after.scenario]
+        if after.scenario.contract.cap_gbp != scenario.contract.cap_gbp:
+            settled.append(with_values(after.scenario, {"contract.cap_gbp": scenario.contract.cap_gbp}))
+        lives = live_in(pool, after, settled, seed, replications, full=True)
+        [without], [with_, *fixed] = before.rows, lives.rows
+    years, real = years_of(lives.plan, after.scenario)
+    return Pair(claimed, after, without, with_, fixed[0] if fixed else None, years, real), planned
 
 
-def _planned_starts(claimed: World, seed: int) -> float:
-    rows, _, _ = lived_rows(claimed, seed, 500, full=False)
-    return float(rows["started"].sum(axis=1).mean())
+def _planned_starts(before: Lives, claimed: World, seed: int, replications: int) -> float:
+    """Return the expected starts without joiners, from the first replications whatever their number."""
+    if replications >= PLANNED_FROM:
+        rows = before.chunks[0].result()[0]
+    else:
+        rows = lived_rows(claimed, seed, PLANNED_FROM, full=False)
+    return float(rows["started"][:PLANNED_FROM].sum(axis=1).mean())
 
 
 # ---- figures -------------------------------------------------------------------------------------------------------
@@ -153,13 +200,12 @@ def _planned_starts(claimed: World, seed: int) -> float:
 
 def paired(difference: Floats) -> dict[str, float | None]:
     """Return mean and standard error of a paired difference, and its middle 80%."""
-    n = len(difference)
     low, high = np.quantile(difference, [0.1, 0.9])
-    error = float(difference.std(ddof=1) / np.sqrt(n)) if n > 1 else None
-    return {"mean": float(difference.mean()), "se": error, "p10": float(low), "p90": float(high)}
+    return {"mean": float(difference.mean()), "se": _error(difference), "p10": float(low), "p90": float(high)}
 
 
-def _wait(rows: Rows, i: int) -> float | None:
+def _wait(rows: Rows, i: int | list[int]) -> float | None:
+    """Return the mean wait of those who start in a borough, or in several, days."""
     started = rows["started"][:, i].sum()
     return float(rows["waiting_days"][:, i].sum() / started) if started else None
 
@@ -193,6 +239,10 @@ def incumbents(pair: Pair) -> dict[str, Any]:
             "change_in_net_saving_gbp": paired(saving),
             "worse_off_prob": float((saving < 0).mean()),
             "better_off_prob": float((saving > 0).mean()),
+            "better_off_than_nothing_prob": {
+                "without": float((pair.without["net_saving"][:, i] > 0).mean()),
+                "with": float((pair.with_["net_saving"][:, j] > 0).mean()),
+            },
             "effect_of_a_fixed_cap_gbp": None if pair.fixed_cap is None else paired(
                 pair.fixed_cap["net_saving"][:, j] - pair.with_["net_saving"][:, j]),
         }  # fmt: skip
@@ -209,35 +259,77 @@ def _wait_change(pair: Pair, i: int, j: int) -> dict[str, float | None]:
         mean = days.sum() / started.sum()
         parts.append((mean, (days - mean * started) / started.mean()))
     residual = parts[1][1] - parts[0][1]
-    error = float(residual.std(ddof=1) / np.sqrt(len(residual))) if len(residual) > 1 else None
-    return {"mean": float(parts[1][0] - parts[0][0]), "se": error}
+    return {"mean": float(parts[1][0] - parts[0][0]), "se": _error(residual)}
 
 
 def _providers(pair: Pair) -> dict[str, Any]:
     found = {}
     before = list(pair.before.scenario.teams)
     for j, name in enumerate(pair.after.scenario.teams):
+        used = _use(pair.with_, j)
         was = _use(pair.without, before.index(name)) if name in before else None
-        found[name] = {"slots_used_share": {"without": was, "with": _use(pair.with_, j)}, "new": was is None}
+        found[name] = {
+            "slots_used_share": {
+                "without": None if was is None else float(was.mean()),
+                "with": float(used.mean()),
+                "change": None if was is None else paired(used - was),
+            },
+            "new": was is None,
+        }
     return found
 
 
-def _use(rows: Rows, team: int) -> float:
-    return float(rows["slot_days_used"][:, team].sum() / max(rows["slot_days_available"][:, team].sum(), 1))
+def _use(rows: Rows, team: int) -> Floats:
+    """Return the share of a team's slot-days that is used: (replication,). What is available is no matter of luck."""
+    return np.asarray(rows["slot_days_used"][:, team] / np.maximum(rows["slot_days_available"][:, team], 1))
 
 
 def _investor(pair: Pair) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    rates = []
     for name, rows in (("without", pair.without), ("with", pair.with_)):
+        rates.append(_expected_rate(rows))
         found[name] = {
-            "irr_of_expected_flows": internal_rate(rows["flows"].sum(axis=0), rows["flow_days"][0]),
+            "irr_of_expected_flows": rates[-1][0],
             "money_multiple": _mean(rows["money_multiple"]),
             "profit_gbp": spread(rows["profit"]),
             "peak_funding_gbp": spread(rows["peak_funding"]),
             "loss_prob": float((rows["profit"] < 0).mean()),
         }
-    change = {key: paired(pair.with_[key] - pair.without[key]) for key in ("profit", "peak_funding")}
-    return found | {"change": {f"{key}_gbp": value for key, value in change.items()}}
+    (rate, effect), (rate_with, effect_with) = rates
+    known = rate is not None and rate_with is not None
+    multiple = pair.with_["money_multiple"] - pair.without["money_multiple"]
+    there = multiple[np.isfinite(multiple)]
+    change = {
+        "irr_of_expected_flows": {
+            "mean": cast(float, rate_with) - cast(float, rate) if known else None,
+            "se": _error(effect_with - effect) if known else None,
+        },
+        "money_multiple": paired(there) if len(there) else None,
+        "profit_gbp": paired(pair.with_["profit"] - pair.without["profit"]),
+        "peak_funding_gbp": paired(pair.with_["peak_funding"] - pair.without["peak_funding"]),
+        "loss_prob": paired((pair.with_["profit"] < 0).astype(float) - (pair.without["profit"] < 0)),
+    }
+    return found | {"change": change}
+
+
+def _expected_rate(rows: Rows) -> tuple[float | None, Floats]:
+    """Return the rate r of the expected flows, and by how much each replication moves it.
+
+    With present value v(r) = mean of v_i(r) = 0, replication i moves the root by -v_i(r) / v'(r) (delta method).
+    """
+    flows, days = rows["flows"], rows["flow_days"][0]
+    rate = internal_rate(flows.sum(axis=0), days)
+    if rate is None or rate <= -1:
+        return rate, np.zeros(len(flows))
+    years = (days - days[0]) / DAYS_PER_YEAR
+    discount = (1 + rate) ** -years
+    slope = -(flows.mean(axis=0) * years * discount).sum() / (1 + rate)
+    return rate, np.asarray(-(flows * discount).sum(axis=1) / slope)
+
+
+def _error(values: Floats) -> float | None:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
 def _mean(values: Floats) -> float | None:
@@ -247,6 +339,10 @@ def _mean(values: Floats) -> float | None:
 
 def _contract(pair: Pair, cap_on_join: str, teams: str) -> dict[str, Any]:
     before, after = pair.before.scenario.contract.cap_gbp, pair.after.scenario.contract.cap_gbp
+    kept = _kept(pair)
+    starts = [pair.without["started"].sum(axis=1), pair.with_["started"].sum(axis=1)]
+    of_kept = pair.with_["started"][:, kept].sum(axis=1)
+    saved = [pair.without["net_saving"].sum(axis=1), pair.with_["net_saving"].sum(axis=1)]
     return {
         "teams": teams,
         "cap_on_join": cap_on_join,
@@ -254,48 +350,130 @@ def _contract(pair: Pair, cap_on_join: str, teams: str) -> dict[str, Any]:
         "cap_binds_prob": {
             "without": float(pair.without["cap_binds"].mean()),
             "with": float(pair.with_["cap_binds"].mean()),
+            "change": paired(pair.with_["cap_binds"].astype(float) - pair.without["cap_binds"]),
             "with_fixed_cap": None if pair.fixed_cap is None else float(pair.fixed_cap["cap_binds"].mean()),
         },
-        "starts": {"without": spread(pair.without["started"].sum(axis=1)),
-                   "with": spread(pair.with_["started"].sum(axis=1))},
-        "change_in_net_saving_of_all_gbp": paired(
-            pair.with_["net_saving"].sum(axis=1) - pair.without["net_saving"].sum(axis=1)),
+        "starts": {"without": spread(starts[0]), "with": spread(starts[1]),
+                   "change": paired((starts[1] - starts[0]).astype(float))},
+        "change_in_starts_of_those_in": paired((of_kept - starts[0]).astype(float)),
+        "change_in_net_saving_of_those_in_gbp": paired(
+            pair.with_["net_saving"][:, kept].sum(axis=1) - saved[0]),
+        "change_in_net_saving_of_all_gbp": paired(saved[1] - saved[0]),
+        "concentration": {"without": concentration(pair.without, pair.before.scenario),
+                          "with": concentration(pair.with_, pair.after.scenario)},
     }  # fmt: skip
+
+
+def _kept(pair: Pair) -> list[int]:
+    """Return the places, in the world with the joiners, of the boroughs already in."""
+    after = list(pair.after.scenario.boroughs)
+    return [after.index(slug) for slug in pair.before.scenario.boroughs]
+
+
+# ---- in sequence ---------------------------------------------------------------------------------------------------
+
+JoinedBy = Callable[[Sequence[Joining], Rows], Pair]
+
+
+def in_steps(pair: Pair, joinings: Sequence[Joining], joined_by: JoinedBy) -> list[dict[str, Any]]:
+    """Return what each joiner changes for all who are in before it, in the order named; the last step ends at `pair`.
+
+    pair: without and with all of them.
+    """
+    found, before, without = [], pair.before, pair.without
+    for k, joining in enumerate(joinings):
+        last = k == len(joinings) - 1
+        reached = pair if last else joined_by(joinings[: k + 1], pair.without)
+        step = replace(reached, before=before, without=without)
+        slug = joining.joiner.slug
+        saving = step.with_["net_saving"][:, list(step.after.scenario.boroughs).index(slug)]
+        found.append({
+            "joiner": slug,
+            "name": joining.joiner.borough.name,
+            "join_date": str(step.after.scenario.boroughs[slug].join_date),
+            "net_saving_gbp": spread(saving),
+            "better_off_prob": float((saving > 0).mean()),
+            "incumbents": incumbents(replace(step, fixed_cap=None)),
+            "change_in_profit_gbp": paired(step.with_["profit"] - step.without["profit"]),
+        })  # fmt: skip
+        before, without = step.after, step.with_
+    return found
 
 
 # ---- limits --------------------------------------------------------------------------------------------------------
 
 
 def _months(scenario: Scenario) -> list[date]:
-    """Return the joining dates that are tried: day 0, and the first of every third month to the end of referrals."""
+    """Return the joining dates that may be tried: day 0, and the first of every month to the end of referrals."""
     clock = scenario.clock
     days = [clock.day_0]
-    while (day := add_months(clock.day_0, MONTHS_BETWEEN * len(days))) < clock.referrals_until:
+    while (day := add_months(clock.day_0, len(days))) < clock.referrals_until:
         days.append(day)
     return days
 
 
+def _teams_on_offer(scenario: Scenario) -> list[str]:
+    """Return the choices of teams that the scenario's therapies allow."""
+    given = {team.therapy for team in scenario.teams.values()}
+    return [choice for choice in TEAM_CHOICES if choice.removeprefix("plus-") in {"as-is", "own", *given}]
+
+
 def find_limits(
-    pair: Pair, joiners: Sequence[Joiner], when: date | None, teams: str,
-    again: Callable[[Sequence[Joiner], date | None, str], Pair],
-) -> dict[str, Any]:  # fmt: skip
-    """Return the limits of the answer: volume, date, teams."""
-    by_volume, by_teams, by_date = [], {}, []
-    for factor in VOLUME_CHOICES:
-        scaled = [_at_volume(joiner, factor) for joiner in joiners]
-        by_volume.append({"referrals_share": factor, **_short(again(scaled, when, teams), joiners)})
-    for choice in TEAM_CHOICES:
-        by_teams[choice] = _short(again(joiners, when, choice), joiners)
-    for day in _months(pair.before.scenario):
-        by_date.append({"join_date": str(day), **_short(again(joiners, day, teams), joiners)})
-    paying = [row["join_date"] for row in by_date if row["joiner_net_saving_gbp"] > 0]
+    pair: Pair, joinings: Sequence[Joining], again: Callable[[Sequence[Joining]], Pair]
+) -> dict[str, Any]:
+    """Return the limits of the answer: volume, date (the same for all joiners), teams.
+
+    again: live another choice on the same luck.
+    """
+    joiners = [one.joiner for one in joinings]
+
+    def choice(changed: Sequence[Joining]) -> dict[str, Any]:
+        return _short(again(changed), joiners)
+
+    def from_day(day: date) -> dict[str, Any]:
+        return {"join_date": str(day), **choice([replace(one, when=day) for one in joinings])}
+
+    by_volume = [
+        {
+            "referrals_share": factor,
+            **choice([replace(one, joiner=_at_volume(one.joiner, factor)) for one in joinings]),
+        }
+        for factor in VOLUME_CHOICES
+    ]
+    teams = _teams_on_offer(pair.before.scenario)
+    by_teams = {name: choice([replace(one, teams=cast(Teams, name)) for one in joinings]) for name in teams}
+    by_date, latest = latest_month(_months(pair.before.scenario), from_day)
     return {
         "by_volume": by_volume,
         "break_even_referrals_share": _crossing(by_volume),
         "by_join_date": by_date,
-        "latest_date_that_pays": max(paying, default=None),
+        "latest_date_that_pays": latest,
         "by_teams": by_teams,
     }
+
+
+def latest_month(
+    months: Sequence[date], from_day: Callable[[date], dict[str, Any]]
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the figures of the dates tried, in order, and the latest at which the joiners save on average.
+
+    Every third month and the last are tried, then the months between the latest of these that pays and the next are
+    halved. None if none of those tried pays.
+    """
+    tried = {k: from_day(months[k]) for k in sorted({*range(0, len(months), MONTHS_BETWEEN), len(months) - 1})}
+
+    def pays(k: int) -> bool:
+        return bool(tried[k]["joiner_net_saving_gbp"] > 0)
+
+    paying = [k for k in tried if pays(k)]
+    if paying:
+        low, high = max(paying), min((k for k in tried if k > max(paying)), default=len(months))
+        while high - low > 1:
+            middle = (low + high) // 2
+            tried[middle] = from_day(months[middle])
+            low, high = (middle, high) if pays(middle) else (low, middle)
+        return [tried[k] for k in sorted(tried)], str(months[low])
+    return list(tried.values()), None
 
 
 def _at_volume(joiner: Joiner, factor: float) -> Joiner:
@@ -307,19 +485,22 @@ def _at_volume(joiner: Joiner, factor: float) -> Joiner:
 
 def _short(pair: Pair, joiners: Sequence[Joiner]) -> dict[str, Any]:
     """Return the few figures by which one choice is held against another."""
-    after, before = list(pair.after.scenario.boroughs), list(pair.before.scenario.boroughs)
+    after, kept = list(pair.after.scenario.boroughs), _kept(pair)
     own = [after.index(joiner.slug) for joiner in joiners]
     saving = pair.with_["net_saving"][:, own].sum(axis=1)
-    kept = [after.index(slug) for slug in before]
     others = pair.with_["net_saving"][:, kept].sum(axis=1) - pair.without["net_saving"].sum(axis=1)
-    waits = [(_wait_change(pair, i, j)["mean"] or 0.0) for i, j in enumerate(kept)]
+    starts = pair.with_["started"][:, kept].sum(axis=1) - pair.without["started"].sum(axis=1)
+    waits = {slug: _wait_change(pair, i, kept[i]) for i, slug in enumerate(pair.before.scenario.boroughs)}
+    longest = max(waits, key=lambda slug: waits[slug]["mean"] or 0.0)
     return {
         "joiner_net_saving_gbp": float(saving.mean()),
+        "joiner_net_saving_se_gbp": _error(saving),
         "joiner_better_off_prob": float((saving > 0).mean()),
-        "joiner_wait_days": _wait(pair.with_, own[0]),
+        "joiner_wait_days": _wait(pair.with_, own),
         "change_for_incumbents_gbp": paired(others),
-        "most_days_longer_for_an_incumbent": float(max(waits)),
-        "investor_profit_change_gbp": float((pair.with_["profit"] - pair.without["profit"]).mean()),
+        "change_in_starts_of_those_in": paired(starts.astype(float)),
+        "longest_added_wait_days": {"borough": longest, **waits[longest]},
+        "change_in_profit_gbp": paired(pair.with_["profit"] - pair.without["profit"]),
     }
 
 

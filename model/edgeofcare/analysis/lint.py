@@ -14,7 +14,7 @@ from edgeofcare.analysis.worlds import World, claimed_world, with_effect
 from edgeofcare.inputs.contract import AnyTerm, Contract, ImprovementLadder
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import Floats
-from edgeofcare.walk import settle
+from edgeofcare.walk import prepare, settle
 
 MOST_TERMS = 4
 SERVICE_RECORDS, CARE_RECORDS = "service_records", "care_records"
@@ -93,6 +93,7 @@ def gains_from_harm(scenario: Scenario, seed: int = 1, replications: int = REPLI
     top-up payer pays less for worse outcomes under any contract, and bears no cost of care, so it is left out.
     """
     claimed = claimed_world(scenario)
+    prepare(scenario, replications, seed)
     none, harm = (_standing(with_effect(claimed, effect), scenario, seed, replications) for effect in ("none", "start"))
     found = []
     for party in none:

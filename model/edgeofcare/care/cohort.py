@@ -133,6 +133,14 @@ def shock(seed: int, replication: int, borough: int, sd: float, correlation: flo
     return math.exp(sd * score - sd * sd / 2.0)
 
 
+def late_factor(reached: float, expected: float, late_share: float, late_hazard_ratio: float) -> float:
+    """Return the factor on the risk of a child referred when `reached` of a borough's `expected` referrals have come.
+
+    The ratio in the last `late_share` of them, 1 before.
+    """
+    return late_hazard_ratio if reached >= (1.0 - late_share) * expected else 1.0
+
+
 def dropout_day(planned_days: int, u: float) -> int:
     """Return the day of therapy on which it breaks off: a uniform fraction of the plan, at least 1."""
     return max(1, int(u * planned_days))

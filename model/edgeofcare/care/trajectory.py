@@ -44,6 +44,8 @@ class Rates(NamedTuple):
     dropout_keeps_always: float
     shock_sd: float
     shock_correlation: float
+    late_share: float
+    late_hazard_ratio: float
 
 
 def stay_draws(seed: int, replication: int, borough: int, child: int, spell: int) -> tuple[float, float, float, float]:

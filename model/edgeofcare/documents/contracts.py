@@ -61,14 +61,14 @@ def _answer(contracts: Figures) -> Iterator[str]:
 
 
 COLUMNS = (  # heading in two lines, width
-    ("", "paid", 9), ("due", "anyway", 8), ("per week", "gained", 10), ("boroughs", "keep", 10),
-    ("chance", "to gain", 9), ("investors", "a year", 11), ("back", "per £1", 8), ("chance", "of loss", 9),
-    ("", "|", 3), ("", "paid", 9), ("boroughs", "keep", 10), ("investors", "gain", 11),
+    ("", "paid", 8), ("due", "anyway", 8), ("per week", "gained", 9), ("boroughs", "keep", 9),
+    ("chance", "to gain", 8), ("investors", "a year", 10), ("back", "per £1", 7), ("chance", "of loss", 8),
+    ("", "|", 2), ("", "paid", 8), ("boroughs", "keep", 9), ("investors", "gain", 10),
 )  # fmt: skip
 
 
 def _table(contracts: Figures) -> Iterator[str]:
-    yield f"{'IF THERAPY DOES WHAT IS CLAIMED':<100}IF IT DOES NOTHING"
+    yield f"{'IF THERAPY DOES WHAT IS CLAIMED':<91}IF IT DOES NOTHING"
     for line in (0, 1):
         yield _row("", [str(column[line]) for column in COLUMNS])
     for name, c in contracts.items():
@@ -82,7 +82,7 @@ def _table(contracts: Figures) -> Iterator[str]:
 
 
 def _row(name: str, cells: Sequence[str]) -> str:
-    return f"  {name:<20}" + "".join(f"{cell:>{width}}" for cell, (_, _, width) in zip(cells, COLUMNS, strict=True))
+    return f"  {name:<18}" + "".join(f"{cell:>{width}}" for cell, (_, _, width) in zip(cells, COLUMNS, strict=True))
 
 
 def _claimed_cells(c: Figures) -> list[str]:
@@ -140,6 +140,7 @@ PANELS = (
     ("INVESTORS GAIN, £m", lambda c: _millions(c["investor"]["profit_gbp"]["mean"])),
     ("CHANCE THAT THE INVESTORS LOSE", lambda c: percent(c["investor"]["loss_prob"])),
 )
+CELL = 6  # width of a figure of the grid
 SHORT_EFFECTS = {"none": "none", "half": "half", "claimed": "claim", "start": "START"}
 
 
@@ -151,13 +152,13 @@ def _grid(found: Figures, title: str, cell: Any) -> Iterator[str]:
     named = {(world["base"], world["effect"]): world["name"] for world in full}
     groups = [[named[base, effect] for effect in EFFECT_WORDS] for base in bases] + [[w["name"] for w in fewer]]
     yield f"{title}, by what therapy does, in three worlds and at fewer referrals"
-    letters = [f"world {letter}" for letter in "ABC"] + ["claim, world A"]
-    yield f"  {'':<20}" + "".join(f"{head:^{7 * len(group)}} " for head, group in zip(letters, groups, strict=True))
+    letters = [f"world {letter}" for letter in "ABC"] + ["A, claim, at"]
+    yield f"  {'':<20}" + " ".join(f"{head:>{CELL * len(group)}}" for head, group in zip(letters, groups, strict=True))
     heads = [[SHORT_EFFECTS[effect] for effect in EFFECT_WORDS] for _ in bases]
-    heads.append([f"{world['volume']:.0%} vol" for world in fewer])
-    yield f"  {'':<20}" + " ".join("".join(f"{head:>7}" for head in group) for group in heads)
+    heads.append([f"{world['volume']:.0%}" for world in fewer])
+    yield f"  {'':<20}" + " ".join("".join(f"{head:>{CELL}}" for head in group) for group in heads)
     for name, contract in found["contracts"].items():
-        cells = ["".join(f"{cell(contract['grid'][world]):>7}" for world in group) for group in groups]
+        cells = ["".join(f"{cell(contract['grid'][world]):>{CELL}}" for world in group) for group in groups]
         yield f"  {name:<20}" + " ".join(cells)
 
 
@@ -205,10 +206,8 @@ def _breakeven(found: Breakeven) -> Iterator[str]:
         yield "PRICE at which a party breaks even on average, had the contract no cap"
         yield from _roots(found.price_without_cap)
     yield ""
-    yield (
-        f"EFFECT at which a party breaks even, at the contract's price (without therapy {percent(found.usual)}, "
-        f"claimed {percent(found.therapy)} of tracked days out of care)"
-    )
+    yield "EFFECT at which a party breaks even, at the contract's price"
+    yield f"  Out of care are {percent(found.usual)} of tracked days without therapy, {percent(found.therapy)} as claimed."
     yield from _roots(found.effect)
     yield ""
     yield "VOLUME at which a party breaks even, at the contract's price and the claimed effect"

@@ -42,7 +42,8 @@ class Counts:
     care: (replication, arm, ACCOUNTS, borough, period, placement type), care days: of starters inside the scenario's
         own tracking; of all referred children before the end of outcomes; and of all after it, to 18.
     outcomes: (replication, arm, track, borough, outcome period, OUTCOMES).
-    both_weeks: (replication, track, borough, outcome period), weeks of the grid at home in both arms.
+        Weeks of the grid are counted on the scenario's own track and where weeks are paid for.
+    both_weeks: (replication, track, borough, outcome period), weeks of the grid at home in both arms, on these tracks.
     intake: (replication, arm, intake track, borough, intake period, outcome period, INTAKE), by period of start.
     control: (replication, control track, borough, outcome period, CONTROL), of the control children.
     team: (replication, team, TEAM).

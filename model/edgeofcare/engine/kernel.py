@@ -32,6 +32,7 @@ from edgeofcare.care.cohort import (
     dropout_day,
     exponential,
     frailty,
+    late_factor,
     person_draws,
     shock,
     team_for,
@@ -104,7 +105,7 @@ NO_REASON = -1
 # by marks of their own; limited days and milestones, added to their periods at once.
 EVERY_WEEK, EVERY_DAY, GRID, RUN, DAY, RUNNING, AT_WEEK = range(7)
 UNITS = {"grid": GRID, "run": RUN, "day": DAY, "running": RUNNING, "at_week": AT_WEEK}
-PAYS = 4  # the column of the table of tracks that tells it
+PAYS, WEEK_ROW = 4, 9  # columns of the table of tracks: which of these; its place among those with weeks, or -1
 PAID_UNITS = 2  # place in OUTCOMES
 STRIDE = 8  # days that the search for the day of a referral skips at once
 MOST_DAYS = int((ADULT_AGE - FIRST_AGE) * MEAN_DAYS_PER_YEAR) + 1  # from referral to the 18th birthday
@@ -143,7 +144,8 @@ def refer(seed, replication, tables, slots, child):  # type: ignore[no-untyped-d
             c = child[n]
             more_needs = needs_u < rates.more_needs_prob
             risk = rates.risk_more_needs if more_needs else rates.risk_fewer_needs
-            risk = risk * frailty(frailties, frailty_u) * factor
+            late = late_factor(reached, last, rates.late_share, rates.late_hazard_ratio)
+            risk = risk * frailty(frailties, frailty_u) * (factor * late)
             team = teams_of[b, 0 if suited_u < suited_prob[b] else 1, 0]
             if teams_share:
                 team = team_for(teams_of[b], slots[day], full_slots, suited_u, suited_prob[b])
@@ -337,7 +339,8 @@ def take_marks(  # type: ignore[no-untyped-def]
     """Write one borough's marks into its counts, and clear them.
 
     Columns of `marks`: (arm, tracking or all, type), then of each track: tracked days, care days by arm; of
-    `week_marks`: of each track paid weeks by arm (if they have marks of their own), grid weeks by arm, weeks in both.
+    `week_marks`: of each track with weeks paid weeks by arm (if they have marks of their own), grid weeks by arm,
+    weeks in both.
     Outcomes may already hold units that were added at once.
     at_cut: (arm, type), care days in the period in which outcomes end, before they end.
     """
@@ -379,11 +382,14 @@ def take_marks(  # type: ignore[no-untyped-def]
             values[j] += week_marks[p, WEEK, j]
         week_marks[p] = 0
         for t in range(n_tracks):
+            column = 5 * tracks[t, WEEK_ROW]
+            if column < 0:
+                continue
             for arm in range(2):
-                paid = 5 * t + (2 if tracks[t, PAYS] == EVERY_WEEK else 0) + arm
+                paid = column + (2 if tracks[t, PAYS] == EVERY_WEEK else 0) + arm
                 outcomes[r, arm, t, b, p, PAID_UNITS] += values[paid]
-                outcomes[r, arm, t, b, p, 3] = values[5 * t + 2 + arm]
-            both_weeks[r, t, b, p] = values[5 * t + 4]
+                outcomes[r, arm, t, b, p, 3] = values[column + 2 + arm]
+            both_weeks[r, t, b, p] = values[column + 4]
     week_marks[last + 1] = 0
 
 
@@ -489,14 +495,14 @@ def count_tracks(  # type: ignore[no-untyped-def]
     enter, leave, _, home, away, _, _ = buffers
     period_of_day, last = calendar[1], calendar[2]
     for t in range(len(tracks)):
-        delay, days, completers_only, end_day, pays, weeks, max_units, intake_track, _ = tracks[t]
+        delay, days, completers_only, end_day, pays, weeks, max_units, intake_track, _, week_row = tracks[t]
         start = c.start + delay
         end = window_end(start, days, c.birthday_18, end_day)
         if start >= end or (completers_only and not c.completes):
             continue
         if t == 0:
             service[min(period_of_day[start], last), TRACKED] += 1
-        column, week_column = 4 * N_TYPES + 3 * t, 5 * t
+        column, week_column = 4 * N_TYPES + 3 * t, 5 * week_row
         mark_days(marks, column, start, end, calendar)
         n_home = (0, 0)
         for arm in range(2):
@@ -509,13 +515,17 @@ def count_tracks(  # type: ignore[no-untyped-def]
                 add_days(group, 0, start, end, calendar)
                 for s in range(n_spells[arm]):
                     add_days(group, 1, max(start, enter[arm, s]), min(end, leave[arm, s]), calendar)
+            if pays == EVERY_DAY:
+                continue
             n = home_spells(enter[arm], leave[arm], n_spells[arm], start, end, home[arm], away[arm])
             n_home = (n, n_home[1]) if arm == 0 else (n_home[0], n)
             unpaid = max_units
             for h in range(n):
-                first = first_grid_week(home[arm, h], start)
-                mark_weeks(week_marks, week_column + 2 + arm, first, whole_weeks(first, away[arm, h]), calendar)
+                if week_row >= 0:
+                    first = first_grid_week(home[arm, h], start)
+                    mark_weeks(week_marks, week_column + 2 + arm, first, whole_weeks(first, away[arm, h]), calendar)
                 if pays in (GRID, RUN):
+                    first = first_grid_week(home[arm, h], start)
                     first = home[arm, h] if pays == RUN else first
                     n_weeks = min(whole_weeks(first, away[arm, h]), unpaid)
                     mark_weeks(week_marks, week_column + arm, first, n_weeks, calendar)
@@ -524,7 +534,7 @@ def count_tracks(  # type: ignore[no-untyped-def]
                     by_period = outcomes[r, arm, t, c.borough]
                     unpaid -= add_units(by_period, pays, weeks, unpaid, start, home[arm, h], away[arm, h], calendar)
         i, j = 0, 0
-        while i < n_home[0] and j < n_home[1]:
+        while week_row >= 0 and i < n_home[0] and j < n_home[1]:
             low, high = max(home[0, i], home[1, j]), min(away[0, i], away[1, j])
             if low < high:
                 first = first_grid_week(low, start)
@@ -581,7 +591,7 @@ def live_control(seed, replication, slug_id, c, tables, by_needs, enter, leave, 
 def count_control(c, r, birthday_18, n_spells, enter, leave, tracks, calendar, control):  # type: ignore[no-untyped-def]
     """Add a control child to every track that has one and covers the child who started."""
     for t in range(len(tracks)):
-        delay, days, completers_only, end_day, _, _, _, _, control_track = tracks[t]
+        delay, days, completers_only, end_day, _, _, _, _, control_track, _ = tracks[t]
         if control_track < 0 or (completers_only and not c.completes):
             continue
         start = c.start + delay
@@ -749,11 +759,12 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
     """The plan in the order in which the kernel unpacks it."""
     intake = {track: i for i, track in enumerate(plan.intake_tracks)}
     control = {track: i for i, track in enumerate(plan.control_tracks)}
+    weeks = {track: i for i, track in enumerate(i for i, t in enumerate(plan.tracks) if t.counts_weeks)}
     tracks = np.array(
         [
             (
                 track.delay_days, track.days, track.covers_completers_only, track.end_day, _pays(track), track.weeks,
-                1 if track.weeks else track.max_units, intake.get(i, -1), control.get(i, -1),
+                1 if track.weeks else track.max_units, intake.get(i, -1), control.get(i, -1), weeks.get(i, -1),
             )
             for i, track in enumerate(plan.tracks)
         ],
@@ -831,7 +842,7 @@ def _buffers(plan: Plan, n_children: int) -> tuple[Any, ...]:
         np.zeros((n_days, n_teams), np.int32),
         np.zeros(plan.n_boroughs, np.int64),
     )
-    n_columns, n_week_columns = 4 * N_TYPES + 3 * n_tracks, 5 * n_tracks
+    n_columns, n_week_columns = 4 * N_TYPES + 3 * n_tracks, 5 * sum(track.counts_weeks for track in plan.tracks)
     marks = (
         np.zeros((len(plan.periods) + 1, 2, n_columns), np.int32),
         np.zeros((plan.n_outcome_periods + 1, WEEK + 1, n_week_columns), np.int32),

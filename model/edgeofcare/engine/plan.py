@@ -67,6 +67,11 @@ class Track:
     controlled: bool = False
 
     @property
+    def counts_weeks(self) -> bool:
+        """Whether weeks of the grid, and those at home in both arms, are counted: where weeks are paid for."""
+        return self.unit in ("grid", "run")
+
+    @property
     def account(self) -> tuple[int, int, bool, str, int, int, int]:
         """What makes it another account than that of another track."""
         who_and_when = self.delay_days, self.days, self.covers_completers_only
@@ -242,6 +247,8 @@ def make_rates(scenario: Scenario, entry_scale_days: float) -> Rates:
         dropout_keeps_always=float(effect.dropouts_keep == "all"),
         shock_sd=referrals.shared_shock_sd,
         shock_correlation=referrals.shared_shock_correlation,
+        late_share=referrals.late_share,
+        late_hazard_ratio=referrals.late_hazard_ratio,
     )
 
 
@@ -272,6 +279,7 @@ def term_track(term: AnyTerm, contract: Contract, scenario: Scenario) -> Track |
         return None
     given = term.tracking or contract.tracking
     track = window(given or scenario.tracking, scenario, own=given is None)
+    only_days = track if given is None else replace(track, unit="day")  # the scenario's own counts days anyhow
     match term:
         case PerWeekOutOfCare():
             return replace(track, max_units=term.max_units_per_child or NO_LIMIT)
@@ -280,9 +288,9 @@ def term_track(term: AnyTerm, contract: Contract, scenario: Scenario) -> Track |
         case Milestone():
             return replace(track, unit=term.counts, weeks=term.weeks, max_units=1)
         case PerCareDaySaved():
-            return replace(track, by_intake=needs_intake(term))
+            return replace(only_days, by_intake=needs_intake(term))
         case ImprovementLadder():
-            return replace(track, controlled=term.control != "fixed")
+            return replace(only_days, controlled=term.control != "fixed")
     return track
 
 
@@ -312,7 +320,8 @@ def _borough_ids(scenario: Scenario) -> npt.NDArray[np.uint64]:
 
 
 def _cumulative_referrals(slug: str, scenario: Scenario) -> Floats:
-    """Expected referrals before each day: rate x ramp (at mid-day) x seasonality of the month, from joining on."""
+    """Expected referrals before each day: rate x ramp (at mid-day) x seasonality of the month, from joining to leaving,
+    less those that a pause costs."""
     borough, referrals, clock = scenario.boroughs[slug], scenario.referrals, scenario.clock
     joins = day_number(borough.join_date or clock.day_0, clock.day_0)
     until = day_number(clock.referrals_until, clock.day_0)
@@ -323,6 +332,11 @@ def _cumulative_referrals(slug: str, scenario: Scenario) -> Floats:
     months = np.array([date_of(int(day), clock.day_0).month - 1 for day in days])
     season = np.array(referrals.seasonality)[months]
     daily = borough.referrals_per_year / MEAN_DAYS_PER_YEAR * ramp * season * (days >= joins)
+    if borough.leave_date:
+        daily = daily * (days < day_number(borough.leave_date, clock.day_0))
+    if (pause := referrals.pause) is not None:
+        first, end = (day_number(when, clock.day_0) for when in (pause.starts, pause.until))
+        daily = np.where((days >= first) & (days < end), daily * pause.share, daily)
     return np.concatenate([[0.0], np.cumsum(daily)])
 
 
@@ -336,11 +350,17 @@ def _teams_of(scenario: Scenario) -> Ints:
 
 
 def _slots_by_day(team: Team, scenario: Scenario, delivery_end: int) -> list[int]:
-    """Families a team can hold each day: therapists come into post evenly, the first on the opening day."""
+    """Families a team can hold each day: therapists come into post evenly, the first on the opening day; in a time of
+    vacancies a share of the places is empty, to the nearest place."""
     opens = day_number(team.opens or scenario.clock.day_0, scenario.clock.day_0)
     last = max(team.n_therapists - 1, 1)
     posts = [opens + i * team.staffed_over_days // last for i in range(team.n_therapists)]
-    return [team.caseload_per_therapist * sum(post <= day for post in posts) for day in range(delivery_end + 1)]
+    slots = [team.caseload_per_therapist * sum(post <= day for post in posts) for day in range(delivery_end + 1)]
+    if team.vacancy_share == 0:
+        return slots
+    first = day_number(team.vacant_from, scenario.clock.day_0) if team.vacant_from else opens
+    end = day_number(team.vacant_until, scenario.clock.day_0) if team.vacant_until else delivery_end + 1
+    return [n - round(team.vacancy_share * n) if first <= day < end else n for day, n in enumerate(slots)]
 
 
 def _overhang(slots: Ints) -> Ints:

@@ -25,6 +25,7 @@ from edgeofcare.care.cohort import (
     dropout_day,
     exponential,
     frailty,
+    late_factor,
     person_draws,
     search,
     shock,
@@ -242,7 +243,8 @@ def refer(tables: Tables, seed: int, replication: int) -> Iterator[Child]:
             while expected[day + 1] <= reached:
                 day += 1
             time = day + (reached - expected[day]) / (expected[day + 1] - expected[day])
-            yield make_child(tables, seed, replication, borough, number, time, day, draws, factor)
+            late = late_factor(reached, expected[-1], plan.rates.late_share, plan.rates.late_hazard_ratio)
+            yield make_child(tables, seed, replication, borough, number, time, day, draws, factor * late)
             number += 1
 
 
@@ -600,12 +602,14 @@ def count_tracks(child: Child, lives: tuple[Life, Life], tables: Tables, tally: 
         for arm, life in enumerate(lives):
             by_measure = tally.outcomes[arm][index][borough]
             count_days(life.spells, start, end, by_measure[TRACKED_DAYS], by_measure[CARE_DAYS], tables)
-            count_grid_weeks(homes[arm], start, by_measure[GRID_WEEKS], tables)
+            if track.counts_weeks:
+                count_grid_weeks(homes[arm], start, by_measure[GRID_WEEKS], tables)
             count_units(homes[arm], start, track, by_measure[PAID_UNITS], tables)
             if track.by_intake:
                 group = tally.intake[arm][plan.intake_tracks.index(index)][borough][tables.period_of_day[child.start]]
                 count_days(life.spells, start, end, group[TRACKED_DAYS], group[CARE_DAYS], tables)
-        count_both_weeks(homes[USUAL], homes[THERAPY], start, tally.both_weeks[index][borough], tables)
+        if track.counts_weeks:
+            count_both_weeks(homes[USUAL], homes[THERAPY], start, tally.both_weeks[index][borough], tables)
 
 
 def count_placements(child: Child, life: Life, start: int, end: int, tables: Tables, tally: Tally, arm: int) -> int:

@@ -114,6 +114,9 @@ class Borough(Frozen):
     """Families referred a year once referrals are fully ramped up."""
     join_date: Day | None = None
     """First day of referrals; day 0 if not given."""
+    leave_date: Day | None = None
+    """First day on which the borough refers no more, as it leaves; the end of referrals if not given. Those who have
+    been referred are served, tracked and paid for as before."""
     entitlement: Whole | None = None
     """Largest number of children who may start; none if not given."""
     suited_to_mst_prob: Prob | None = None
@@ -156,6 +159,30 @@ class Team(Frozen):
     """Days before opening from which the team is paid."""
     cost_gbp_per_start: Gbp = 0.0
     """Cost for each child who starts, GBP."""
+    vacancy_share: Share = 0.0
+    """Share of the team's places that are empty for want of therapists from vacant_from to vacant_until, in whole
+    places; who is in therapy goes on, and the team costs what it costs."""
+    vacant_from: Day | None = None
+    """First day of the vacancies; the opening day if not given."""
+    vacant_until: Day | None = None
+    """First day without them; to the end of delivery if not given."""
+
+
+class Pause(Frozen):
+    """A time in which fewer families are referred, as in the pandemic."""
+
+    starts: Day
+    """First day of it."""
+    until: Day
+    """First day after it."""
+    share: Share = 0.0
+    """Share of referrals that still come; the others never do."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.starts >= self.until:
+            raise ValueError(f"[until] must lie after starts; they are {self.starts} and {self.until}")
+        return self
 
 
 class Referrals(Frozen):
@@ -179,6 +206,13 @@ class Referrals(Frozen):
     """Standard deviation (log scale) of a borough's common risk factor in one replication; mean 1; 0 is off."""
     shared_shock_correlation: Share = 0.5
     """Correlation of the log common factor between boroughs."""
+    late_share: Share = 0.0
+    """Last share of each borough's expected referrals in which children of another risk are referred (net widening)."""
+    late_hazard_ratio: Annotated[Number, Field(gt=0, le=100)] = 1.0
+    """Hazard ratio of first entry of those children against the earlier ones, in both arms. Targets and control children
+    are those of the earlier ones."""
+    pause: Pause | None = None
+    """A time in which fewer families are referred."""
 
     @model_validator(mode="after")
     def _mean_one(self) -> Self:
@@ -565,6 +599,8 @@ class Scenario(Frozen):
         faults = [f"team {name} serves {', '.join(unknown)}, which is not under [boroughs]"] if unknown else []
         if getattr(self.therapies, team.therapy) is None:
             faults.append(f"team {name} delivers {team.therapy}, but there is no [therapies.{team.therapy}]")
+        if team.vacant_from and team.vacant_until and team.vacant_from >= team.vacant_until:
+            faults.append(f"team {name}: vacant_until must lie after vacant_from")
         return faults
 
     def _borough_faults(self, slug: str, borough: Borough) -> list[str]:
@@ -573,4 +609,7 @@ class Scenario(Frozen):
             faults.append(f"borough {slug} is served by no team; add it to a team's boroughs")
         if borough.join_date and not self.clock.day_0 <= borough.join_date < self.clock.referrals_until:
             faults.append(f"borough {slug}: join_date must lie between day_0 and referrals_until")
+        joins = borough.join_date or self.clock.day_0
+        if borough.leave_date and not joins < borough.leave_date <= self.clock.referrals_until:
+            faults.append(f"borough {slug}: leave_date must lie after its joining and not after referrals_until")
         return faults
