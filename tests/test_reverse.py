@@ -100,6 +100,18 @@ def test_outside_a_ball():
     assert found.distance == pytest.approx(1.5, rel=0.02)
 
 
+@pytest.mark.parametrize("aside", [0.3, 1.0])
+def test_the_slope_at_0_points_elsewhere(aside):
+    """3 - 2 z1 - aside z2 - z2^2 = 0, by a grid of z2: well nearer than where the slope at 0 meets it."""
+    z2 = np.linspace(-3, 3, 600_001)
+    nearest = np.sqrt(((3 - aside * z2 - z2**2) / 2) ** 2 + z2**2).min()
+    found = reverse(lambda z: 3 - 2 * z[:, 0] - aside * z[:, 1] - z[:, 1] ** 2, np.eye(2))
+    along = np.array([2, aside + 0.25]) / math.hypot(2, aside + 0.25)  # the slope at 0 by differences of 0.25
+    t = np.linspace(0, 3, 300_001)
+    straight = t[3 - t * (2 * along[0] + aside * along[1]) - (t * along[1]) ** 2 <= 0][0]
+    assert found.distance == pytest.approx(nearest, rel=0.005) and straight > 1.01 * nearest
+
+
 def test_a_product_of_many_is_as_a_general_optimiser_has_it():
     """A business margin: volume x success x price less cost, with 25 inputs, some correlated."""
     r = np.eye(MANY)

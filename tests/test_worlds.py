@@ -7,7 +7,16 @@ from functools import lru_cache
 import pytest
 
 from edgeofcare.analysis.contracts import live
-from edgeofcare.analysis.worlds import BASES, EFFECTS, VOLUMES, World, at_volume, claimed_world, grid_worlds, with_effect
+from edgeofcare.analysis.worlds import (
+    BASES,
+    EFFECTS,
+    VOLUMES,
+    World,
+    at_volume,
+    claimed_world,
+    grid_worlds,
+    with_effect,
+)
 from edgeofcare.engine.calibrate import calibrate
 from edgeofcare.engine.expected import Expected, expected_measures
 from edgeofcare.engine.plan import make_plan
@@ -121,9 +130,9 @@ def test_volume_scales_every_boroughs_referrals_and_nothing_else() -> None:
         there = fewer.scenario.boroughs[slug]
         assert there.referrals_per_year == pytest.approx(0.3 * borough.referrals_per_year)
         assert there.model_copy(update={"referrals_per_year": borough.referrals_per_year}) == borough
-    assert fewer.scenario.model_copy(update={"boroughs": claimed.scenario.boroughs}) == claimed.scenario.model_copy(
-        update={"origins": fewer.scenario.origins}
-    )
+    told = {"boroughs", "origins", "correlations"}  # a number that was changed has lost its source and its range
+    for key in type(claimed.scenario).model_fields.keys() - told:
+        assert getattr(fewer.scenario, key) == getattr(claimed.scenario, key)
     assert (fewer.entry_scale_days, fewer.hazard_ratio) == (claimed.entry_scale_days, claimed.hazard_ratio)
     assert (fewer.name, fewer.volume) == ("claimed on contract, volume 30%", 0.3)
 

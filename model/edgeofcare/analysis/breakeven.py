@@ -27,7 +27,7 @@ from edgeofcare.walk import prepare, settle
 PRICES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)  # times the contract's own
 EFFECTS = (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2)  # share of the log hazard ratio
 VOLUMES = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.5)
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4  # of the contract's price
 Values = npt.NDArray[np.float64]
 Standing = dict[str, Values]  # party -> (replication,), GBP
 
@@ -257,7 +257,7 @@ def bargaining_range(price: dict[str, Root], unit: str) -> tuple[tuple[float, fl
             f"There is no price at which both gain: the investor needs £{low:,.2f} for each {unit}, the boroughs "
             f"together can pay £{high:,.2f}."
         )
-    top = f"£{high:,.2f}" if boroughs.at else f"£{high:,.0f} and beyond (the cap protects the boroughs)"
+    top = f"£{high:,.2f}" if boroughs.at else f"£{high:,.0f}, the highest looked at (the cap protects the boroughs)"
     return (low, high), f"Both gain at prices from £{low:,.2f} to {top} for each {unit}."
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,8 @@ Floats = npt.NDArray[np.float64]
 Margin = Callable[[Floats], Floats]
 LIMIT = 3.0
 STEP = 0.25
-MOST_GRADIENTS = 3
+GRADIENTS = 3  # as many at least, unless the search is over before
+EVALUATIONS = 150  # more gradients while they fit in these
 ROUGH, FINE = 0.02, 0.001  # how near the edge is found, as a share of the distance: in the search, and at its end
 MOST_TRIALS = 12  # along one ray
 SHORTENED = (1.0, 0.5, 0.25)  # shares of a step that are tried
@@ -77,16 +79,18 @@ class _Search:
 
 
 def reverse(
-    margin: Margin, correlation: Floats, limit: float = LIMIT, step: float = STEP, gradients: int = MOST_GRADIENTS
+    margin: Margin, correlation: Floats, limit: float = LIMIT, step: float = STEP, evaluations: int = EVALUATIONS
 ) -> Reverse:
     """Return the shortest z in normal-score space at which margin(z) <= 0, with every |z_i| <= limit.
 
     margin: (row, input) scores to (row,) margins. correlation: (input, input) R of the scores. step: half the width of
-    the differences that gradients are made of; wider for a margin that moves in jumps. The distance min sqrt(z' R^-1 z)
-    is that of Hasofer and Lind (1974, Journal of the Engineering Mechanics Division 100). Each step makes for the
-    shortest z on the plane m_k + grad m_k (z - z_k) = 0 within the limits, which without limits is the step of Rackwitz
-    and Fiessler (1978, Computers and Structures 9), and then takes the point at which the margin itself is gone on the
-    ray from 0 through it. A margin that bends much may have another combination as near. Raises ValueError.
+    the differences that gradients are made of; wider for a margin that moves in jumps. evaluations: no gradient after
+    the third that would exceed them.
+    The distance min sqrt(z' R^-1 z) is that of Hasofer and Lind (1974, Journal of the Engineering Mechanics Division
+    100). Each step makes for the shortest z on the plane m_k + grad m_k (z - z_k) = 0 within the limits, which without
+    limits is the step of Rackwitz and Fiessler (1978, Computers and Structures 9), and then takes the point at which
+    the margin itself is gone on the ray from 0 through it. A margin that bends much may have another combination as
+    near. Raises ValueError.
     """
     search = _Search(margin, np.asarray(correlation, dtype=float), limit)
     z = np.zeros(len(correlation))
@@ -94,7 +98,9 @@ def reverse(
     if at_0 <= 0:
         return _result(search, z, at_0, at_0, "It is gone with every input at its median.")
     best: Floats | None = None
-    for _ in range(gradients):
+    for number in count(1):
+        if number > GRADIENTS and search.evaluations + 2 * len(z) + MOST_TRIALS > evaluations:
+            break
         slope = _gradient(search, z, here, step)
         if not slope.any():
             break

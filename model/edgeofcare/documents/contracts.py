@@ -172,10 +172,12 @@ def _grid_key(found: Figures) -> Iterator[str]:
 
 
 def log_page(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return what moved when in one replication."""
-    lines = [f"  {row['date']}  {row['what']:<44}{row['source']:>20} -> {row['payee']:<20}{pounds(row['gbp']):>10}"
-             for row in rows]  # fmt: skip
-    return "\n".join(["WHAT MOVED, AND WHAT SET IT OFF", *lines])
+    """Return what moved when in one replication; a trigger moves nothing itself."""
+    lines = ["WHAT MOVED, AND WHAT SET IT OFF"]
+    for row in rows:
+        moved = f"{row['source']:>20} -> {row['payee']:<20}{pounds(row['gbp']):>10}" if row["payee"] else "(trigger)"
+        lines.append(f"  {row['date']}  {row['what']:<28}{moved}")
+    return "\n".join(lines)
 
 
 # ---- break-even ----------------------------------------------------------------------------------------------------
@@ -207,7 +209,7 @@ def _breakeven(found: Breakeven) -> Iterator[str]:
         yield from _roots(found.price_without_cap)
     yield ""
     yield "EFFECT at which a party breaks even, at the contract's price"
-    yield f"  Out of care are {percent(found.usual)} of tracked days without therapy, {percent(found.therapy)} as claimed."
+    yield f"  Out of care: {percent(found.usual)} of tracked days without therapy, {percent(found.therapy)} as claimed."
     yield from _roots(found.effect)
     yield ""
     yield "VOLUME at which a party breaks even, at the contract's price and the claimed effect"
@@ -243,7 +245,8 @@ def _drawn(found: Breakeven) -> Iterator[str]:
     line = "".join("=" if at[0] <= i <= at[1] else "." for i in range(width))
     yield f"  £0 {line} £{end:,.0f}"
     yield f"     {' ' * at[2]}^ contract £{found.own_price:,.2f}"
-    yield f"     = both gain: from £{low:,.2f} (investor) to £{high:,.2f} (boroughs)"
+    top = f"£{high:,.2f} (boroughs)" if found.price["boroughs"].at else "the highest price looked at (cap)"
+    yield f"     = both gain: from £{low:,.2f} (investor) to {top}"
 
 
 # ---- faults of a contract ------------------------------------------------------------------------------------------

@@ -39,22 +39,38 @@ def join_words(found: Figures) -> list[str]:
     return [
         *(sentence for joiner in found["joiner"].values() for sentence in _joiner_words(joiner)),
         _waiting_words(found["incumbents"]),
+        _starts_words(found["contract"], found["incumbents"]),
         _incumbent_words(found["incumbents"]),
+        _together_words(found["contract"]),
         *_cap_words(found),
+        _concentration_words(found),
         _provider_words(found["providers"]),
         _investor_words(found["investor"]),
+        *_step_words(found.get("steps", ())),
         *_limit_words(found.get("limits")),
     ]
 
 
+def _of_hundred(prob: float) -> str:
+    """Return a chance as a number of a hundred contracts."""
+    return in_hundred(prob).replace(" in 100", " of 100")
+
+
+def _saves(gbp: float) -> str:
+    return f"saves {pounds(gbp)}" if gbp >= 0 else f"loses {pounds(-gbp)}"
+
+
 def _joiner_words(joiner: Figures) -> Iterator[str]:
     name, years = joiner["name"], joiner["years"]
+    if not joiner["referred"]["mean"]:
+        yield f"{name} refers nobody: joining changes nothing for it."
+        return
     yield (
-        f"{name} would be better off than doing nothing in {in_hundred(joiner['better_off_prob'])} simulated contracts "
-        f"({in_hundred(joiner['better_off_prob_independent_arms'])} if the care it would otherwise pay for is taken "
-        f"from another draw of luck): on average it saves {pounds(joiner['net_saving_gbp']['mean'])}, "
-        f"{pounds(joiner['avoided_gbp']['cashable'])} of cashable care cost less "
-        f"{pounds(joiner['payments_gbp']['mean'])} of payments and its own costs."
+        f"{name} would be better off than doing nothing in {_of_hundred(joiner['better_off_prob'])} simulated "
+        f"contracts ({_of_hundred(joiner['better_off_prob_independent_arms'])} if the care it would otherwise pay for "
+        f"is taken from another draw of luck): on average it {_saves(joiner['net_saving_gbp']['mean'])}, "
+        f"{pounds(joiner['avoided_gbp']['cashable'])} of cashable care avoided less "
+        f"{pounds(joiner['avoided_gbp']['cashable'] - joiner['net_saving_gbp']['mean'])} of payments and own costs."
     )
     worst = max(years, key=lambda year: years[year]["payments_gbp"]["mean"])
     yield (
@@ -78,9 +94,7 @@ def _credit_words(name: str, figures: Figures) -> str:
         reached += prob
         if reached >= 0.5:
             return f"In half of the simulated contracts {name} is in credit by {year} or sooner."
-    return (
-        f"{name} is never in credit in {in_hundred(1 - figures['ever_in_credit_prob'])} simulated contracts."
-    )
+    return f"{name} is never in credit in {_of_hundred(1 - figures['ever_in_credit_prob'])} simulated contracts."
 
 
 def _differs(change: Figures) -> bool:
@@ -104,6 +118,21 @@ def _waiting_words(incumbents: Figures) -> str:
     )
 
 
+def _starts_words(contract: Figures, incumbents: Figures) -> str:
+    """Say how many fewer or more children start in the boroughs already in."""
+    change = contract["change_in_starts_of_those_in"]
+    if not _differs(change):
+        return "As many of their children start therapy as before."
+    moved = {b["name"]: b["change_in_starts"]["mean"] for b in incumbents.values() if _differs(b["change_in_starts"])}
+    most = max(moved, key=lambda name: abs(moved[name]), default=None)
+    where = "" if most is None else f", most in {most} ({abs(moved[most]):.1f} {_way(moved[most])})"
+    return f"{abs(change['mean']):.1f} {_way(change['mean'])} of their children start therapy{where}."
+
+
+def _way(change: float) -> str:
+    return "fewer" if change < 0 else "more"
+
+
 def _incumbent_words(incumbents: Figures) -> str:
     changes = {b["name"]: b["change_in_net_saving_gbp"] for b in incumbents.values()}
     worst = min(changes, key=lambda name: changes[name]["mean"])
@@ -114,43 +143,65 @@ def _incumbent_words(incumbents: Figures) -> str:
     low, high = changes[worst]["mean"], changes[best]["mean"]
     if low >= 0:
         span = f"from {pounds(low)} ({worst}) to {pounds(high)} ({best})"
-        return f"Every borough already in saves more than before: {span}."
+        return f"Every borough already in saves at least as much as before: {span} more."
+    if not _differs(changes[worst]):
+        return f"None of the boroughs already in loses noticeably; {best} gains {pounds(high)} on average."
     other = f"; {best} gains {pounds(high)}" if high > 0 and _differs(changes[best]) else ""
     return (
         f"Hardest hit of the boroughs already in is {worst}: it saves {pounds(-low)} less on average and is worse off "
-        f"than before in {in_hundred(prob)} simulated contracts{other}."
+        f"than before in {_of_hundred(prob)} simulated contracts{other}."
     )
+
+
+def _together_words(contract: Figures) -> str:
+    change = contract["change_in_net_saving_of_those_in_gbp"]
+    everyone = contract["change_in_net_saving_of_all_gbp"]["mean"]
+    if not _differs(change):
+        told = "Together they save about as much as before"
+    else:
+        told = f"Together they save {pounds(abs(change['mean']))} {'less' if change['mean'] < 0 else 'more'}"
+    return f"{told}; with the joiner, boroughs save {pounds(abs(everyone))} {'less' if everyone < 0 else 'more'}."
 
 
 def _cap_words(found: Figures) -> Iterator[str]:
     cap, binds = found["contract"]["cap_gbp"], found["contract"]["cap_binds_prob"]
     if cap["without"] is None:
         return
-    if cap["with"] != cap["without"]:
-        yield (
-            f"The contract's cap rises from {pounds(cap['without'])} to {pounds(cap['with'])}, by what the joiner "
-            f"brings; it binds in {percent(binds['with'])} of contracts (before: {percent(binds['without'])})."
-        )
-        fixed = [b["effect_of_a_fixed_cap_gbp"]["mean"] for b in found["incumbents"].values()]
-        yield (
-            f"Were the cap kept at {pounds(cap['without'])}, it would bind in {percent(binds['with_fixed_cap'])}, and "
-            f"the boroughs already in would pay {pounds(abs(sum(fixed)))} {'less' if sum(fixed) > 0 else 'more'} "
-            f"together, at the investor's expense."
-        )
-    else:
-        yield (
-            f"The contract's cap stays at {pounds(cap['with'])}; it binds in {percent(binds['with'])} of contracts "
-            f"(before: {percent(binds['without'])})."
-        )
+    before = f"(before: {percent(binds['without'])})"
+    if cap["with"] == cap["without"]:
+        often = percent(binds["with"])
+        yield f"The contract's cap stays at {pounds(cap['with'])}; it binds in {often} of contracts {before}."
+        return
+    yield (
+        f"The contract's cap rises from {pounds(cap['without'])} to {pounds(cap['with'])}, by what the joiner brings; "
+        f"it binds in {percent(binds['with'])} of contracts {before}."
+    )
+    fixed = sum(b["effect_of_a_fixed_cap_gbp"]["mean"] for b in found["incumbents"].values())
+    yield (
+        f"Were the cap kept at {pounds(cap['without'])}, it would bind in {percent(binds['with_fixed_cap'])}, and the "
+        f"boroughs already in would save {pounds(abs(fixed))} {'more' if fixed >= 0 else 'less'} together, at the "
+        f"investor's expense."
+    )
+
+
+def _concentration_words(found: Figures) -> str:
+    """Say how much of what boroughs pay hangs on the largest payer."""
+    names = {slug: b["name"] for slug, b in [*found["incumbents"].items(), *found["joiner"].items()]}
+    before, after = found["contract"]["concentration"]["without"], found["contract"]["concentration"]["with"]
+    if after["largest"] is None:
+        return "Boroughs pay nothing."
+    was = ""
+    if before["largest"] is not None:
+        was = f" (before: {names[before['largest']]} {percent(before['largest_share'])})"
+    return f"{names[after['largest']]} pays {percent(after['largest_share'])} of what boroughs pay{was}."
 
 
 def _provider_words(providers: Figures) -> str:
     parts = []
     for name, team in providers.items():
         use = team["slots_used_share"]
-        before = "new" if use["without"] is None else percent(use["without"])
-        parts.append(f"{name} {before} to {percent(use['with'])}" if not team["new"] else f"{name} (new) "
-                     f"{percent(use['with'])}")  # fmt: skip
+        was = "(new)" if team["new"] else f"{percent(use['without'])} to"
+        parts.append(f"{name} {was} {percent(use['with'])}")
     return f"Use of the teams' places over the contract: {'; '.join(parts)}."
 
 
@@ -160,8 +211,22 @@ def _investor_words(investor: Figures) -> str:
         f"The investor puts in at most {pounds(after['peak_funding_gbp']['mean'])} at once (before: "
         f"{pounds(before['peak_funding_gbp']['mean'])}), earns {percent(after['irr_of_expected_flows'], 1)} a year on "
         f"the expected flows (before: {percent(before['irr_of_expected_flows'], 1)}), and loses money in "
-        f"{in_hundred(after['loss_prob'])} contracts (before: {in_hundred(before['loss_prob'])})."
+        f"{_of_hundred(after['loss_prob'])} contracts (before: {_of_hundred(before['loss_prob'])})."
     )
+
+
+def _step_words(steps: Sequence[Figures]) -> Iterator[str]:
+    """Say what each joiner changes for those who are in before it."""
+    for step in steps:
+        changes = {b["name"]: b["change_in_net_saving_gbp"] for b in step["incumbents"].values()}
+        worst = min(changes, key=lambda name: changes[name]["mean"])
+        hit = changes[worst]
+        noticed = hit["mean"] < 0 and _differs(hit)
+        told = f"{worst} then saves {pounds(-hit['mean'])} less" if noticed else "nobody in before it loses noticeably"
+        yield (
+            f"{step['name']}, joining on {step['join_date']} with those named before it in, "
+            f"{_saves(step['net_saving_gbp']['mean'])} on average; {told}."
+        )
 
 
 def _limit_words(limits: Figures | None) -> Iterator[str]:
@@ -178,16 +243,19 @@ def _limit_words(limits: Figures | None) -> Iterator[str]:
             f"{percent(rows[0]['referrals_share'])} to {percent(rows[-1]['referrals_share'])} of the referrals assumed."
         )
     latest = limits["latest_date_that_pays"]
-    yield (
-        f"The latest joining date tried that still pays on average is {latest}."
-        if latest
-        else "At no joining date tried does it pay on average."
-    )
+    chances = {row["join_date"]: row["joiner_better_off_prob"] for row in limits["by_join_date"]}
+    if latest:
+        yield (
+            f"The latest month to join at which it still pays on average is that of {latest} (better off than doing "
+            f"nothing in {_of_hundred(chances[latest])})."
+        )
+    else:
+        yield "At no joining date tried does it pay on average."
     teams = limits["by_teams"]
     best = max(teams, key=lambda name: teams[name]["joiner_net_saving_gbp"])
     kind = max(teams, key=lambda name: teams[name]["change_for_incumbents_gbp"]["mean"])
     yield (
-        f"The joiner saves most {TEAM_WORDS[best]} ({pounds(teams[best]['joiner_net_saving_gbp'])}), the boroughs "
+        f"The joiner fares best {TEAM_WORDS[best]} (net {pounds(teams[best]['joiner_net_saving_gbp'])}), the boroughs "
         f"already in fare best {TEAM_WORDS[kind]} ({pounds(teams[kind]['change_for_incumbents_gbp']['mean'])} "
         f"together); the cost of a new team falls on the investor."
     )
@@ -259,7 +327,7 @@ def _limit_table(limits: Figures) -> Iterator[str]:
         yield (
             f"  {name:<26}{pounds(row['joiner_net_saving_gbp']):>14}{percent(row['joiner_better_off_prob']):>8}"
             f"{_days(row['joiner_wait_days']):>11}{pounds(row['change_for_incumbents_gbp']['mean']):>17}"
-            f"{pounds(row['investor_profit_change_gbp']):>11}"
+            f"{pounds(row['change_in_profit_gbp']['mean']):>11}"
         )
 
 
@@ -270,12 +338,17 @@ def exposure_page(found: Figures, only: Sequence[str] = ()) -> str:
     """Return each borough's exposure: words, then year by year, then what if."""
     contract = found["contract"]
     hangs = contract["concentration"]
-    name = found["boroughs"][hangs["largest"]]["name"]
+    if hangs["largest"] is None:
+        spread_over = "Boroughs pay nothing."
+    else:
+        spread_over = (
+            f"{found['boroughs'][hangs['largest']]['name']} pays {percent(hangs['largest_share'])} of what boroughs "
+            f"pay; payments are spread as over {hangs['effective_boroughs']:.1f} boroughs of equal size."
+        )
     lines = [
         f"What {found['scenario']} means for each borough: {found['replications']:,} simulated contracts, seed "
         f"{found['seed']}.",
-        f"{name} pays {percent(hangs['largest_share'])} of what boroughs pay; payments are spread as over "
-        f"{hangs['effective_boroughs']:.1f} boroughs of equal size.",
+        spread_over,
     ]
     for slug, borough in found["boroughs"].items():
         if not only or slug in only:
@@ -287,9 +360,9 @@ def _borough_page(borough: Figures, names: Mapping[str, str]) -> Iterator[str]:
     yield borough["name"].upper()
     ratio = borough["benefit_cost_ratio"]
     yield from _wrapped(
-        f"{borough['name']} is better off than doing nothing in {in_hundred(borough['better_off_prob'])} simulated "
-        f"contracts ({in_hundred(borough['better_off_prob_independent_arms'])} on independent luck) and saves "
-        f"{pounds(borough['net_saving_gbp']['mean'])} on average. Its worst year costs "
+        f"{borough['name']} is better off than doing nothing in {_of_hundred(borough['better_off_prob'])} simulated "
+        f"contracts ({_of_hundred(borough['better_off_prob_independent_arms'])} on independent luck) and "
+        f"{_saves(borough['net_saving_gbp']['mean'])} on average. Its worst year costs "
         f"{pounds(borough['worst_year_gbp']['p50'])} typically and {pounds(borough['worst_year_gbp']['p95'])} or more "
         f"in one contract in twenty ({pounds(borough['worst_year_gbp']['expected_shortfall'])} on average there)."
     )
@@ -304,7 +377,7 @@ def _borough_page(borough: Figures, names: Mapping[str, str]) -> Iterator[str]:
         budget = borough["budget"]
         yield from _wrapped(
             f"A budget of {pounds(budget['gbp_per_year'])} a year is broken in some year in "
-            f"{in_hundred(budget['any_year_over_prob'])} simulated contracts."
+            f"{_of_hundred(budget['any_year_over_prob'])} simulated contracts."
         )
     yield from _years(borough)
     for key, row in borough.get("what_if", {}).items():

@@ -72,6 +72,17 @@ class Counts:
         """Return one outcome measure of a track: (replication, borough, outcome period)."""
         return self.outcomes[:, ARMS.index(arm), track, :, :, OUTCOMES.index(measure)]
 
+    def until(self, n_periods: int) -> Counts:
+        """Return the counts of the first so many outcome periods (what is counted to 18 stays whole)."""
+        return replace(
+            self,
+            service=self.service[:, :, :n_periods],
+            outcomes=self.outcomes[..., :n_periods, :],
+            both_weeks=self.both_weeks[..., :n_periods],
+            intake=self.intake[..., :n_periods, :],
+            control=self.control[..., :n_periods, :],
+        )
+
     def without_effect(self) -> Counts:
         """Return what the same children come to if therapy changes nothing: a run with hazard ratios 1, bit for bit."""
         both = {name: getattr(self, name) for name in ("lives", "care", "outcomes", "intake")}

@@ -294,6 +294,15 @@ def term_track(term: AnyTerm, contract: Contract, scenario: Scenario) -> Track |
     return track
 
 
+def periods_of(contract: Contract, plan: Plan, scenario: Scenario) -> int:
+    """Return the outcome periods of a contract: to the scenario's end of outcomes, or of its own last window.
+
+    A plan made for several contracts has as many as the longest needs.
+    """
+    ends = [track.end_day for term in contract.terms if (track := term_track(term, contract, scenario))]
+    return plan.periods.index(max(plan.outcomes_end, *ends, 1) - 1) + 1
+
+
 def needs_intake(term: PerCareDaySaved) -> bool:
     """Return whether a term must be settled by intake group: a baseline by quarter since start, or groups apart."""
     return term.netting == "group" or not isinstance(term.baseline_share, float)

@@ -71,7 +71,8 @@ def exposure(costs: Costs, service: ServiceCosts, paid: Payments, plan: Plan, sc
     other = costs.by_year(service.boroughs_own)[None] + _carried_on(service, paid, plan, costs.year_starts)
     if support.any():
         other = other + whole(costs.by_year(costs.avoided_days) * (support[:, None] * 100) / 7)
-    payments = costs.by_year(paid.own)
+    own = paid.own
+    payments = costs.by_year(np.pad(own, ((0, 0), (0, 0), (0, plan.n_outcome_periods - own.shape[2]))))
     return Exposure(
         financial_years=costs.financial_years,
         payments=payments,

@@ -18,14 +18,14 @@ Caps look back only, so it makes no difference that the code cuts off what follo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR, Periods, day_number, financial_year
 from edgeofcare.engine.counts import ARMS, Counts
-from edgeofcare.engine.plan import Plan
+from edgeofcare.engine.plan import Plan, periods_of
 from edgeofcare.inputs.contract import (
     AnyTerm,
     BlockFee,
@@ -96,10 +96,14 @@ class Payments:
 def payments(counts: Counts, plan: Plan, scenario: Scenario, service: ServiceCosts) -> Payments:
     """Return what the scenario's contract pays on the lives counted.
 
-    service: what the service costs, by which some terms and an early end pay. The payments of a period are dated its
+    service: what the service costs, by which some terms and an early end pay. Periods are those of this contract, even
+    where the plan holds the longer windows of others. The payments of a period are dated its
     last day plus the contract's lag. Raises OptionError if the plan was made without a term's window.
     """
-    contract, periods = scenario.contract, plan.outcome_periods
+    contract = scenario.contract
+    n_periods = periods_of(contract, plan, scenario)
+    counts, plan = counts.until(n_periods), replace(plan, n_outcome_periods=n_periods)
+    periods = plan.outcome_periods
     last_days = np.array(periods.edges[1:], dtype=np.int64) - 1
     terms = [term_pence(term, contract, counts, plan, scenario, service, "therapy") for term in contract.terms]
     labels = names_of_columns(contract)

@@ -1,0 +1,385 @@
+"""Contracts side by side: the same lives for all, each as if it were alone, and the contrasts that must appear."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgeofcare as eoc
+from edgeofcare.analysis import contracts as module
+from edgeofcare.analysis.contracts import (
+    Comparison,
+    Outcome,
+    compare_contracts,
+    in_world,
+    laid_over,
+    live,
+    planned_cost_gbp,
+    rows_of,
+    same_cost_factors,
+    settle_world,
+    under,
+)
+from edgeofcare.analysis.worlds import World, claimed_world, grid_worlds
+from edgeofcare.engine import kernel
+from edgeofcare.engine.plan import make_plan
+from edgeofcare.errors import InputError, OptionError
+from edgeofcare.inputs.contracts import contracts_over, priced, shipped_contracts
+from edgeofcare.inputs.load import load
+from edgeofcare.inputs.schema import Scenario
+from edgeofcare.walk import settle
+from helpers import assert_same_counts, plan_of, small
+
+REPLICATIONS = 200
+FEW = 40
+BY_OUTCOME = ("pan_london", "norfolk", "suffolk", "dn2", "birmingham", "manchester")  # nothing held against usual care
+COMPARATORS = ("fee_for_service", "self_finance")
+CLAIMED, NONE, START = (f"{effect} on contract" for effect in ("claimed", "none", "start"))
+SAFE = "none on start_control"
+
+
+@lru_cache
+def compared() -> Comparison:
+    return compare_contracts(load("pan_london"), replications=REPLICATIONS, seed=1, grid=True)
+
+
+@lru_cache
+def told() -> dict[str, Any]:
+    return compared().as_dict()
+
+
+@lru_cache
+def essex() -> dict[str, dict[str, Outcome]]:
+    """Three contracts on the children of Essex in three worlds: world -> contract -> outcome."""
+    scenario = load("essex")
+    laid = contracts_over(scenario, ["essex", "pan_london", "cuyahoga"])
+    worlds = [world for world in grid_worlds(scenario) if world.name in (CLAIMED, NONE, SAFE)]
+    return {world.name: settle_world(world, laid, REPLICATIONS, 1, 2, lambda n: None) for world in worlds}
+
+
+def paid(outcome: Outcome) -> float:
+    return float(outcome.rows["payments_gbp"].mean())
+
+
+def share_of_plan(world: str, name: str) -> float:
+    outcomes = compared().outcomes
+    return paid(outcomes[world][name]) / paid(outcomes[CLAIMED][name])
+
+
+@lru_cache
+def world() -> World:
+    return claimed_world(load("pan_london"))
+
+
+@lru_cache
+def laid() -> dict[str, Scenario]:
+    return contracts_over(load("pan_london"), "all", planned_cost_gbp(world()))
+
+
+# ---- what is told ---------------------------------------------------------------------------------------------------
+
+
+def test_twelve_contracts_in_fourteen_worlds() -> None:
+    found = json.loads(json.dumps(told(), allow_nan=False))
+    assert list(found["contracts"]) == shipped_contracts() and len(found["contracts"]) == 12
+    assert len(found["worlds"]) == 14
+    names = [one["name"] for one in found["worlds"]]
+    assert all(list(one["grid"]) == names for one in found["contracts"].values())
+    assert {one["volume"] for one in found["worlds"]} == {0.3, 0.66, 1.0}
+    for name, one in found["contracts"].items():
+        assert one["price_factor"] == 1
+        assert one["grid"][CLAIMED]["payments_gbp"] == one["payments_gbp"]
+        assert one["payments_gbp"]["n"] == REPLICATIONS
+        assert one["payments_gbp"]["mean"] == pytest.approx(paid(compared().outcomes[CLAIMED][name]))
+        assert list(one["boroughs"]) == list(load("pan_london").boroughs)
+        assert sum(one["investor"]["irr_outcomes"].values()) == REPLICATIONS
+
+
+def test_without_grid_and_by_name() -> None:
+    found = compare_contracts(load("pan_london"), "essex,dn2", replications=3).as_dict()
+    assert list(found["contracts"]) == ["essex", "dn2"] and "worlds" not in found
+    assert "grid" not in found["contracts"]["essex"]
+
+
+def test_rows_add_up_in_every_world() -> None:
+    """Boroughs and top-up make the whole; the worst year lies between the mean year and the whole; no gap in money."""
+    for world_name, outcomes in compared().outcomes.items():
+        for name, outcome in outcomes.items():
+            rows = outcome.rows
+            whole = rows["borough_payments_gbp"].sum(axis=1) + rows["top_up_gbp"]
+            assert whole == pytest.approx(rows["payments_gbp"], abs=0.005), (world_name, name)
+            assert rows["borough_net_saving_gbp"].sum(axis=1) == pytest.approx(rows["net_saving_gbp"], abs=0.005)
+            assert (rows["worst_year_gbp"] <= rows["borough_payments_gbp"].sum(axis=1) + 0.005).all()
+            assert (rows["worst_year_gbp"] <= rows["borough_worst_year_gbp"].sum(axis=1) + 0.005).all()
+            assert (rows["borough_worst_year_gbp"] <= rows["borough_payments_gbp"] + 0.005).all()
+            days, flows = outcome.flows["all"]
+            assert len(days) == len(flows)
+            assert flows.sum() / 100 == pytest.approx(rows["profit_gbp"].sum(), abs=0.01)
+
+
+# ---- the same lives -------------------------------------------------------------------------------------------------
+
+
+def test_lives_do_not_depend_on_the_contracts_laid_over_them() -> None:
+    bare, full = live(world(), {}, 1, 0, FEW), live(world(), laid(), 1, 0, FEW)
+    for name in ("service", "lives", "care", "team"):
+        assert np.array_equal(getattr(bare.counts, name), getattr(full.counts, name)), name
+    n = bare.counts.outcomes.shape[4]
+    assert np.array_equal(bare.counts.outcomes[:, :, 0], full.counts.outcomes[:, :, 0, :, :n])
+    assert np.array_equal(bare.attributable_weeks, full.attributable_weeks)
+    assert full.counts.outcomes.shape[2] > 5 and len(full.plan.control_tracks) > 0
+
+
+def test_another_contract_changes_nothing_for_the_others() -> None:
+    every = compared().outcomes[CLAIMED]
+    for names in (["essex"], ["cuyahoga", "dn2"], ["manchester", "self_finance", "newpin"]):
+        fewer = compare_contracts(load("pan_london"), names, replications=REPLICATIONS, seed=1).outcomes[CLAIMED]
+        for name in names:
+            for key, values in fewer[name].rows.items():
+                assert np.array_equal(values, every[name].rows[key], equal_nan=True), (name, key)
+
+
+RUN_COLUMNS = {
+    "payments_gbp": "payments_gbp", "top_up_gbp": "payments_top_up_gbp", "irr": "irr",
+    "money_multiple": "money_multiple", "profit_gbp": "profit_gbp", "peak_funding_gbp": "peak_funding_gbp",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", shipped_contracts())
+def test_each_is_as_if_it_were_alone(name: str) -> None:
+    """`run` of the scenario under this contract, windows for it alone: the same figures, replication by replication."""
+    run = eoc.run(laid()[name], replications=FEW, seed=1, workers=1)
+    rows = compared().outcomes[CLAIMED][name].rows
+    for mine, its in RUN_COLUMNS.items():
+        assert np.array_equal(rows[mine][:FEW], run.replications[its].to_numpy(), equal_nan=True), mine
+    by_borough = run.boroughs.set_index(["replication", "borough"])
+    for mine in ("payments_gbp", "net_saving_gbp"):
+        its = by_borough[mine].unstack()[list(laid()[name].boroughs)].to_numpy()
+        assert rows[f"borough_{mine}"][:FEW] == pytest.approx(its, abs=0.005)
+
+
+def test_the_scenarios_own_contract_is_the_run() -> None:
+    """Over 200 replications: what `run` says of Pan-London is what the comparison says of it."""
+    scenario = load("pan_london")
+    summary = eoc.run(scenario, replications=REPLICATIONS, seed=1).summary
+    own = settle_world(world(), {"own": scenario}, REPLICATIONS, 1, 2, lambda n: None)["own"]
+    figures = module.figures(own, scenario)
+    assert figures["payments_gbp"] == summary["payments_gbp"]["total"]
+    assert figures["deadweight_share"] == summary["deadweight_share"]["mean"]
+    assert figures["cap_binds_prob"] == summary["cap_binds_prob"]
+    for key in ("irr_of_expected_flows", "irr", "money_multiple", "profit_gbp", "loss_prob", "irr_outcomes"):
+        assert figures["investor"][key] == summary["investor"][key], key
+
+
+def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {name: laid()[name] for name in ("essex", "cuyahoga")}
+    one = settle_world(world(), names, FEW, 1, 1, lambda n: None)
+    monkeypatch.setattr(module, "CHUNK", 17)
+    seen: list[int] = []
+    other = settle_world(world(), names, FEW, 1, 2, seen.append)
+    assert sorted(seen) == [6, 17, 17]
+    for name in names:
+        assert all(np.array_equal(one[name].rows[key], other[name].rows[key], equal_nan=True) for key in one[name].rows)
+        assert np.array_equal(one[name].flows["all"][1], other[name].flows["all"][1])
+
+
+# ---- no effect ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reentry", [1.0, 0.5])
+@pytest.mark.parametrize("ratio", [0.25, 1.6])
+def test_without_effect_is_a_run_with_hazard_ratio_one(ratio: float, reentry: float) -> None:
+    values = {"care__reentry__hazard_ratio": reentry} if reentry != 1 else {}
+    scenario = small(effect__hazard_ratio=ratio, **values)
+    null = small(effect__hazard_ratio=1.0)
+    contracts = [one.contract for one in laid().values()]
+    plans = [make_plan(s, 191.6, float(s.effect.hazard_ratio or 0), contracts) for s in (scenario, null)]
+    with_therapy, expected = (kernel.run(plan, 5, 3, 30) for plan in plans)
+    assert not np.array_equal(with_therapy.care, expected.care), "therapy does something here"
+    assert_same_counts(with_therapy.without_effect(), expected)
+
+
+def test_without_effect_of_pan_london_is_the_world_of_no_effect() -> None:
+    none = next(one for one in compared().worlds if one.name == NONE)
+    assert_same_counts(live(world(), laid(), 1, 7, 20).counts.without_effect(), live(none, laid(), 1, 7, 20).counts)
+
+
+def test_money_if_nothing_happens_is_the_money_of_the_world_of_no_effect() -> None:
+    for name, outcome in compared().outcomes[CLAIMED].items():
+        there = compared().outcomes[NONE][name].rows
+        assert outcome.null.keys() == there.keys()
+        for key, values in outcome.null.items():
+            assert np.array_equal(values, there[key], equal_nan=True), (name, key)
+        said = told()["contracts"][name]["if_no_effect"]["payments_gbp"]["mean"]
+        assert said == pytest.approx(paid(compared().outcomes[NONE][name]))
+
+
+# ---- the contrasts of the design ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BY_OUTCOME)
+def test_base_right_no_effect_a_gross_tariff_pays_about_half(name: str) -> None:
+    assert 0.45 < share_of_plan(NONE, name) < 0.65
+
+
+def test_base_right_no_effect_a_flat_baseline_pays_the_build_up_of_young_groups() -> None:
+    share = paid(essex()[NONE]["essex"]) / paid(essex()[CLAIMED]["essex"])
+    assert 0.05 < share < 0.20
+    assert 0.05 < share_of_plan(NONE, "essex") < 0.20
+
+
+def test_no_effect_a_control_pays_only_noise() -> None:
+    assert 0 <= share_of_plan(NONE, "cuyahoga") < 0.03
+    assert 0 <= paid(essex()[NONE]["cuyahoga"]) < 0.03 * paid(essex()[CLAIMED]["cuyahoga"])
+
+
+def test_base_wrong_no_effect_tariff_and_fixed_baseline_reach_the_cap() -> None:
+    """The one that hurts: 11% ever placed, therapy does nothing, and everything is paid, in every replication."""
+    for outcomes in (compared().outcomes, essex()):
+        for name in ("pan_london", "essex"):
+            cap = laid()[name].contract.cap_gbp
+            assert outcomes[SAFE][name].rows["payments_gbp"] == pytest.approx(np.full(REPLICATIONS, cap), abs=0.01)
+            assert outcomes[SAFE][name].rows["cap_binds"].all()
+        assert paid(outcomes[SAFE]["cuyahoga"]) < 0.1 * paid(outcomes[CLAIMED]["cuyahoga"])
+    investor = told()["contracts"]["essex"]["grid"][SAFE]["investor"]
+    assert investor["loss_prob"] == 0 and investor["profit_gbp"]["mean"] > 0
+    assert told()["contracts"]["essex"]["grid"][SAFE]["net_saving_prob"] == 0
+
+
+def test_a_fee_pays_the_same_whatever_happens() -> None:
+    for name in COMPARATORS:
+        for world_name in (NONE, START, SAFE):
+            assert share_of_plan(world_name, name) == pytest.approx(1, abs=1e-9)
+
+
+def test_harm_pays_less_than_nothing_and_costs_more() -> None:
+    for name in BY_OUTCOME:
+        grid = told()["contracts"][name]["grid"]
+        assert grid[START]["payments_gbp"]["mean"] < grid[NONE]["payments_gbp"]["mean"]
+        assert grid[START]["net_saving_gbp"]["mean"] < grid[NONE]["net_saving_gbp"]["mean"]
+
+
+def test_fewer_referrals_pay_less_and_sink_the_investor() -> None:
+    for name in BY_OUTCOME:
+        grid = told()["contracts"][name]["grid"]
+        volumes = [grid[f"{CLAIMED}{tail}"] for tail in (", volume 30%", ", volume 66%", "")]
+        means = [one["payments_gbp"]["mean"] for one in volumes]
+        assert means[0] < 0.5 * means[1] + 0.5 * means[2] and means == sorted(means)
+        assert 0.30 < means[0] / means[2] < 0.45, "about in proportion, but for waiting"
+        assert volumes[0]["investor"]["loss_prob"] == 1 and volumes[2]["investor"]["loss_prob"] < 0.02
+        profits = [one["investor"]["profit_gbp"]["mean"] for one in volumes]
+        assert profits == sorted(profits) and profits[0] < 0
+
+
+# ---- measures -------------------------------------------------------------------------------------------------------
+
+
+def test_deadweight_of_a_weekly_tariff_at_the_claim() -> None:
+    """0.536 +- 0.02 by the design; by hand from the counts: usual-arm weeks over therapy-arm weeks."""
+    counts = live(world(), {}, 1, 0, REPLICATIONS).counts
+    usual, therapy = (int(counts.outcome(arm, "paid_units").sum()) for arm in ("usual", "therapy"))
+    assert usual / therapy == pytest.approx(0.536, abs=0.02)
+    for name in ("pan_london", "dn2"):
+        assert told()["contracts"][name]["deadweight_share"] == pytest.approx(usual / therapy, abs=1e-6)
+    assert told()["contracts"]["pan_london"]["grid"][NONE]["deadweight_share"] == pytest.approx(1)
+    assert told()["contracts"]["fee_for_service"]["deadweight_share"] is None
+
+
+def test_price_of_a_week_gained() -> None:
+    counts = live(world(), {}, 1, 0, REPLICATIONS).counts
+    usual, therapy = (int(counts.outcome(arm, "grid_weeks").sum()) for arm in ("usual", "therapy"))
+    for name, one in told()["contracts"].items():
+        total = compared().outcomes[CLAIMED][name].rows["payments_gbp"].sum()
+        assert one["gbp_per_attributable_week"] == pytest.approx(total / (therapy - usual))
+        for nothing in (NONE, START, SAFE, "start on start_control"):
+            assert one["grid"][nothing]["gbp_per_attributable_week"] is None, "nothing is gained there"
+
+
+def test_chances_and_shortfall_by_hand() -> None:
+    rows = compared().outcomes[CLAIMED]["suffolk"].rows
+    said = told()["contracts"]["suffolk"]["grid"]["half on contract"]
+    half = compared().outcomes["half on contract"]["suffolk"].rows
+    profit = sorted(half["profit_gbp"].tolist())
+    assert said["investor"]["loss_prob"] == sum(value < 0 for value in profit) / REPLICATIONS
+    assert said["investor"]["expected_shortfall_gbp"] == pytest.approx(sum(profit[:10]) / 10)
+    assert said["investor"]["missed_target_prob"] == sum(value < 0 for value in half["npv_gbp"]) / REPLICATIONS
+    assert said["net_saving_prob"] == sum(value > 0 for value in half["net_saving_gbp"]) / REPLICATIONS
+    assert 0 < said["investor"]["loss_prob"] < 1 and rows["profit_gbp"].mean() > half["profit_gbp"].mean()
+
+
+def test_tranches_make_up_the_investors() -> None:
+    one = told()["contracts"]["cuyahoga"]["investor"]
+    assert len(one["tranches"]) > 1
+    total = sum(tranche["profit_gbp"]["mean"] for tranche in one["tranches"].values())
+    assert total == pytest.approx(one["profit_gbp"]["mean"], abs=0.01)
+
+
+# ---- the same cost --------------------------------------------------------------------------------------------------
+
+
+def test_prices_scaled_to_the_same_cost() -> None:
+    found = compare_contracts(load("pan_london"), replications=500, seed=1, same_cost=True)
+    own = settle_world(world(), {"own": load("pan_london")}, 500, 1, 2, lambda n: None)["own"]
+    for name, outcome in found.outcomes[CLAIMED].items():
+        if name == "self_finance":
+            assert found.price_factor[name] == 1, "the cost of the service has no price that could be scaled"
+            continue
+        assert paid(outcome) == pytest.approx(paid(own), rel=0.005), name
+        scaled = found.laid[name]
+        assert scaled.contract == priced(laid()[name], found.price_factor[name]).contract
+        assert scaled.capital == laid()[name].capital
+    assert found.price_factor["pan_london"] == pytest.approx(1, abs=1e-6)
+    assert found.price_factor["essex"] > 1.5
+    # Price and cap together: what share was due anyway does not move.
+    published = told()["contracts"]["essex"]["deadweight_share"]
+    assert found.as_dict()["contracts"]["essex"]["deadweight_share"] == pytest.approx(published, abs=0.01)
+
+
+def test_factors_are_fixed_at_the_claim_and_held_in_the_grid() -> None:
+    names = {name: laid()[name] for name in ("essex", "newpin")}
+    factors = same_cost_factors(world(), names, 1)
+    scaled = {name: priced(one, factors[name]) for name, one in names.items()}
+    none = next(one for one in compared().worlds if one.name == NONE)
+    found = settle_world(none, scaled, FEW, 1, 1, lambda n: None)
+    for name in names:
+        before = compared().outcomes[NONE][name].rows["payments_gbp"][:FEW]
+        assert found[name].rows["payments_gbp"] == pytest.approx(before * factors[name], rel=1e-4, abs=1)
+
+
+# ---- faults ---------------------------------------------------------------------------------------------------------
+
+
+def test_users_mistakes_are_sentences() -> None:
+    scenario = load("pan_london")
+    with pytest.raises(InputError, match=r"Did you mean 'essex'\?"):
+        compare_contracts(scenario, "esex", replications=1)
+    with pytest.raises(OptionError, match="replications must be a whole number"):
+        compare_contracts(scenario, "essex", replications=0)
+    with pytest.raises(OptionError, match="seed must be a whole number"):
+        compare_contracts(scenario, "essex", replications=1, seed=-1)
+    with pytest.raises(OptionError, match="workers must be 1 or more"):
+        compare_contracts(scenario, "essex", replications=1, workers=-1)
+    with pytest.raises(OptionError, match="claims none of its own"):
+        compare_contracts(load("pan_london_evidence"), "essex", replications=1)
+    with pytest.raises(OptionError, match=r"one contract is wanted here \(got 2\)"):
+        under(scenario, "essex,dn2")
+
+
+def test_laid_over_none_is_the_scenario_itself() -> None:
+    scenario = load("pan_london")
+    assert laid_over(scenario, None) == {"pan_london": scenario} and under(scenario, None) == scenario
+    other = under(scenario, "newpin")
+    assert other.contract == laid()["newpin"].contract
+    assert in_world(other, world()).boroughs == scenario.boroughs
+
+
+def test_rows_have_one_line_for_each_replication() -> None:
+    lived = live(world(), laid(), 1, 0, 3)
+    done = settle(lived.counts, lived.plan, laid()["cuyahoga"], lived.costs, lived.service)
+    for key, values in rows_of(done, lived).items():
+        assert values.shape in ((3,), (3, len(laid()["cuyahoga"].boroughs))), key
+    assert plan_of(small()).tracks[0].delay_days == 91

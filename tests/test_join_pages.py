@@ -1,0 +1,358 @@
+"""The answer to "should this borough join?" in words and on the command line: every number said is a number found."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeofcare import cli as module
+from edgeofcare.analysis.join import join
+from edgeofcare.documents.join import exposure_page, join_page, join_words, shares_page
+from edgeofcare.inputs.boroughs import Answers, new_borough
+from edgeofcare.inputs.load import load, with_values
+
+Figures = Mapping[str, Any]
+LONDON = load("pan_london")
+FEW = 100
+
+# ---- what is said, read back from the words ------------------------------------------------------------------------
+
+AMOUNT = re.compile(r"(-?)£([\d,]+(?:\.\d+)?)(m|k)?")
+CHANCE = re.compile(r"(fewer than |more than )?(\d+) of 100")
+PERCENT = re.compile(r"(-?\d+(?:\.\d+)?)%")
+UNITS = {"m": 1e6, "k": 1e3, "": 1.0}
+
+
+def places(digits: str) -> int:
+    return len(digits.partition(".")[2])
+
+
+def says_pounds(sentence: str, *expected: float) -> None:
+    """These amounts and no others stand in a sentence in this order, each to the half of its last digit."""
+    found = [(sign + digits.replace(",", ""), unit) for sign, digits, unit in AMOUNT.findall(sentence)]
+    assert len(found) == len(expected), (sentence, expected)
+    for (digits, unit), value in zip(found, expected, strict=True):
+        half = 0.5001 * 10 ** -places(digits) * UNITS[unit]
+        assert abs(float(digits) * UNITS[unit] - value) <= half, (sentence, value)
+
+
+def says_chances(sentence: str, *expected: float) -> None:
+    """These chances and no others stand in a sentence as so many of a hundred; only certainty is 0 or 100."""
+    found = CHANCE.findall(sentence)
+    assert len(found) == len(expected), (sentence, expected)
+    for (how, digits), prob in zip(found, expected, strict=True):
+        if how:
+            assert (0 < prob < 0.01) if how.startswith("fewer") else (0.99 < prob < 1), sentence
+        else:
+            assert abs(int(digits) - 100 * prob) <= 0.5001 and (int(digits) not in (0, 100) or prob in (0, 1)), sentence
+
+
+def says_percent(sentence: str, *expected: float) -> None:
+    found = PERCENT.findall(sentence)
+    assert len(found) == len(expected), (sentence, expected)
+    for digits, share in zip(found, expected, strict=True):
+        assert abs(float(digits) - 100 * share) <= 0.5001 * 10 ** -places(digits), (sentence, share)
+
+
+def the(words: Sequence[str], *parts: str) -> str:
+    """Return the only sentence that holds these parts."""
+    found = [sentence for sentence in words if all(part in sentence for part in parts)]
+    assert len(found) == 1, (parts, found)
+    return found[0]
+
+
+def sure(change: Figures) -> bool:
+    return bool(abs(change["mean"]) > 2 * change["se"])
+
+
+# ---- cases ---------------------------------------------------------------------------------------------------------
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "fixed cap": {"cap_on_join": "fixed"},
+    "one more MST team": {"teams": "plus-mst"},
+    "one more FFT team": {"teams": "plus-fft"},
+    "own teams": {"teams": "own"},
+}
+
+
+@pytest.fixture(scope="module")
+def dear(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The file of a borough where care costs little, so that joining is dear to it."""
+    path = tmp_path_factory.mktemp("joiners") / "camden.toml"
+    path.write_text(new_borough("camden", Answers(price_multiplier=0.3)), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture(scope="module", params=[*OPTIONS, "worse off", "no cap", "two in sequence", "limits"])
+def found(request: pytest.FixtureRequest, dear: str) -> dict[str, Any]:
+    case, scenario, names = request.param, LONDON, ["haringey"]
+    options = OPTIONS.get(case, {})
+    if case == "worse off":
+        names = [dear]
+    elif case == "no cap":
+        scenario = with_values(LONDON, {"contract.cap_gbp": None})
+    elif case == "two in sequence":
+        names, options = ["kingston", "haringey"], {"in_sequence": True}
+    elif case == "limits":
+        options = {"limits": True}
+    answer = join(scenario, names, replications=FEW, **options).as_dict()
+    if case == "worse off":
+        assert answer["joiner"]["camden"]["net_saving_gbp"]["mean"] < 0
+    return {"case": case, **json.loads(json.dumps(answer, allow_nan=False))}
+
+
+# ---- the words -----------------------------------------------------------------------------------------------------
+
+
+def test_the_joiners_sentences_say_its_figures(found: Figures) -> None:
+    words = join_words(found)
+    for joiner in found["joiner"].values():
+        name, net = joiner["name"], joiner["net_saving_gbp"]["mean"]
+        sentence = the(words, f"{name} would be better off than doing nothing in")
+        says_chances(sentence, joiner["better_off_prob"], joiner["better_off_prob_independent_arms"])
+        cashable = joiner["avoided_gbp"]["cashable"]
+        says_pounds(sentence, abs(net), cashable, cashable - net)
+        assert ("it saves" in sentence) == (net >= 0) and ("it loses" in sentence) == (net < 0)
+        after = words[words.index(sentence) + 1]
+        worst = max(joiner["years"], key=lambda year: joiner["years"][year]["payments_gbp"]["mean"])
+        says_pounds(after, joiner["worst_year_gbp"]["p95"], joiner["years"][worst]["payments_gbp"]["mean"])
+        assert worst in after
+        waiting = words[words.index(sentence) + 2]
+        numbers = [int(n) for n in re.findall(r"\d+", waiting)]
+        assert numbers == [round(joiner[key]["mean"]) for key in ("referred", "started")] + [
+            round(joiner["waiting_days"])]  # fmt: skip
+        credit = words[words.index(sentence) + 3]
+        reached = 0.0
+        for year, prob in joiner["first_year_in_credit"].items():
+            reached += prob
+            if reached >= 0.5:
+                assert f"in credit by {year} or sooner" in credit
+                break
+        else:
+            assert "credit in" in credit
+
+
+def test_waiting_and_starts_of_those_already_in(found: Figures) -> None:
+    words, boroughs = join_words(found), found["incumbents"].values()
+    moved = {b["name"]: b["waiting_days"]["change"]["mean"] for b in boroughs
+             if b["waiting_days"]["change"]["se"] and sure(b["waiting_days"]["change"])}  # fmt: skip
+    if not moved:
+        the(words, "wait no longer than before")
+    else:
+        sentence = the(words, "already in", "wait", "days")
+        first = re.search(r"([\d.]+) days (longer|less long) in ([A-Z][\w ]+?)[,.]", sentence)
+        assert first is not None and first[3] == max(moved, key=lambda name: abs(moved[name]))
+        assert float(first[1]) == pytest.approx(abs(moved[first[3]]), abs=0.0501)
+        assert (first[2] == "longer") == (moved[first[3]] > 0)
+    change = found["contract"]["change_in_starts_of_those_in"]
+    total = sum(b["change_in_starts"]["mean"] for b in boroughs)
+    assert change["mean"] == pytest.approx(total, abs=1e-9)
+    if not sure(change):
+        the(words, "As many of their children start")
+        return
+    sentence = the(words, "of their children start therapy")
+    said = re.match(r"([\d.]+) (fewer|more) of", sentence)
+    assert said is not None and float(said[1]) == pytest.approx(abs(total), abs=0.0501)
+    assert (said[2] == "fewer") == (total < 0)
+
+
+def test_who_is_hit_hardest_and_what_all_lose(found: Figures) -> None:
+    words = join_words(found)
+    changes = {b["name"]: b["change_in_net_saving_gbp"] for b in found["incumbents"].values()}
+    worst = min(changes, key=lambda name: changes[name]["mean"])
+    if changes[worst]["mean"] < 0 and sure(changes[worst]):
+        sentence = the(words, f"Hardest hit of the boroughs already in is {worst}")
+        prob = next(b["worse_off_prob"] for b in found["incumbents"].values() if b["name"] == worst)
+        says_chances(sentence, prob)
+        best = max(changes, key=lambda name: changes[name]["mean"])
+        gains = [changes[best]["mean"]] if changes[best]["mean"] > 0 and sure(changes[best]) else []
+        says_pounds(sentence, -changes[worst]["mean"], *gains)
+    else:
+        assert not any("Hardest hit" in sentence for sentence in words)
+    contract = found["contract"]
+    together, everyone = (contract[f"change_in_net_saving_of_{who}_gbp"]["mean"] for who in ("those_in", "all"))
+    assert together == pytest.approx(sum(change["mean"] for change in changes.values()), abs=0.01)
+    joiners = sum(j["net_saving_gbp"]["mean"] for j in found["joiner"].values())
+    assert everyone == pytest.approx(together + joiners, abs=0.01)
+    sentence = the(words, "with the joiner, boroughs save")
+    known = sure(contract["change_in_net_saving_of_those_in_gbp"])
+    says_pounds(sentence, *[abs(together)] * known, abs(everyone))
+
+
+def test_the_cap(found: Figures) -> None:
+    words, cap, binds = join_words(found), found["contract"]["cap_gbp"], found["contract"]["cap_binds_prob"]
+    if cap["without"] is None:
+        assert found["case"] == "no cap" and not any("cap" in sentence for sentence in words)
+        return
+    sentence = the(words, "The contract's cap")
+    says_percent(sentence, binds["with"], binds["without"])
+    if found["case"] == "fixed cap":
+        says_pounds(sentence, cap["with"])
+        assert "stays at" in sentence and binds["with_fixed_cap"] is None
+        return
+    says_pounds(sentence, cap["without"], cap["with"])
+    fixed = sum(b["effect_of_a_fixed_cap_gbp"]["mean"] for b in found["incumbents"].values())
+    other = the(words, "Were the cap kept")
+    says_pounds(other, cap["without"], abs(fixed))
+    says_percent(other, binds["with_fixed_cap"])
+
+
+def test_providers_payers_and_the_investor(found: Figures) -> None:
+    words = join_words(found)
+    before, after = found["investor"]["without"], found["investor"]["with"]
+    sentence = the(words, "The investor puts in")
+    says_pounds(sentence, after["peak_funding_gbp"]["mean"], before["peak_funding_gbp"]["mean"])
+    says_percent(sentence, after["irr_of_expected_flows"], before["irr_of_expected_flows"])
+    says_chances(sentence, after["loss_prob"], before["loss_prob"])
+    uses = [team["slots_used_share"] for team in found["providers"].values()]
+    said = [share for use in uses for share in (use["without"], use["with"]) if share is not None]
+    says_percent(the(words, "Use of the teams' places"), *said)
+    hangs = found["contract"]["concentration"]
+    says_percent(the(words, "of what boroughs pay"), hangs["with"]["largest_share"], hangs["without"]["largest_share"])
+
+
+def test_steps_and_limits(found: Figures) -> None:
+    words = join_words(found)
+    for step in found.get("steps", ()):
+        sentence = the(words, f"{step['name']}, joining on {step['join_date']}")
+        changes = [b["change_in_net_saving_gbp"] for b in step["incumbents"].values()]
+        worst = min(changes, key=lambda change: change["mean"])
+        hit = [-worst["mean"]] if worst["mean"] < 0 and sure(worst) else []
+        says_pounds(sentence, abs(step["net_saving_gbp"]["mean"]), *hit)
+    limits = found.get("limits")
+    assert (limits is not None) == (found["case"] == "limits")
+    if limits is None:
+        assert not any("WHAT WOULD CHANGE THIS" in sentence for sentence in words)
+        return
+    share, rows = limits["break_even_referrals_share"], limits["by_volume"]
+    ends = [rows[0]["referrals_share"], rows[-1]["referrals_share"]] if share is None else [share]
+    says_percent(the(words, "WHAT WOULD CHANGE THIS"), *ends)
+    latest = limits["latest_date_that_pays"]
+    sentence = the(words, f"The latest month to join at which it still pays on average is that of {latest}")
+    chance = [r["joiner_better_off_prob"] for r in limits["by_join_date"] if r["join_date"] == latest]
+    says_chances(sentence, *chance)
+    teams = limits["by_teams"].values()
+    says_pounds(the(words, "The joiner fares best"), max(t["joiner_net_saving_gbp"] for t in teams),
+                max(t["change_for_incumbents_gbp"]["mean"] for t in teams))  # fmt: skip
+
+
+def test_the_page_holds_the_words_and_a_line_for_each_borough_and_year(found: Figures) -> None:
+    page = join_page(found)
+    plain = " ".join(page.split())
+    assert all(" ".join(sentence.split()) in plain for sentence in join_words(found))
+    for borough in found["incumbents"].values():
+        assert re.search(rf"^  {borough['name']} .*%$", page, re.MULTILINE)
+    for joiner in found["joiner"].values():
+        assert all(re.search(rf"^  {year} ", page, re.MULTILINE) for year in joiner["years"])
+    assert not re.search(r"\bnan\b|None|£-|-£0\b", page)
+
+
+def test_a_joiner_that_refers_nobody_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "camden.toml"
+    path.write_text(new_borough("camden", Answers(referrals_per_year=0.0)), encoding="utf-8")
+    words = join_words(join(LONDON, [str(path)], replications=20).as_dict())
+    assert words[0] == "Camden refers nobody: joining changes nothing for it."
+    assert "Families in the boroughs already in wait no longer than before." in words
+    assert "As many of their children start therapy as before." in words
+    assert "No borough already in saves noticeably more or less than before." in words
+
+
+# ---- the command line ----------------------------------------------------------------------------------------------
+
+Answer = tuple[int, str, str]
+Cli = Callable[..., Answer]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+    """Run a command in an empty folder; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["edgeofcare", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            module.main()
+        assert isinstance(end.value.code, int)
+        return (end.value.code, *capsys.readouterr())
+
+    return command
+
+
+@pytest.mark.parametrize("name", ["haringey", "richmond", "kingston", "hounslow"])
+def test_joining_gives_json_with_all_its_parts(cli: Cli, name: str) -> None:
+    code, out, _ = cli("join", "pan_london", name, "--replications", "50", "--json", "--quiet")
+    told = json.loads(out)
+    assert code == 0 and {"joiner", "incumbents", "providers", "investor", "words"} <= set(told)
+    [slug] = told["joiner"]
+    assert slug.startswith(name) and told["replications"] == 50
+    assert set(told["incumbents"]) == set(LONDON.boroughs) and set(told["providers"]) == set(LONDON.teams)
+    assert told["words"] == join_words(told) and len(told["words"]) > 8
+
+
+MISTAKES = [
+    (("join", "pan_london", "sutton"), "Sutton takes part in pan_london already", "Choose another borough"),
+    (("join", "pan_london", "haringey", "--when", "2021-02-06"), "window of referrals", "Choose a date in it"),
+    (("join", "pan_london", "haringey@2017-01-01"), "window of referrals", "Choose a date in it"),
+    (("join", "pan_london", "haringey", "--when", "soon"), "--when takes a date such as 2019-04-01", "'soon'"),
+    (("join", "pan_london", "haringey@soon"), "a date such as haringey@2019-04-01", "soon"),
+    (("join", "pan_london", "city_of_london"), "suppressed", "edgeofcare new-borough city_of_london --referrals N"),
+    (("join", "pan_london", "harringay"), "no figures of this borough", "haringey"),
+    (("join", "pan_london", "haringey", "--teams", "plus-x"), "'plus-x'", "plus-mst"),
+    (("join", "pan_london", "haringey", "--cap", "none"), "'none'", "per_start"),
+    (("join", "pan_london", "haringey", "--replications", "0"), "replications", "from 1"),
+    (("join", "pan_london", "nowhere.toml"), "nowhere.toml", "no such file"),
+    (("exposure", "pan_london", "--budget", "sutton"), "--budget takes BOROUGH=GBP", "'sutton'"),
+    (("exposure", "pan_london", "--budget", "sutton=much"), "--budget takes BOROUGH=GBP", "much"),
+    (("exposure", "pan_london", "--budget", "haringey=4e5"), "no borough haringey", "It has sutton"),
+    (("exposure", "pan_london", "--borough", "haringey"), "no borough haringey", "It has sutton"),
+    (("exposure", "pan_london", "--replications", "0"), "replications", "from 1"),
+    (("shares", "pan_london", "--replications", "0"), "replications", "from 1"),
+]
+
+
+@pytest.mark.parametrize(("words", "says", "next_step"), MISTAKES, ids=lambda value: str(value)[:60])
+def test_mistakes_are_a_sentence_with_what_to_do(cli: Cli, words: Sequence[str], says: str, next_step: str) -> None:
+    code, out, err = cli(*words, "--quiet")
+    assert code == 2 and out == "" and "Traceback" not in err
+    flat = " ".join(err.split())
+    assert says in flat and next_step in flat, err
+
+
+def test_exposure_and_shares_have_pages(cli: Cli) -> None:
+    code, out, _ = cli("exposure", "pan_london", "--replications", "20", "--budget", "newham=500000", "--json", "--quiet")
+    told = json.loads(out)
+    page = exposure_page(told)
+    assert code == 0 and all(b["name"].upper() in page for b in told["boroughs"].values())
+    newham = told["boroughs"]["newham"]
+    says_chances(" ".join(re.findall(r"A budget of £500k.*?contracts\.", " ".join(page.split()))),
+                 newham["budget"]["any_year_over_prob"])  # fmt: skip
+    only = exposure_page(told, ["sutton"])
+    assert "SUTTON" in only and "NEWHAM" not in only
+    code, out, _ = cli("shares", "pan_london", "--replications", "20", "--json", "--quiet")
+    told = json.loads(out)
+    assert code == 0 and told["exact"]
+    for rule in told["rules"]:
+        assert sum(rule["pence"]) == told["cost_pence"], rule["rule"]
+    page = shares_page(told)
+    assert all(need["name"] in page for need in told["needs"])
+
+
+def test_a_file_for_a_new_borough_can_join_at_once(cli: Cli, tmp_path: Path) -> None:
+    code, out, _ = cli("new-borough", "Medway", "--referrals", "12", "--when", "2019-01-01")
+    assert code == 0 and "edgeofcare join pan_london medway.toml" in out
+    text = (tmp_path / "medway.toml").read_text(encoding="utf-8")
+    assert "assumed" in text and "given to edgeofcare new-borough" in text
+    code, out, _ = cli("join", "pan_london", "medway.toml", "--replications", "20", "--json", "--quiet")
+    told = json.loads(out)
+    assert code == 0 and told["joiner"]["medway"]["join_date"] == "2019-01-01"
+    assert told["joiner"]["medway"]["referrals_per_year"] == 12
+    code, _, err = cli("new-borough", "Medway")
+    assert code == 2 and "Give --referrals or --care-starts" in err
