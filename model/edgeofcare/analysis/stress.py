@@ -118,9 +118,7 @@ def stress(
         _head(trial) | figures(rows_, {key: value[: len(rows_["draw"])] for key, value in own.items()}, scenario)
         for trial, rows_ in zip(trials[1:], found[1:], strict=True)
     ]
-    for row in rows:
-        row["harm"] = {key: -row_value for key, row_value in _pair(measure(row, party)).items() if row_value is not None}
-    rows.sort(key=lambda row: -row["harm"].get("change", 0.0))
+    rows.sort(key=lambda row: measure(row, party)["change"] or 0.0)
     return StressTable(scenario, party, base, rows, skipped, replications, seed)
 
 
@@ -154,7 +152,8 @@ def make_trials(
 
 def _trial(one: NamedStress, changed: Stressed, claimed: World, replications: int, seed: int) -> Trial:
     if changed.effect == "evidence":
-        return Trial(one.name, one, _drawn_worlds(changed, replications, seed), changed.left_out)
+        worlds, met = _drawn_worlds(changed, replications, seed)
+        return Trial(one.name, one, worlds, changed.left_out, met)
     met = True
     try:
         world = world_of(changed.claimed, changed.effect, changed.base)
@@ -202,16 +201,18 @@ def _base_scale_days(scenario: Scenario, base: str) -> float:
     return calibrate(with_values(scenario, values)).entry_scale_days
 
 
-def _drawn_worlds(changed: Stressed, replications: int, seed: int) -> list[World]:
-    """Return a world for each outer draw of the evidence; nothing else is uncertain in them."""
+def _drawn_worlds(changed: Stressed, replications: int, seed: int) -> tuple[list[World], bool]:
+    """Return a world for each outer draw of the evidence, in which nothing else is uncertain, and whether all were met.
+    """
     scenario = with_values(changed.claimed, {"effect.prior": "evidence"}).model_copy(update={"origins": {}})
     surface = surface_for(scenario)
-    worlds = []
+    worlds, met = [], True
     for number in range(min(MOST_DRAWS, replications)):
         drawn = draw(scenario, surface, seed, number)
         worlds.append(World(f"draw {number}", drawn.study, drawn.world, 1.0, changed.scenario, drawn.entry_scale_days,
                             drawn.hazard_ratio, drawn.usual, drawn.therapy))  # fmt: skip
-    return worlds
+        met = met and drawn.met
+    return worlds, met
 
 
 # ---- rows ----------------------------------------------------------------------------------------------------------
@@ -302,7 +303,7 @@ def figures(rows: Rows, own: Rows, scenario: Scenario) -> dict[str, Any]:
     def chance(key: str, above: Callable[[Values], Values]) -> dict[str, float | None]:
         return of(above(rows[key]).astype(float), above(own[key]).astype(float))
 
-    places = own["slot_days"]
+    places, both = own["slot_days"], (rows, own)
     return {
         **{key: name(key) for key in ("started", "avoided_cost_gbp", "payments_gbp", "top_up_gbp", "top_up_gain_gbp")},
         "places_used_share": of(rows["slot_days_used"] / places, own["slot_days_used"] / places),
@@ -317,7 +318,7 @@ def figures(rows: Rows, own: Rows, scenario: Scenario) -> dict[str, Any]:
                 "name": borough.name,
                 "payments_gbp": of(rows["borough_payments_gbp"][:, i], own["borough_payments_gbp"][:, i]),
                 "net_saving_gbp": of(rows["borough_net_saving_gbp"][:, i], own["borough_net_saving_gbp"][:, i]),
-                "better_off_prob": of(*((side["borough_net_saving_gbp"][:, i] > 0).astype(float) for side in (rows, own))),
+                "better_off_prob": of(*((side["borough_net_saving_gbp"][:, i] > 0).astype(float) for side in both)),
             }
             for i, (slug, borough) in enumerate(scenario.boroughs.items())
         },
@@ -379,10 +380,6 @@ def measure_of(party: str) -> str:
     """Return the path of the figure that stands for a party."""
     paths = {INVESTOR: "investor.profit_gbp", PROVIDER: "places_used_share", TOP_UP: "top_up_gain_gbp"}
     return paths.get(party, f"boroughs.{party}.net_saving_gbp")
-
-
-def _pair(found: dict[str, float | None]) -> dict[str, float | None]:
-    return {"change": found["change"]}
 
 
 # ---- what sinks the deal ------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class WorldChange(Frozen):
     """Effect of therapy. half: half of the points of the scenario's own measure; start, us_pooled: the odds ratios of
     those studies; evidence: study and base world are drawn from the evidence."""
     base: Literal["contract", "before_proceedings", "start_control"] = "contract"
-    """Care without therapy: as the scenario says, or a published base world; the claimed effect keeps its odds ratio."""
+    """Care without therapy: as the scenario says, or a published base world; a claim keeps its odds ratio."""
 
 
 class Stress(Frozen):
