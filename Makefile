@@ -37,7 +37,7 @@ $(DEV): $(CORE) requirements-dev.lock
 # Locks hold names, versions and markers only. Needs `pip install uv`.
 lock:
 	uv pip compile --universal --python-version 3.11 --no-header pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --no-header --extra dev --extra cluster pyproject.toml -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --no-header --extra dev --extra cluster --extra reports pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

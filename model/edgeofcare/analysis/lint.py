@@ -75,7 +75,8 @@ def data_not_held(scenario: Scenario) -> list[Finding]:
             without = [b.name for b in scenario.boroughs.values() if record not in b.data_held]
             if without:
                 what = RECORD_WORDS.get(record, record.replace("_", " "))
-                who = "no borough holds" if len(without) == len(scenario.boroughs) else f"{', '.join(without)} lack"
+                some = f"{', '.join(without)} lack{'s' if len(without) == 1 else ''}"
+                who = "no borough holds" if len(without) == len(scenario.boroughs) else some
                 found.append(
                     Finding(
                         "data", f"contract.terms.{i}",

@@ -87,7 +87,7 @@ def mildest(
     done = 0
 
     def one(scores: Floats) -> float:
-        point, _ = inputs.point(scores, known)
+        point, _ = inputs.point(scores.tolist(), known)
         return float(np.mean(stands([point], seed, replications)[0].figures[party]))
 
     def margin(rows: Floats) -> Floats:

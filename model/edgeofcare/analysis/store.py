@@ -25,13 +25,14 @@ class Store:
     """Rows by number, kept in one file; several threads may add to it."""
 
     def __init__(self, scenario: Scenario, what: str, settings: Mapping[str, Any], folder: Path | None) -> None:
-        self.question = {
+        asked = {
             "what": what, "scenario": scenario_hash(scenario), **settings,
             "sources": source_hash("analysis/scores.py", "analysis/sensitivity.py", "care", "engine", "money", "inputs",
                                    "calendar.py", "walk.py"),
             "libraries": library_versions(),
         }  # fmt: skip
-        key = hashlib.sha256(json.dumps(self.question, sort_keys=True).encode()).hexdigest()[:32]
+        self.question = json.loads(json.dumps(asked, sort_keys=True))  # as it will be read back
+        key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         self.path = (folder or cache_folder("sensitivity")) / (f"{what}.jsonl" if folder else f"{what}-{key}.jsonl")
@@ -50,8 +51,8 @@ class Store:
         if not lines:
             return {}
         if lines[0] != self.question:
-            raise OptionError(f"{self.path} holds rows of another question: another scenario, other settings or another "
-                              f"version. Choose another folder.")  # fmt: skip
+            raise OptionError(f"{self.path} holds rows of another question: another scenario, settings or version. "
+                              f"Choose another folder.")  # fmt: skip
         return {line["row"]: line for line in lines[1:] if isinstance(line, dict) and "row" in line}
 
     def add(self, rows: list[Row]) -> None:

@@ -306,6 +306,7 @@ def figures(rows: Rows, own: Rows, scenario: Scenario) -> dict[str, Any]:
     places, both = own["slot_days"], (rows, own)
     return {
         **{key: name(key) for key in ("started", "avoided_cost_gbp", "payments_gbp", "top_up_gbp", "top_up_gain_gbp")},
+        "net_saving_gbp": of(*(side["borough_net_saving_gbp"].sum(axis=1) for side in both)),
         "places_used_share": of(rows["slot_days_used"] / places, own["slot_days_used"] / places),
         "investor": {
             "irr_of_expected_flows": _irr(rows, own),

@@ -34,10 +34,8 @@ def _head(found: Figures) -> Iterator[str]:
     yield f"{n} contract{'s' if n > 1 else ''} on the same children: {found['scenario']}"
     scaled = any(c["price_factor"] != 1 for c in found["contracts"].values())
     prices = "prices scaled once to the same expected cost at the claimed effect" if scaled else "prices as published"
-    yield (
-        f"{found['replications']:,} simulated contracts, seed {found['seed']}; {prices}. Every contract sees the same "
-        f"lives."
-    )
+    yield f"{found['replications']:,} simulated contracts, seed {found['seed']}; every contract sees the same lives."
+    yield f"{prices[0].upper()}{prices[1:]}."
 
 
 def _answer(contracts: Figures) -> Iterator[str]:
