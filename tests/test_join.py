@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
@@ -327,3 +328,11 @@ def test_an_own_date_goes_before_the_date_of_all(tmp_path: Path) -> None:
 def test_the_answer_is_plain_data(answer: dict[str, Any]) -> None:
     assert {"joiner", "incumbents", "providers", "investor", "contract", "limits"} <= set(answer)
     assert asdict(join(LONDON, ["haringey"], replications=1))["replications"] == 1
+
+
+@pytest.mark.slow
+def test_five_thousand_pairs_take_seconds() -> None:
+    """Under 5 s on two quiet processors; processor time (measured: 6 s) hardly depends on who else is at work."""
+    started = time.process_time()
+    found = join(LONDON, ["haringey"], replications=5000)
+    assert found.replications == 5000 and time.process_time() - started < 15

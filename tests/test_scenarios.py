@@ -45,7 +45,7 @@ NO_SOURCE_NEEDED = (
     "effect.log_ratio_share_by_year",
     "care.placement",
 )
-DEFAULTS = ("referrals.seasonality", "boroughs", "teams", "costs", "prices.index", "prices.deflator")
+DEFAULTS = ("referrals.seasonality", "referrals.late", "boroughs", "teams", "costs", "prices.index", "prices.deflator")
 
 
 @pytest.mark.parametrize("name", shipped())

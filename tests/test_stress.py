@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,19 @@ def test_fading_keeps_the_hazards_of_the_claim() -> None:
     assert half.hazard_ratio == world_of(scenario, "half", "contract").hazard_ratio
 
 
+def test_a_claim_out_of_reach_keeps_its_hazards_and_says_so(tmp_path: Path) -> None:
+    """With stays this short at most about half of tracked days are in care; the claim needs 65%."""
+    keys = ("stay_to_18_prob_under_16", "stay_to_18_prob_16_plus")
+    text = "".join(f'"care.stay.{key}" = 0.2\n' for key in keys)
+    mine = tmp_path / "short.toml"
+    mine.write_text(f'title = "A"\nkind = "base"\nsource = "B"\n[set]\n{text}')
+    trials, _ = make_trials(load("pan_london"), str(mine), 10, 1)
+    as_it_stands, short = trials
+    assert as_it_stands.targets_met and not short.targets_met
+    assert short.worlds[0].hazard_ratio == as_it_stands.worlds[0].hazard_ratio
+    assert short.worlds[0].scenario.care.stay.stay_to_18_prob_16_plus == 0.2
+
+
 # ---- errors --------------------------------------------------------------------------------------------------------
 
 
@@ -225,23 +239,42 @@ def test_rows_stand_in_the_order_of_harm(party: str) -> None:
     assert harms == sorted(harms, key=lambda change: change or 0.0) and found.party == "investor"
 
 
-def test_what_sinks_is_the_worst_of_each_kind() -> None:
-    def made(name: str, kind: str, value: float, change: float) -> dict[str, Any]:
-        figure = {"value": value, "change": change, "se": 1.0}
-        return {"name": name, "title": name, "kind": kind, "investor": {"profit_gbp": figure}}
+def made(name: str, kind: str, value: float, change: float) -> dict[str, Any]:
+    figure = {"value": value, "change": change, "se": 1.0}
+    return {"name": name, "title": name, "kind": kind, "investor": {"profit_gbp": figure}}
 
-    base = made("base", "", 50.0, 0.0)
+
+@pytest.mark.parametrize(
+    "up_by, chosen",
+    [
+        (0.0, ["a", "b", "e"]),  # the worst of each kind that sinks, then another that does
+        (20.0, ["a", "b", "d"]),  # two sink; of the others the worst of a kind
+        (200.0, ["a", "d", "f"]),  # none sinks: the worst of each kind
+    ],
+)
+def test_what_sinks_by_hand(up_by: float, chosen: list[str]) -> None:
     rows = [
         made("all", "together", -90.0, -140.0),
         made("a", "effect", -40.0, -90.0),
-        made("b", "effect", -10.0, -60.0),
-        made("c", "service", -5.0, -55.0),
-        made("d", "contract", 40.0, -10.0),
-        made("e", "prices", 49.0, -1.0),
+        made("b", "effect", -35.0, -85.0),
+        made("c", "effect", -10.0, -60.0),
+        made("d", "families", 10.0, -40.0),
+        made("e", "service", -5.0, -35.0),
+        made("f", "contract", 40.0, -10.0),
+        made("g", "prices", 49.0, -1.0),
     ]
-    found = sinks(base, rows, "investor")
-    assert [(one["name"], one["sunk"]) for one in found["stresses"]] == [("a", True), ("c", True), ("d", False)]
-    assert found["all_that_sink"] == ["all", "a", "b", "c"] and not found["sunk_as_it_stands"]
+    for row_ in rows:
+        row_["investor"]["profit_gbp"]["value"] += up_by
+    if up_by == 0:
+        rows = [row_ for row_ in rows if row_["name"] != "c"]
+    if up_by == 200:
+        rows = [row_ for row_ in rows if row_["name"] != "e"]
+    found = sinks(made("base", "", 50.0, 0.0), rows, "investor")
+    assert [one["name"] for one in found["stresses"]] == chosen
+    value = {row_["name"]: row_["investor"]["profit_gbp"]["value"] for row_ in rows}
+    assert found["all_that_sink"] == [name for name in value if value[name] < 0]
+    assert [one["sunk"] for one in found["stresses"]] == [value[name] < 0 for name in chosen]
+    assert not found["sunk_as_it_stands"] and sinks(rows[0], rows, "investor")["sunk_as_it_stands"] == (up_by < 90)
 
 
 def test_a_change_is_of_the_same_replications_only() -> None:

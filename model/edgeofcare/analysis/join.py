@@ -96,8 +96,8 @@ def join(
     replications: int = 5000,
     seed: int = 1,
     limits: bool = False,
-    in_sequence: bool = False,
     progress: Progress | None = None,
+    in_sequence: bool = False,
 ) -> Joined:
     """Return what changes, for whom, if boroughs join a contract, all at once.
 

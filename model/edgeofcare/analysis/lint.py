@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeofcare.analysis.contracts import live
-from edgeofcare.analysis.worlds import World, claimed_world, with_effect
+from edgeofcare.analysis.worlds import BASE_WORDS, World, claimed_world, with_effect
 from edgeofcare.inputs.contract import AnyTerm, Contract, ImprovementLadder
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import Floats
@@ -27,6 +27,7 @@ RECORD_WORDS = {
     "matched_control": "similar children elsewhere without therapy",
 }
 REPLICATIONS = 400
+BASES_LOOKED_AT = ("contract", "start_control")
 # A party is said to gain from harm if its mean gain exceeds five standard errors: by luck in 1 of 3.5 million cases.
 SURE = 5.0
 
@@ -90,25 +91,31 @@ def data_not_held(scenario: Scenario) -> list[Finding]:
 def gains_from_harm(scenario: Scenario, seed: int = 1, replications: int = REPLICATIONS) -> list[Finding]:
     """Find parties that are better off if therapy does harm (the English trial's odds ratio) than if it does nothing.
 
-    Payer: each borough's net saving. Payee: the investors' profit. Same lives, same luck in both worlds; a central
-    top-up payer pays less for worse outcomes under any contract, and bears no cost of care, so it is left out.
+    Looked at where care without therapy is as the contract says, and where only 11% would ever be placed. Payer: each
+    borough's net saving. Payee: the investors' profit. Same lives, same luck in both worlds; a central top-up payer
+    pays less for worse outcomes under any contract, and bears no cost of care, so it is left out.
     """
     claimed = claimed_world(scenario)
     prepare(scenario, replications, seed)
-    none, harm = (_standing(with_effect(claimed, effect), scenario, seed, replications) for effect in ("none", "start"))
-    found = []
-    for party in none:
-        gain = harm[party] - none[party]
-        mean, error = gain.mean(), gain.std(ddof=1) / np.sqrt(len(gain))
-        if mean > SURE * error:
-            found.append(
-                Finding(
-                    "harm", party,
-                    f"{party} would be £{mean:,.0f} better off if therapy did harm than if it did nothing. Lower the "
-                    f"price, cap it, or turn the ladder round, until nobody gains when more children are in care.",
-                )
-            )  # fmt: skip
-    return found
+    found: dict[str, Finding] = {}
+    for base in BASES_LOOKED_AT:
+        none, harm = (_standing(with_effect(claimed, effect, base), scenario, seed, replications)
+                      for effect in ("none", "start"))  # fmt: skip
+        for party in none:
+            gain = harm[party] - none[party]
+            mean, error = gain.mean(), gain.std(ddof=1) / np.sqrt(len(gain))
+            if mean > SURE * error:
+                found.setdefault(party, _gainer(party, base, float(mean)))
+    return list(found.values())
+
+
+def _gainer(party: str, base: str, gbp: float) -> Finding:
+    return Finding(
+        "harm", party,
+        f"{party} would be £{gbp:,.0f} better off if therapy did harm than if it did nothing (world: "
+        f"{BASE_WORDS[base]}). Lower the price, cap it, or turn the ladder round, until nobody gains when more "
+        f"children are in care.",
+    )  # fmt: skip
 
 
 def _standing(world: World, scenario: Scenario, seed: int, replications: int) -> dict[str, Floats]:

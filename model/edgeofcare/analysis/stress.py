@@ -107,6 +107,7 @@ def stress(
     is unknown, at fault, or named and does not fit.
     """
     _check_party(scenario, party)
+    claimed_world(scenario)
     prepare(scenario, replications, seed)
     if workers is not None and workers < 1:
         raise OptionError(f"workers must be 1 or more (got {workers}).")
@@ -387,23 +388,35 @@ def measure_of(party: str) -> str:
 
 
 def sinks(base: dict[str, Any], rows: Sequence[dict[str, Any]], party: str) -> dict[str, Any]:
-    """Return the most harmful stress of each kind, three at most, and which of them turn the party's verdict.
+    """Return the three most harmful stresses: of those that turn the party's verdict the worst of each kind, then
+    others that do; only then those that harm without turning it, the worst of each kind.
 
     Stresses made of others are left out, and so is what does not harm. sunk: the figure of the party lies below the
     edge: nothing, or for a provider half of the places.
     """
     edge = HALF_EMPTY if party == PROVIDER else 0.0
-    worst: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        found = measure(row, party)
-        harms = found["change"] is not None and found["change"] < -2 * (found["se"] or 0.0)
-        if row["kind"] != "together" and harms:
-            worst.setdefault(row["kind"], row)
-    chosen = list(worst.values())[:HOW_MANY_SINK]
+
+    def sunk(row: dict[str, Any]) -> bool:
+        return (measure(row, party)["value"] or 0.0) < edge
+
+    harmful = [row for row in rows if row["kind"] != "together" and _harms(measure(row, party))]
+    sinking = [row for row in harmful if sunk(row)]
+    first = [*_worst_of_each_kind(sinking), *sinking, *_worst_of_each_kind([row for row in harmful if not sunk(row)])]
+    names = list(dict.fromkeys(row["name"] for row in first))[:HOW_MANY_SINK]
     return {
         "edge": edge,
-        "sunk_as_it_stands": (measure(base, party)["value"] or 0.0) < edge,
-        "stresses": [{"name": row["name"], "title": row["title"], **measure(row, party),
-                      "sunk": (measure(row, party)["value"] or 0.0) < edge} for row in chosen],
-        "all_that_sink": [row["name"] for row in rows if (measure(row, party)["value"] or 0.0) < edge],
+        "sunk_as_it_stands": sunk(base),
+        "stresses": [{"name": row["name"], "title": row["title"], **measure(row, party), "sunk": sunk(row)}
+                     for row in rows if row["name"] in names],
+        "all_that_sink": [row["name"] for row in rows if sunk(row)],
     }  # fmt: skip
+
+
+def _harms(found: dict[str, float | None]) -> bool:
+    """Return whether a figure falls by more than twice the error of its change."""
+    return found["change"] is not None and found["change"] < -2 * (found["se"] or 0.0)
+
+
+def _worst_of_each_kind(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first row of each kind."""
+    return list({row["kind"]: row for row in reversed(rows)}.values())[::-1]

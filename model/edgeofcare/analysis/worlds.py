@@ -77,12 +77,12 @@ def grid_worlds(scenario: Scenario) -> list[World]:
     return worlds + [at_volume(claimed, volume) for volume in VOLUMES if volume != 1]
 
 
-def with_effect(claimed: World, effect: str) -> World:
-    """Return the contract's world with another effect: `none`, `half`, `claimed` or `start`."""
-    if effect == "claimed":
+def with_effect(claimed: World, effect: str, base: str = "contract") -> World:
+    """Return a world with another effect (`none`, `half`, `claimed`, `start`), on the contract's or another base."""
+    if (effect, base) == ("claimed", "contract"):
         return claimed
-    ratio = _odds_ratios(claimed.scenario)[effect]
-    return _at_ratio(effect, "contract", claimed.scenario, claimed.entry_scale_days, ratio)
+    scale = claimed.entry_scale_days if base == "contract" else _scale_of(claimed.scenario, base)
+    return _at_ratio(effect, base, claimed.scenario, scale, _odds_ratios(claimed.scenario)[effect])
 
 
 def at_volume(world: World, volume: float) -> World:

@@ -188,7 +188,7 @@ def breakeven_page(found: Breakeven) -> str:
 
 def _breakeven(found: Breakeven) -> Iterator[str]:
     yield "THE ANSWER"
-    yield f"  {found.range_words}"
+    yield from _wrapped(found.range_words)
     yield f"  The contract's price is £{found.own_price:,.2f} for each {found.unit}."
     yield ""
     if found.bargaining_range:

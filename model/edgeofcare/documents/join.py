@@ -108,12 +108,14 @@ def _waiting_words(incumbents: Figures) -> str:
         return "Families in the boroughs already in wait no longer than before."
     longest = max(moved, key=lambda name: abs(moved[name]))
     way = "longer" if moved[longest] > 0 else "less long"
-    most = f"{abs(moved[longest]):.1f} days {way} in {longest}"
+    most = f"{abs(moved[longest]):.1f} days {way}"
+    if len(incumbents) == 1:
+        return f"Families in {longest} wait {most}."
     if len(moved) == 1:
         return f"Of the boroughs already in, only families in {longest} notice: they wait {most}."
     least = min(moved, key=lambda name: abs(moved[name]))
     return (
-        f"Families in the boroughs already in wait up to {most}, and {abs(moved[least]):.1f} days "
+        f"Families in the boroughs already in wait up to {most} in {longest}, and {abs(moved[least]):.1f} days "
         f"{'longer' if moved[least] > 0 else 'less long'} in {least}."
     )
 
@@ -156,11 +158,12 @@ def _incumbent_words(incumbents: Figures) -> str:
 def _together_words(contract: Figures) -> str:
     change = contract["change_in_net_saving_of_those_in_gbp"]
     everyone = contract["change_in_net_saving_of_all_gbp"]["mean"]
+    way = "less" if everyone < 0 else "more"
     if not _differs(change):
         told = "Together they save about as much as before"
     else:
         told = f"Together they save {pounds(abs(change['mean']))} {'less' if change['mean'] < 0 else 'more'}"
-    return f"{told}; with the joiner, boroughs save {pounds(abs(everyone))} {'less' if everyone < 0 else 'more'}."
+    return f"{told}; all boroughs, joiners included, save {pounds(abs(everyone))} {way}."
 
 
 def _cap_words(found: Figures) -> Iterator[str]:
@@ -173,7 +176,7 @@ def _cap_words(found: Figures) -> Iterator[str]:
         yield f"The contract's cap stays at {pounds(cap['with'])}; it binds in {often} of contracts {before}."
         return
     yield (
-        f"The contract's cap rises from {pounds(cap['without'])} to {pounds(cap['with'])}, by what the joiner brings; "
+        f"The contract's cap rises from {pounds(cap['without'])} to {pounds(cap['with'])}, by what joining brings; "
         f"it binds in {percent(binds['with'])} of contracts {before}."
     )
     fixed = sum(b["effect_of_a_fixed_cap_gbp"]["mean"] for b in found["incumbents"].values())

@@ -14,7 +14,7 @@ from edgeofcare.documents.page import how_many, percent, pounds
 Figures = Mapping[str, Any]
 WIDTH = 100
 MOST_BOROUGHS = 12
-NUMBERS = ("no thing", "one thing", "two things", "three things")
+NUMBERS = ("", "one thing", "two things", "three things")
 COLUMNS = (  # heading in two lines, width
     ("care cost", "avoided", 10), ("", "paid", 8), ("of it", "top-up", 8), ("boroughs", "keep", 9),
     ("investors", "a year", 10), ("back", "per £1", 7), ("", "gain", 8), ("chance", "of loss", 8),
@@ -64,15 +64,14 @@ def _sink_words(found: Figures) -> Iterator[str]:
         return
     if sunk:
         count = NUMBERS[len(sunk)]
-        yield f"The {count} that would {deal}: {'; '.join(sunk)}." if len(sunk) > 1 else (
-            f"The {count} that would {deal}: {sunk[0]}.")  # fmt: skip
+        yield f"The {count} that would {deal}: {'; '.join(sunk)}."
     else:
         yield f"None of these stresses would by itself {deal}."
-    if rest:
-        yield f"What hurts most without doing so: {'; '.join(rest)}."
     more = [name for name in found["sinks"]["all_that_sink"] if name not in {row["name"] for row in chosen}]
     if more:
         yield f"So would {_listed([_lower(rows[name]['title']) for name in more])}."
+    if rest:
+        yield f"What hurts most without doing so: {'; '.join(rest)}."
 
 
 def _fate(found: Figures, row: Figures) -> str:
@@ -104,7 +103,10 @@ def _others_lose(found: Figures) -> Iterator[str]:
               if row["investor"]["profit_gbp"]["value"] >= 0 > row["net_saving_gbp"]["value"]]  # fmt: skip
     if unseen and found["base"]["net_saving_gbp"]["value"] >= 0:
         names = _listed([_lower(row["title"]) for row in unseen])
-        yield f"The investor still gains while the boroughs together would be better off without the contract: {names}."
+        yield (
+            f"The investor still gains on average while the boroughs together would be better off without the "
+            f"contract: {names}."
+        )
 
 
 def _lower(title: str) -> str:
@@ -188,7 +190,9 @@ def _chances(found: Figures) -> Iterator[str]:
     slugs = [*found["base"]["boroughs"]]
     shown = slugs[:MOST_BOROUGHS]
     yield "CHANCE THAT EACH BOROUGH IS BETTER OFF THAN DOING NOTHING"
-    yield f"  {'':<27}" + "".join(f"{found['base']['boroughs'][slug]['name'][:8]:>9}" for slug in shown)
+    names = [found["base"]["boroughs"][slug]["name"].partition(" ") for slug in shown]
+    for part in (0, 2):
+        yield (f"  {'':<27}" + "".join(f"{name[part][:8]:>9}" for name in names)).rstrip()
     for row in ({"name": "as it stands", **found["base"]}, *found["stresses"]):
         cells = (percent(row["boroughs"][slug]["better_off_prob"]["value"]) for slug in shown)
         yield f"  {row['name'][:26]:<27}" + "".join(f"{cell:>9}" for cell in cells)
