@@ -35,9 +35,9 @@ def test_the_answer_for_the_investor_is_generated_from_the_numbers() -> None:
     table = found()
     words = stress_words(table)
     base, worst, null = table["base"], row(table, "referrals_30"), row(table, "no_effect")
+    gained = pounds(base["investor"]["profit_gbp"]["value"])
     assert words[0] == (
-        f"As it stands the investor gains {pounds(base['investor']['profit_gbp']['value'])} on average, and loses money "
-        f"in none of the 40 simulated contracts."
+        f"As it stands the investor gains {gained} on average, and loses money in none of the 40 simulated contracts."
     )
     lost = pounds(-worst["investor"]["profit_gbp"]["value"])
     assert words[1].startswith(
@@ -58,7 +58,7 @@ def test_the_words_turn_with_the_figures() -> None:
     table["sinks"]["all_that_sink"] = []
     assert stress_words(table)[1] == "None of these stresses would by itself sink the deal for the investor."
     table["sinks"]["sunk_as_it_stands"] = True
-    assert stress_words(table)[1].startswith("It needs no stress to sink the deal for the investor; what makes it worst")
+    assert stress_words(table)[1].startswith("It needs no stress to sink the deal for the investor; what makes")
     for one in [table["base"], *table["stresses"]]:
         one["net_saving_gbp"]["value"] = 1.0
     assert not any("better off without" in text for text in stress_words(table))
@@ -68,7 +68,7 @@ def test_the_words_turn_with_the_figures() -> None:
     "party, told",
     [
         ("provider", r"The one thing that would take the service below half of its places: referrals are 30% of plan"),
-        ("top_up", r"The two things that would sink the deal for Commissioning Better Outcomes: "),
+        ("top_up", r"The three things that would sink the deal for Commissioning Better Outcomes: "),
         ("newham", r"sink the deal for Newham: the children and the effect of the English trial \(Newham loses £"),
     ],
 )

@@ -26,7 +26,7 @@ RECORD_WORDS = {
     "randomised_control": "children allotted by lot to no therapy",
     "matched_control": "similar children elsewhere without therapy",
 }
-REPLICATIONS = 400
+REPLICATIONS = 1000
 BASES_LOOKED_AT = ("contract", "start_control")
 # A party is said to gain from harm if its mean gain exceeds five standard errors: by luck in 1 of 3.5 million cases.
 SURE = 5.0
@@ -124,4 +124,5 @@ def _standing(world: World, scenario: Scenario, seed: int, replications: int) ->
     done = settle(lived.counts, lived.plan, world.scenario, lived.costs, lived.service)
     boroughs = done.exposed.net_saving / 100
     found = {borough.name: boroughs[:, i] for i, borough in enumerate(scenario.boroughs.values())}
-    return found | {"The investor": done.earned.profit / 100}
+    together = {"The boroughs together": boroughs.sum(axis=1)} if len(found) > 1 else {}
+    return found | together | {"The investor": done.earned.profit / 100}

@@ -13,7 +13,8 @@ from edgeofcare.analysis.grid import AXIS_WORDS, picture
 from edgeofcare.documents.page import percent, pounds
 
 WIDTH = 118
-BAR = 24  # characters of the longest bar
+NAMES = 50  # characters for an input's name
+BAR = 20  # characters of the longest bar
 SMALL = 0.01  # of the greatest swing, or of the variance: not worth a line of its own
 Figures = Mapping[str, Any]
 OUTPUT_WORDS = {
@@ -75,7 +76,8 @@ def _tornado_answer(found: Figures) -> Iterator[str]:
                      f"{_amount(bar['low']['output'], output)} to {_amount(bar['high']['output'], output)}"
                      for bar in most)  # fmt: skip
     yield from _wrapped(
-        f"As the scenario stands, {output_words(output)} is {_amount(found['base'], output)}. It is moved most by {told}."
+        f"As the scenario stands, {output_words(output)} is {_amount(found['base'], output)}. It is moved most by "
+        f"{told}."
     )
     yield f"  {_runs(found)}"
 
@@ -84,14 +86,14 @@ def _tornado_bars(found: Figures) -> Iterator[str]:
     bars, output = found["bars"], found["output"]
     greatest = max((bar["swing"] for bar in bars), default=0.0)
     yield f"EACH INPUT AT ITS LOW AND ITS HIGH END, all else as it stands: {output_words(output)}"
-    yield f"  {'':<48}{'range':<22}{'at low':>10}{'at high':>10}{'error':>9}"
+    yield f"  {'':<{NAMES}}{'range':<22}{'at low':>10}{'at high':>10}{'error':>9}"
     still = [bar["path"] for bar in bars if bar["swing"] == 0]
     for bar in bars:
         if bar["swing"] > 0:
             errors = [bar[end]["change"]["se"] for end in ("low", "high") if bar[end]["change"]["se"] is not None]
             drawn = "#" * max(1, round(BAR * bar["swing"] / greatest))
             yield (
-                f"  {bar['path']:<48.48}{_span(bar):<22}{_amount(bar['low']['output'], output):>10}"
+                f"  {bar['path']:<{NAMES}.{NAMES}}{_span(bar):<22}{_amount(bar['low']['output'], output):>10}"
                 f"{_amount(bar['high']['output'], output):>10}{_amount(max(errors, default=None), output):>9}  {drawn}"
             )
     if still:
@@ -131,13 +133,13 @@ def _switch_answer(found: Figures) -> Iterator[str]:
 
 def _switch_table(found: Figures) -> Iterator[str]:
     yield "WHERE THE VERDICT TURNS, all else as it stands"
-    yield f"  {'':<48}{'now':>10}{'range':>20}{'turns at':>12}  {'':<17}lived there"
+    yield f"  {'':<{NAMES}}{'now':>10}{'range':>20}{'turns at':>12}  {'':<17}lived there"
     for one in found["inputs"]:
         if one["at"] is not None:
             span = f"{_plain(one['low'])} to {_plain(one['high'])}"
             where = "inside the range" if one["where"] == "inside" else "outside it"
             yield (
-                f"  {one['path']:<48.48}{_plain(one['value']):>10}{span:>20}{_plain(one['at']):>12}  {where:<17}"
+                f"  {one['path']:<{NAMES}.{NAMES}}{_plain(one['value']):>10}{span:>20}{_plain(one['at']):>12}  {where:<17}"
                 f"{pounds(one['gain'])}"
             )
     never = [one["path"] for one in found["inputs"] if one["at"] is None]
@@ -208,14 +210,14 @@ def _reverse_answer(found: Figures) -> Iterator[str]:
 
 def _reverse_table(found: Figures) -> Iterator[str]:
     yield "THE COMBINATION" if found["found"] else "THE WORST THAT WAS SEEN"
-    yield f"  {'':<48}{'now':>10}{'there':>10}{'score':>8}{'share':>8}"
+    yield f"  {'':<{NAMES}}{'now':>10}{'there':>10}{'score':>8}{'share':>8}"
     small = 0
     for one in found["inputs"]:
         if found["found"] and abs(one["share"]) < SMALL:
             small += 1
             continue
         yield (
-            f"  {one['path']:<48.48}{_plain(one['value']):>10}{_plain(one['at']):>10}{one['score']:>8.2f}"
+            f"  {one['path']:<{NAMES}.{NAMES}}{_plain(one['value']):>10}{_plain(one['at']):>10}{one['score']:>8.2f}"
             f"{percent(one['share']):>8}"
         )
     if small:
@@ -241,7 +243,7 @@ def _sobol_answer(found: Figures) -> Iterator[str]:
         first = known[0]
         yield from _wrapped(
             f"What is not known about {first['group']} matters most for {output_words(output)}: were all else known, "
-            f"{percent(first['total'])} of the variance would be left."
+            f"about {percent(min(first['total'], 1.0))} of the variance would be left."
         )
     met = found["targets_met_share"]
     yield from _wrapped(
@@ -267,8 +269,9 @@ def _sobol_table(found: Figures, output: str) -> Iterator[str]:
     if small:
         yield f"  and {small} more, each with a total below 1%"
     yield from _wrapped(
-        "first: share of the variance that would go if this alone were known. total: share left if all else were. Of the "
-        f"variance as simulated, {percent(found['noise_share'][output])} was chance; it is taken out."
+        "first: share of the variance that would go if this alone were known. total: share left if all else were. Both "
+        f"are estimates and may fall outside 0 to 100%. Of the variance as simulated, "
+        f"{percent(found['noise_share'][output])} was chance; it is taken out."
     )
 
 
@@ -309,11 +312,11 @@ def _voi_answer(found: Figures) -> Iterator[str]:
 
 def _voi_table(facts: Sequence[Figures]) -> Iterator[str]:
     yield "WORTH OF KNOWING ONE INPUT"
-    yield f"  {'':<48}{'at most':>10}{'error':>10}{'at least':>10}"
+    yield f"  {'':<{NAMES}}{'at most':>10}{'error':>10}{'at least':>10}"
     shown = [fact for fact in facts if fact["value"] > 0]
     for fact in shown:
         least = max(fact["halves"], 0.0)
-        yield f"  {fact['path']:<48.48}{pounds(fact['value']):>10}{pounds(fact['se']):>10}{pounds(least):>10}"
+        yield f"  {fact['path']:<{NAMES}.{NAMES}}{pounds(fact['value']):>10}{pounds(fact['se']):>10}{pounds(least):>10}"
     if len(shown) < len(facts):
         yield f"  and {len(facts) - len(shown)} more, not worth learning"
-    yield "  at most: by regression, which follows some luck; at least: choosing with half of the draws, judged on the rest"
+    yield "  at most: by regression, which follows some luck; at least: chosen with half of the draws, judged on the rest"

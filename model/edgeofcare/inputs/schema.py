@@ -209,8 +209,8 @@ class Referrals(Frozen):
     late_share: Share = 0.0
     """Last share of each borough's expected referrals in which children of another risk are referred (net widening)."""
     late_hazard_ratio: Annotated[Number, Field(gt=0, le=100)] = 1.0
-    """Hazard ratio of first entry of those children against the earlier ones, in both arms. Targets and control children
-    are those of the earlier ones."""
+    """Hazard ratio of first entry of those children against the earlier ones, in both arms. Targets, control children
+    and the warning about entries are those of the earlier ones."""
     pause: Pause | None = None
     """A time in which fewer families are referred."""
 
