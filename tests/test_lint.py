@@ -81,7 +81,8 @@ def test_a_week_dearer_than_the_care_that_it_avoids_lets_payers_gain_from_harm()
     """By hand: care costs far less than GBP 20,000 a week, so each week at home less leaves a borough better off."""
     dear = with_terms({"pays": "per_week_out_of_care", "price_gbp": 20_000.0})
     found = gains_from_harm(dear, replications=FEW)
-    assert [finding.where for finding in found] == [borough.name for borough in dear.boroughs.values()]
+    everyone = [*(borough.name for borough in dear.boroughs.values()), "The boroughs together"]
+    assert [finding.where for finding in found] == everyone
     assert all(finding.check == "harm" and "better off if therapy did harm" in finding.words for finding in found)
     cheap = with_terms({"pays": "per_week_out_of_care", "price_gbp": 400.0})
     assert gains_from_harm(cheap, replications=FEW) == []

@@ -139,8 +139,8 @@ def _switch_table(found: Figures) -> Iterator[str]:
             span = f"{_plain(one['low'])} to {_plain(one['high'])}"
             where = "inside the range" if one["where"] == "inside" else "outside it"
             yield (
-                f"  {one['path']:<{NAMES}.{NAMES}}{_plain(one['value']):>10}{span:>20}{_plain(one['at']):>12}  {where:<17}"
-                f"{pounds(one['gain'])}"
+                f"  {one['path']:<{NAMES}.{NAMES}}{_plain(one['value']):>10}{span:>20}{_plain(one['at']):>12}  "
+                f"{where:<17}{pounds(one['gain'])}"
             )
     never = [one["path"] for one in found["inputs"] if one["at"] is None]
     if never:
@@ -195,8 +195,8 @@ def _reverse_answer(found: Figures) -> Iterator[str]:
     yield "THE ANSWER"
     yield from _wrapped(found["words"])
     yield from _wrapped(
-        f"As the scenario stands {found['name']} can expect {pounds(found['own_gain'])}; with every input at its median "
-        f"{pounds(found['median_gain'])}."
+        f"As the scenario stands {found['name']} can expect {pounds(found['own_gain'])}; with every input at its "
+        f"median {pounds(found['median_gain'])}."
     )
     if found["distance"] is not None:
         yield from _wrapped(
