@@ -268,13 +268,18 @@ def lint(
 @app.command()
 def join(
     scenario: ScenarioName,
-    boroughs: Annotated[list[str], typer.Argument(help="Boroughs that would join: names, or paths of their files.")],
+    boroughs: Annotated[
+        list[str], typer.Argument(help="Boroughs that would join: names or files; NAME@2019-04-01 has its own date.")
+    ],
     when: Annotated[str | None, typer.Option(help="First day of their referrals, such as 2019-04-01.")] = None,
     teams: Annotated[str, typer.Option(help="as-is, plus-mst, plus-fft (one more team), own.")] = "as-is",
     cap: Annotated[str, typer.Option(help="per_start (the cap rises with the joiner) or fixed.")] = "per_start",
     replications: Annotated[int, typer.Option(help="Simulated contracts, each with and without.")] = 5000,
     seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
     limits: Annotated[bool, typer.Option("--limits", help="Also what would change the answer.")] = False,
+    in_sequence: Annotated[
+        bool, typer.Option("--in-sequence", help="Also what each changes that joins after those named before it.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -285,11 +290,12 @@ def join(
 
     base, day = load(scenario), day_of(when)
     with progress_bar(quiet, "worlds") as progress:
-        found = joined(base, boroughs, day, teams, cap, replications, seed, limits, progress).as_dict()
+        found = joined(base, boroughs, day, teams, cap, replications, seed, limits, progress, in_sequence)
+    told = found.as_dict()
     if as_json:
-        say(json.dumps(found | {"words": join_words(found)}, allow_nan=False))
+        say(json.dumps(told | {"words": join_words(told)}, allow_nan=False))
         return
-    say(join_page(found))
+    say(join_page(told))
     more = "" if limits else f"edgeofcare join {scenario} {' '.join(boroughs)} --limits; "
     say(f"Next: {more}edgeofcare exposure {scenario}; edgeofcare shares {scenario}")
 

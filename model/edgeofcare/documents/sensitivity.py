@@ -16,6 +16,7 @@ WIDTH = 118
 NAMES = 50  # characters for an input's name
 BAR = 20  # characters of the longest bar
 SMALL = 0.01  # of the greatest swing, or of the variance: not worth a line of its own
+MUCH_NOISE = 0.3  # of the variance: indices are then poorly known
 Figures = Mapping[str, Any]
 OUTPUT_WORDS = {
     "profit": "the investors' expected profit",
@@ -272,6 +273,7 @@ def _sobol_table(found: Figures, output: str) -> Iterator[str]:
         "first: share of the variance that would go if this alone were known. total: share left if all else were. Both "
         f"are estimates and may fall outside 0 to 100%. Of the variance as simulated, "
         f"{percent(found['noise_share'][output])} was chance; it is taken out."
+        + (" That is much: ask for more replications." if found["noise_share"][output] > MUCH_NOISE else "")
     )
 
 
@@ -319,4 +321,6 @@ def _voi_table(facts: Sequence[Figures]) -> Iterator[str]:
         yield f"  {fact['path']:<{NAMES}.{NAMES}}{pounds(fact['value']):>10}{pounds(fact['se']):>10}{pounds(least):>10}"
     if len(shown) < len(facts):
         yield f"  and {len(facts) - len(shown)} more, not worth learning"
-    yield "  at most: by regression, which follows some luck; at least: chosen with half of the draws, judged on the rest"
+    yield from _wrapped(
+        "at most: by regression, which follows some luck; at least: chosen with half of the draws, judged on the others"
+    )
