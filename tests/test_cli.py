@@ -21,7 +21,10 @@ from edgeofcare.results import RunFolder
 from edgeofcare.walk import prepare
 
 HERE = "from edgeofcare.cli import main; main()"
-VERBS = ("run", "check", "show", "diff", "assumptions", "schema", "new", "verify")
+VERBS = (
+    "run", "check", "show", "diff", "assumptions", "payments", "breakeven", "lint", "join", "exposure", "shares",
+    "new-borough", "schema", "new", "verify",
+)  # fmt: skip
 Answer = tuple[int, str, str]
 Cli = Callable[..., Answer]
 

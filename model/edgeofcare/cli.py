@@ -231,7 +231,7 @@ def breakeven(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the prices, effects and volumes at which each party breaks even."""
+    """Find price, effect and volume at which each breaks even."""
     from edgeofcare.analysis.breakeven import breakeven as found_roots
     from edgeofcare.analysis.contracts import under
     from edgeofcare.documents.contracts import breakeven_page
@@ -250,7 +250,7 @@ def lint(
     seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Look for faults of a contract: too many terms, data nobody holds, gain from harm."""
+    """Look for what is wrong with a contract before it is signed."""
     from dataclasses import asdict
 
     from edgeofcare.analysis.contracts import laid_over
@@ -283,7 +283,7 @@ def join(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Should this borough join? What changes for it and for everyone else."""
+    """Should this borough join? For it, and for all others."""
     from edgeofcare.analysis.join import join as joined
     from edgeofcare.documents.join import join_page, join_words
     from edgeofcare.inputs.load import load
@@ -310,7 +310,7 @@ def exposure(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what the contract means for each borough, year by year and at its worst."""
+    """Show what each borough pays, saves and risks, year by year."""
     from edgeofcare.analysis.exposure import exposures
     from edgeofcare.documents.join import exposure_page
     from edgeofcare.inputs.load import load
@@ -336,7 +336,7 @@ def shares(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Share the cost of the service fairly among boroughs, and see who would rather leave."""
+    """Share the cost of the service among boroughs."""
     from edgeofcare.analysis.shares import shares as shared
     from edgeofcare.documents.join import shares_page
     from edgeofcare.inputs.load import load
@@ -355,7 +355,7 @@ def new_borough(
     price_level: Annotated[float | None, typer.Option(help="Its price of care relative to the scenario's.")] = None,
     out: Annotated[Path | None, typer.Option(help="New file; NAME.toml if not given.")] = None,
 ) -> None:
-    """Write a file for a borough that could join; what is not said comes from published figures, marked as assumed."""
+    """Write a file for a borough that could join."""
     from edgeofcare.inputs.boroughs import Answers, slug_of
     from edgeofcare.inputs.boroughs import new_borough as text_of
 

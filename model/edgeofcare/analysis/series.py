@@ -17,11 +17,11 @@ from edgeofcare.calendar import date_of
 from edgeofcare.engine.counts import ARMS, EVENTS, Trace
 from edgeofcare.engine.observe import trace_with
 from edgeofcare.engine.plan import make_plan, term_track
-from edgeofcare.inputs.contract import PerCareDaySaved, PerCompletion, PerStart, TrackedTerm
-from edgeofcare.inputs.schema import PLACEMENTS
+from edgeofcare.inputs.contract import AnyTerm, PerCareDaySaved, PerCompletion, PerStart, TrackedTerm
+from edgeofcare.inputs.schema import PLACEMENTS, Scenario
 from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.money.pence import summed
-from edgeofcare.money.terms import settlement_periods
+from edgeofcare.money.terms import settlement_periods, term_pence
 from edgeofcare.walk import Settled, available_engine, settle
 
 Values = npt.NDArray[Any]
@@ -133,6 +133,7 @@ def mean_case(world: World, replications: int, seed: int) -> dict[str, Any]:
             at = plan.track_of(track) if track else 0
             names = ("tracked_days", "care_days") if isinstance(term, PerCareDaySaved) else ("paid_units",)
             row |= {name: mean(lambda p, m=name, t=at: p[0].counts.outcome("therapy", m, t)) for name in names}
+        row["due_gbp"] = mean(lambda p, t=term: _due(t, p[0], scenario))
         row["settles"] = settlement_periods(periods).tolist()
         terms.append(row)
     days = lived.service.days.tolist()
@@ -158,6 +159,8 @@ def mean_case(world: World, replications: int, seed: int) -> dict[str, Any]:
         "avoided_gbp": {
             name: mean(lambda p, m=name: getattr(p[0].costs, m) / PENCE) for name in ("avoided", "cashable")
         },
+        "financial_years": list(done.exposed.financial_years),
+        "other_costs_gbp": mean(lambda p: p[1].exposed.other_costs / PENCE),
         "simulated": {
             "payments_gbp": mean(lambda p: summed(p[1].paid.pence, -1) / PENCE),
             "top_up_gbp": mean(lambda p: p[1].paid.top_up / PENCE),
@@ -167,6 +170,12 @@ def mean_case(world: World, replications: int, seed: int) -> dict[str, Any]:
             "cash_dates": [date_of(int(day), day_0).isoformat() for day in done.cash.days],
         },
     }
+
+
+def _due(term: AnyTerm, lived: Lived, scenario: Scenario) -> Values:
+    """Return what a term comes to before all modifiers, GBP: (replication, borough, period)."""
+    pence = term_pence(term, scenario.contract, lived.counts, lived.plan, scenario, lived.service, "therapy")
+    return np.asarray(pence / PENCE)
 
 
 # ---- lives ---------------------------------------------------------------------------------------------------------
