@@ -366,6 +366,32 @@ def new_borough(
 
 
 @app.command()
+def stress(
+    scenario: ScenarioName,
+    names: Annotated[str, typer.Option("--stress", help="all; names with commas; a+b for both at once.")] = "all",
+    party: Annotated[str, typer.Option("--for", help="investor, provider, top_up or a borough: whose harm counts.")] = (
+        "investor"
+    ),
+    contract: Annotated[str | None, typer.Option(help="Another contract, laid over these children.")] = None,
+    replications: Annotated[int, typer.Option(help="Simulated contracts under each stress.")] = 5000,
+    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what would have to be true for the contract to fail."""
+    from edgeofcare.analysis.contracts import under
+    from edgeofcare.analysis.stress import stress as stressed
+    from edgeofcare.documents.stress import stress_page
+    from edgeofcare.inputs.load import load
+
+    laid = under(load(scenario), contract)
+    with progress_bar(quiet) as progress:
+        found = stressed(laid, names, party, replications, seed, workers, progress).as_dict()
+    say(json.dumps(found, allow_nan=False) if as_json else stress_page(found))
+
+
+@app.command()
 def schema(
     out: Annotated[Path | None, typer.Option(help="New file; printed if not given.")] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="A page of every key instead.")] = False,

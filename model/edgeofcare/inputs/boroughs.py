@@ -211,16 +211,21 @@ def with_joiners(
 def expected_referrals(scenario: Scenario, borough: Borough) -> float:
     """Return the families that a borough is expected to refer in the whole contract.
 
-    Sum over days from joining to the end of referrals of rate x ramp (at mid-day) x seasonality of the month.
+    Sum over days from joining to leaving or the end of referrals of rate x ramp (at mid-day) x seasonality of the
+    month, less what a pause costs.
     """
     referrals, clock = scenario.referrals, scenario.clock
     joins = day_number(borough.join_date or clock.day_0, clock.day_0)
     ramp_days = referrals.ramp_months * MEAN_DAYS_PER_YEAR / 12
+    ends = min(clock.referrals_until, borough.leave_date or clock.referrals_until)
     total = 0.0
-    for day in range(joins, day_number(clock.referrals_until, clock.day_0)):
+    for day in range(joins, day_number(ends, clock.day_0)):
         grown = min((day + 0.5 - joins) / ramp_days, 1.0) if ramp_days else 1.0
-        season = referrals.seasonality[date_of(day, clock.day_0).month - 1]
-        total += (referrals.ramp_start_share + (1 - referrals.ramp_start_share) * grown) * season
+        when = date_of(day, clock.day_0)
+        season = referrals.seasonality[when.month - 1]
+        paused = referrals.pause is not None and referrals.pause.starts <= when < referrals.pause.until
+        share = referrals.pause.share if referrals.pause is not None and paused else 1.0
+        total += (referrals.ramp_start_share + (1 - referrals.ramp_start_share) * grown) * season * share
     return borough.referrals_per_year / MEAN_DAYS_PER_YEAR * total
 
 

@@ -1,0 +1,708 @@
+"""The pictures of a business case. In: parts of a case, as dictionaries. Out: `Figure`s: SVG, PNG, words and numbers.
+
+A picture made again is the same byte by byte. It computes nothing but roundings. Must not know: scenarios, files.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date
+from html import escape
+from itertools import pairwise
+from typing import Any
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Patch
+
+from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
+from edgeofcare.documents.document import Figure, table_of
+from edgeofcare.documents.page import MILLION, in_hundred, percent, pounds
+from edgeofcare.documents.sensitivity import output_words
+
+Part = Mapping[str, Any]
+Bands = Mapping[str, Sequence[float]]
+Rows = Sequence[Sequence[str]]
+
+WIDTH_IN = 170 / 25.4  # the text of an A4 page
+PNG_DPI = 150
+# Told apart without colour too: every use has a hatch, a dash, a marker or a label of its own. Contrast with white at
+# least 3 to 1, of text at least 4.5 to 1.
+NAVY, TEAL, CRIMSON, ORANGE, GREY, PLUM = "#12436D", "#28A197", "#801650", "#F46A25", "#3D3D3D", "#A285D1"
+PALE, MIDDLE, FAINT = "#D6E4F0", "#8FB4D6", "#C8C8C8"  # fills between drawn edges, and lines of the grid
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.size": 9.5, "axes.labelsize": 9.5, "xtick.labelsize": 9.5, "ytick.labelsize": 9.5, "legend.fontsize": 9.5,
+    "axes.titlesize": 9.5, "axes.titlelocation": "left", "axes.titleweight": "bold",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY, "axes.axisbelow": True,
+    "text.color": "black", "grid.color": FAINT, "grid.linewidth": 0.6, "legend.frameon": False,
+    "hatch.linewidth": 0.8, "svg.fonttype": "path",
+    "text.parse_math": False,  # a $ in a name is a $
+}  # fmt: skip
+LABEL_WIDTH = 34  # characters of a label beside a bar
+MOST_BARS = 12  # of a tornado
+MOST_RATE_BARS = 20
+RATE_STEPS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+WITHOUT_RATE = {"total_loss": "all lost", "none": "no rate", "several": "several\nrates", "not_needed": "no money\nneeded"}
+ALWAYS_SHOWN = ("total_loss", "none")
+PLACES = {  # words, colour, hatch
+    "kinship": ("with relatives or friends", PLUM, ""),
+    "foster_in_house": ("council's own foster carer", MIDDLE, "...."),
+    "foster_agency": ("agency foster carer", NAVY, ""),
+    "residential": ("children's home", CRIMSON, "xxxx"),
+    "secure": ("secure home", "black", ""),
+    "supported": ("supported housing (16+)", ORANGE, "////"),
+}
+THERAPY, HOME = "in therapy, at home", "at home"
+ARM_WORDS = {"usual": "Without therapy", "therapy": "With therapy"}
+
+
+# ---- what all pictures share ---------------------------------------------------------------------------------------
+
+
+def _style(name: str) -> AbstractContextManager[None]:
+    """Return the look of a picture, whatever a user's own settings are; ids in it follow from its name."""
+    look: AbstractContextManager[None] = matplotlib.style.context([STYLE | {"svg.hashsalt": name}], after_reset=True)
+    return look
+
+
+def _canvas(height_in: float) -> Canvas:
+    return Canvas(figsize=(WIDTH_IN, height_in), layout="constrained")
+
+
+def _finished(
+    canvas: Canvas, name: str, title: str, description: str, head: Sequence[str], rows: Rows, note: str = ""
+) -> Figure:
+    """Return the picture with its words; must be called within the style of its name."""
+    canvas.draw_without_rendering()  # type: ignore[no-untyped-call]
+    canvas.set_layout_engine("none")  # both formats from one layout
+    svg, png = io.StringIO(), io.BytesIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    canvas.savefig(svg, format="svg", metadata=nothing)
+    canvas.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    return Figure(name, title, description, _named(svg.getvalue(), name, title, description), png.getvalue(),
+                  table_of(title, head, rows, note))  # fmt: skip
+
+
+def _named(svg: str, name: str, title: str, description: str) -> str:
+    """Return the SVG element alone, with title and description, and ids that no other picture of a page has."""
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r"\n\s*(?=\n)", "", svg)
+    svg = re.sub(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)', f"{name}-", svg)
+    words = (
+        f'<title id="{name}-title">{escape(title)}</title>\n <desc id="{name}-desc">{escape(description)}</desc>\n'
+    )
+    start = f'<svg role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc"'
+    return svg.replace("<svg", start, 1).replace(">", f">\n {words}", 1)
+
+
+def _money_tick(value: float, _: object = None) -> str:
+    """Return an amount as short as it can be, for an axis."""
+    size, sign = abs(value), "−" if value < 0 else ""
+    if size >= MILLION:
+        return f"{sign}£{size / MILLION:g}m"
+    return f"{sign}£{size / 1000:g}k" if size >= 1000 else f"{sign}£{size:g}"
+
+
+def _percent_tick(value: float, _: object = None) -> str:
+    return f"{'−' if value < 0 else ''}{abs(100 * value):.4g}%"
+
+
+def _said(value: float | None) -> str:
+    """Return an amount for a label in a picture, with a real minus."""
+    return pounds(value).replace("-", "−") if value is not None else "–"
+
+
+def _wrap(text: str, width: int = LABEL_WIDTH) -> str:
+    return textwrap.fill(text, width, break_long_words=True)
+
+
+def _words(slug: str) -> str:
+    """Return a slug as words: mst_a as MST A, outreach_team as Outreach team."""
+    parts = [part.upper() if len(part) <= 3 else part for part in slug.split("_")]
+    return " ".join([parts[0][:1].upper() + parts[0][1:], *parts[1:]])
+
+
+def _above(axes: Axes, text: str) -> None:
+    """Write what a vertical axis shows above it, lying, so that nobody has to turn their head."""
+    axes.set_title(text, fontweight="normal")
+
+
+def _plain_axes(axes: Axes, grid: str) -> None:
+    axes.grid(axis=grid)  # type: ignore[arg-type]
+    axes.tick_params(length=0)
+
+
+def _rows_of(axes: Axes, labels: Sequence[str]) -> None:
+    """Make the vertical axis one of named rows, the first on top."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.spines["left"].set_visible(False)
+    _plain_axes(axes, "x")
+
+
+def _zero(axes: Axes, vertical: bool = False) -> None:
+    (axes.axvline if vertical else axes.axhline)(0, color="black", linewidth=1)
+
+
+# ---- fans ----------------------------------------------------------------------------------------------------------
+
+FAN_HEAD = ("1 in 20 lower", "1 in 4 lower", "middle", "1 in 4 higher", "1 in 20 higher")
+FAN_KEYS = ("p5", "p25", "p50", "p75", "p95")
+
+
+def payments_fan(series: Part) -> Figure:
+    """Return what boroughs pay, added up by financial year, with its bands."""
+    title = "What boroughs pay, added up year by year"
+    return _year_fan("payments-fan", title, "paid by boroughs since the start", "payments", series)
+
+
+def net_saving_fan(series: Part) -> Figure:
+    """Return what boroughs keep after payments, added up by financial year, with its bands."""
+    title = "What boroughs keep after payments, added up year by year"
+    return _year_fan("net-saving-fan", title, "boroughs' net saving since the start", "net_saving", series)
+
+
+def _year_fan(name: str, title: str, what: str, key: str, series: Part) -> Figure:
+    years, bands = series["financial_years"], series["cumulative_gbp"][key]
+    with _style(name):
+        canvas = _canvas(3.5)
+        axes = canvas.subplots()
+        at = list(range(len(years)))
+        _fan(axes, at, bands)
+        axes.plot(at, bands["p50"], color=NAVY, linewidth=0, marker="o", markersize=5)
+        axes.annotate(
+            _said(bands["p50"][-1]), (at[-1], bands["p50"][-1]), (7, 0), textcoords="offset points", va="center",
+            fontweight="bold", annotation_clip=False,
+        )  # fmt: skip
+        axes.set_xticks(at, years, rotation=0 if len(years) < 9 else 45)
+        axes.set_xlim(0, max(at[-1], 1))
+        axes.set_xlabel("at the end of the financial year (April to March)")
+        _above(axes, f"£ {what}")
+        low, middle, high = (pounds(bands[k][-1]) for k in ("p5", "p50", "p95"))
+        description = (
+            f"By the end of {years[-1]} the middle simulated contract stands at {middle} {what}; "
+            f"9 in 10 lie between {low} and {high}."
+        )
+        rows = [(year, *(pounds(bands[k][i]) for k in FAN_KEYS)) for i, year in enumerate(years)]
+        return _finished(canvas, name, title, description, ("Financial year", *FAN_HEAD), rows)
+
+
+def _fan(axes: Axes, at: Sequence[Any], bands: Bands, step: str | None = None) -> None:
+    """Draw three nested bands with edges of their own, and a legend."""
+    style = "steps-post" if step else "default"
+    axes.fill_between(at, bands["p5"], bands["p95"], color=PALE, linewidth=0, step=step)  # type: ignore[arg-type]
+    axes.fill_between(at, bands["p25"], bands["p75"], color=MIDDLE, linewidth=0, step=step)  # type: ignore[arg-type]
+    for key, dash, width in (("p5", (0, (4, 2)), 1.0), ("p95", (0, (4, 2)), 1.0), ("p25", "-", 0.8), ("p75", "-", 0.8)):
+        axes.plot(at, bands[key], color=NAVY, linestyle=dash, linewidth=width, drawstyle=style)
+    (middle,) = axes.plot(at, bands["p50"], color=NAVY, linewidth=2.4, drawstyle=style)
+    _zero(axes)
+    _plain_axes(axes, "y")
+    axes.yaxis.set_major_formatter(_money_tick)
+    keys = [middle, Patch(facecolor=MIDDLE, edgecolor=NAVY), Patch(facecolor=PALE, edgecolor=NAVY, linestyle="--")]
+    falls = bands["p50"][-1] < 0
+    axes.legend(keys, ["middle simulated contract", "half of them lie here", "9 in 10 lie here"],
+                loc="lower left" if falls else "upper left")  # fmt: skip
+
+
+# ---- from gross to net ---------------------------------------------------------------------------------------------
+
+
+def bridge(series: Part) -> Figure:
+    """Return the steps from the care cost that is avoided to what boroughs keep, on average."""
+    name, title = "bridge", "From care cost avoided to what boroughs keep"
+    steps = series["bridge_gbp"]
+    with _style(name):
+        canvas = _canvas(3.5)
+        axes = canvas.subplots()
+        stand, ends = 0.0, (0, len(steps) - 1)
+        for i, step in enumerate(steps):
+            value, base = step["gbp"], 0.0 if i in ends else stand
+            look = {"color": NAVY} if i in ends else {"facecolor": "white", "edgecolor": CRIMSON, "hatch": "////"}
+            if value > 0 and i not in ends:
+                look = {"facecolor": "white", "edgecolor": TEAL, "hatch": "...."}
+            axes.bar(i, value, 0.62, base, linewidth=1.2, **look)
+            top = max(base, base + value)
+            axes.annotate(_said(value), (i, top), (0, 3), textcoords="offset points", ha="center", fontweight="bold")
+            if i < ends[1]:
+                stand = base + value
+                axes.plot((i + 0.31, i + 0.69), (stand, stand), color=GREY, linewidth=1, linestyle=":")
+        axes.set_xticks(range(len(steps)), [_wrap(step["step"], 15) for step in steps])
+        axes.margins(y=0.12)
+        _zero(axes)
+        _plain_axes(axes, "y")
+        axes.yaxis.set_major_formatter(_money_tick)
+        _above(axes, "£, average over simulated contracts, whole contract")
+        said = "; ".join(f"{step['step'][:1].lower()}{step['step'][1:]} {pounds(step['gbp'])}" for step in steps)
+        rows = [(step["step"], pounds(step["gbp"])) for step in steps]
+        note = "Not cashable: care cost avoided that cannot be taken out of a budget."
+        return _finished(canvas, name, title, f"On average: {said}.", ("Step", "Average"), rows, note)
+
+
+# ---- the investor --------------------------------------------------------------------------------------------------
+
+
+def j_curve(series: Part) -> Figure:
+    """Return investors' cash, added up over time, with the most that is in the contract at once."""
+    name, title = "j-curve", "Investors' cash, paid in and taken out, added up"
+    investor = series["investor"]
+    dates, bands = [date.fromisoformat(day) for day in investor["dates"]], investor["cumulative_gbp"]
+    middle = bands["p50"]
+    lowest = min(range(len(dates)), key=lambda i: middle[i])
+    back = next((i for i in range(lowest, len(dates)) if middle[i] >= 0), None)
+    with _style(name):
+        canvas = _canvas(3.7)
+        axes = canvas.subplots()
+        _fan(axes, dates, bands, step="post")
+        axes.legend_.remove()
+        if middle[lowest] < 0:
+            axes.plot(dates[lowest], middle[lowest], marker="v", color=CRIMSON, markersize=8, zorder=3)
+            axes.annotate(
+                f"most in at once:\n{_said(-middle[lowest])}, {dates[lowest]:%b %Y}", (dates[lowest], middle[lowest]),
+                (0, -8), textcoords="offset points", va="top", ha="center", color=CRIMSON, fontweight="bold",
+            )  # fmt: skip
+        if back is not None and middle[lowest] < 0:
+            axes.plot(dates[back], 0, marker="D", color=NAVY, markersize=6, zorder=3)
+            axes.annotate(
+                f"paid back:\n{dates[back]:%b %Y}", (dates[back], 0), (-8, 5), textcoords="offset points", ha="right",
+                color=NAVY, fontweight="bold",
+            )  # fmt: skip
+        axes.margins(x=0.02, y=0.2)
+        handles = [Patch(facecolor=PALE, edgecolor=NAVY, linestyle="--"), Patch(facecolor=MIDDLE, edgecolor=NAVY)]
+        canvas.legend(handles, ["9 in 10 lie here", "half of them lie here"], loc="outside lower center", ncols=3)
+        _above(axes, "£ taken out less £ paid in since the start (below zero: the investors' money is in the contract)")
+        head = ("Date", *FAN_HEAD)
+        rows = [(f"{day.day} {day:%B %Y}", *(pounds(bands[k][i]) for k in FAN_KEYS))
+                for i, day in enumerate(dates)]  # fmt: skip
+        return _finished(canvas, name, title, _j_words(dates, middle, lowest, back), head, rows)
+
+
+def _j_words(dates: Sequence[date], middle: Sequence[float], lowest: int, back: int | None) -> str:
+    if middle[lowest] >= 0:
+        return f"Investors' money is never needed in the middle simulated contract; it ends at {pounds(middle[-1])}."
+    end = f"paid back in {dates[back]:%B %Y}" if back is not None else "never paid back in full"
+    return (
+        f"In the middle simulated contract at most {pounds(-middle[lowest])} is in at once, first in "
+        f"{dates[lowest]:%B %Y}; it is {end}, and investors end at {pounds(middle[-1])}."
+    )
+
+
+def irr_histogram(series: Part) -> Figure:
+    """Return how often which rate of return is had, and how often there is none, several, or all is lost."""
+    name, title = "irr-histogram", "Investors' rate of return over simulated contracts"
+    rates, found = series["investor"]["irr"], series["investor"]["irr_outcomes"]
+    others = {key: found[key] for key in WITHOUT_RATE if found[key] or key in ALWAYS_SHOWN}
+    n = sum(found.values())
+    edges = _rate_edges(rates)
+    counts = [sum(low <= rate < high for rate in rates) for low, high in pairwise(edges)]
+    with _style(name):
+        canvas = _canvas(3.5)
+        left, right = canvas.subplots(1, 2, sharey=True, width_ratios=(6.5 - len(others), len(others)))
+        width = edges[1] - edges[0] if counts else 1.0
+        left.bar(edges[:-1], [c / n for c in counts], width, align="edge", color=NAVY, edgecolor="white")
+        left.xaxis.set_major_formatter(_percent_tick)
+        left.set_xlabel("rate of return a year (IRR)")
+        if not counts:
+            left.set_xticks(())
+            left.text(0.5, 0.5, "no simulated contract\nhas one rate of return", transform=left.transAxes, ha="center")
+        elif edges[0] < 0 < edges[-1]:
+            _zero(left, vertical=True)
+        _above(left, f"share of {n:,} simulated contracts")
+        right.bar(range(len(others)), [c / n for c in others.values()], 0.6, facecolor="white", edgecolor=CRIMSON,
+                  hatch="////")  # fmt: skip
+        for i, c in enumerate(others.values()):
+            right.annotate(f"{c:,}", (i, c / n), (0, 3), textcoords="offset points", ha="center", fontweight="bold")
+        right.set_xticks(range(len(others)), [WITHOUT_RATE[key] for key in others])
+        right.set_xlim(-0.6, len(others) - 0.4)
+        right.set_xlabel("without one rate")
+        for axes in (left, right):
+            _plain_axes(axes, "y")
+            axes.yaxis.set_major_formatter(_percent_tick)
+        rows = [(f"{_percent_tick(low)} to {_percent_tick(high)}", f"{c:,}", percent(c / n, 1))
+                for (low, high), c in zip(pairwise(edges), counts, strict=True)]  # fmt: skip
+        rows += [(WITHOUT_RATE[key].replace("\n", " "), f"{c:,}", percent(c / n, 1)) for key, c in others.items()]
+        head = ("Rate of return a year", "Simulated contracts", "Share")
+        return _finished(canvas, name, title, _rate_words(rates, others, n), head, rows, "The upper end of a row is not in it.")
+
+
+def _rate_edges(rates: Sequence[float]) -> list[float]:
+    """Return the edges of equal steps, of a width that a reader can count in, that hold all rates."""
+    if not rates:
+        return []
+    low, high = min(rates), max(rates)
+    step = next((s for s in RATE_STEPS if (high - low) / s < MOST_RATE_BARS - 1), (high - low) / MOST_RATE_BARS)
+    first, last = int(low // step), int(high // step) + 1
+    # A rate that rounding puts on the wrong side of its edge would be lost: one step more at either end holds it.
+    first -= first * step > low
+    last += last * step <= high
+    return [i * step for i in range(first, last + 1)]
+
+
+def _rate_words(rates: Sequence[float], others: Mapping[str, int], n: int) -> str:
+    told = [f"{WITHOUT_RATE[key]} in {c:,}".replace("\n", " ") for key, c in others.items()]
+    if not rates:
+        return f"None of {n:,} simulated contracts has one rate of return: {', '.join(told)}."
+    ordered = sorted(rates)
+    middle = ordered[len(ordered) // 2]
+    return (
+        f"{len(rates):,} of {n:,} simulated contracts have one rate of return, from {percent(ordered[0], 1)} to "
+        f"{percent(ordered[-1], 1)} a year, the middle one {percent(middle, 1)}; {', '.join(told)}."
+    )
+
+
+def exceedance(series: Part) -> Figure:
+    """Return the chance that investors' profit is at least so much."""
+    name, title = "exceedance", "The chance that investors' profit is at least so much"
+    profit, loss = series["investor"]["profit_gbp_quantiles"], series["investor"]["loss_prob"]
+    last = len(profit) - 1
+    with _style(name):
+        canvas = _canvas(3.5)
+        axes = canvas.subplots()
+        axes.plot(profit, [1 - i / last for i in range(last + 1)], color=NAVY, linewidth=2.4)
+        axes.axvline(0, color="black", linewidth=1)
+        if profit[0] < 0:
+            below = [(value, 1 - i / last) for i, value in enumerate(profit) if value <= 0]
+            axes.fill_between([x for x, _ in below], [y for _, y in below], 1, facecolor="white", edgecolor=CRIMSON,
+                              hatch="////", linewidth=0)  # fmt: skip
+        axes.annotate(
+            f"loss in {in_hundred(loss)}", (0, 1), (0, 4), textcoords="offset points", ha="center", color=CRIMSON,
+            fontweight="bold", annotation_clip=False,
+        )  # fmt: skip
+        middle = profit[last // 2]
+        axes.plot(middle, 0.5, marker="o", color=NAVY, markersize=7)
+        axes.annotate(f"as likely as not:\n{_said(middle)} or more", (middle, 0.5), (-10, 0), textcoords="offset points",
+                      ha="right", va="center", fontweight="bold")  # fmt: skip
+        axes.set_ylim(0, 1)
+        axes.xaxis.set_major_formatter(_money_tick)
+        axes.yaxis.set_major_formatter(_percent_tick)
+        axes.set_xlabel("investors' profit, £ over the whole contract (left of zero: a loss)")
+        _above(axes, "chance of this profit or more\n")
+        axes.grid()
+        axes.tick_params(length=0)
+        shares = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+        at = {share: profit[round(share * last)] for share in shares}
+        description = (
+            f"In 95 of 100 simulated contracts investors' profit is {pounds(at[0.05])} or more, in 50 of 100 "
+            f"{pounds(at[0.5])} or more, in 5 of 100 {pounds(at[0.95])} or more. They lose money in {in_hundred(loss)}."
+        )
+        rows = [(f"{100 * (1 - share):.0f} in 100", pounds(value)) for share, value in at.items()]
+        return _finished(canvas, name, title, description, ("Chance", "Profit at least"), rows)
+
+
+# ---- what would change the answer ----------------------------------------------------------------------------------
+
+
+def tornado(found: Part, labels: Mapping[str, str] | None = None) -> Figure:
+    """Return what each input moves between its two ends. labels: words for the paths of inputs, where there are any."""
+    output, base = found["output"], found["base"]
+    name, what = "tornado", output_words(output)
+    title = f"What moves {what}"
+    bars = [bar for bar in found["bars"] if bar["swing"] > 0]
+    drawn, said = bars[:MOST_BARS], _said if output != "irr" else lambda v: percent(v, 1)
+    words = {bar["path"]: (labels or {}).get(bar["path"], bar["path"]) for bar in bars}
+    with _style(name):
+        canvas = _canvas(1.2 + 0.42 * max(len(drawn), 2))
+        axes = canvas.subplots()
+        for i, bar in enumerate(drawn):
+            _two_ends(axes, i, bar, base)
+        if base is not None:
+            axes.axvline(base, color="black", linewidth=1.2)
+        _rows_of(axes, [_wrap(words[bar["path"]]) for bar in drawn])
+        axes.margins(x=0.14)
+        axes.xaxis.set_major_formatter(_percent_tick if output == "irr" else _money_tick)
+        axes.set_xlabel(f"{what}, {'a year' if output == 'irr' else '£'}")
+        _above(axes, f"black line: as planned, {said(base)}; beside each bar: the value of the input")
+        keys = [Patch(facecolor="white", edgecolor=ORANGE, hatch="////"), Patch(facecolor=NAVY)]
+        canvas.legend(keys, ["input at its low end", "input at its high end"], loc="outside lower center", ncols=2)
+        rows = [
+            (words[bar["path"]], *(cell for end in ("low", "high") for cell in _end_cells(bar[end], said)))
+            for bar in drawn
+        ]
+        head = ("Input", "Low end", "Result there", "High end", "Result there")
+        left = len(bars) - len(drawn)
+        note = f"As planned: {said(base)}. {left:,} more inputs move it less." if left else f"As planned: {said(base)}."
+        return _finished(canvas, name, title, _tornado_words(what, base, drawn, words, said), head, rows, note)
+
+
+def _two_ends(axes: Axes, row: int, bar: Part, base: float | None) -> None:
+    """Draw both ends; where both lie on one side of the base, one above the other."""
+    ends = {key: bar[key]["output"] for key in ("low", "high")}
+    if base is None:
+        return
+    sides = [value - base for value in ends.values() if value is not None]
+    one_side = len(sides) == 2 and sides[0] * sides[1] > 0
+    for key, look in (("low", {"facecolor": "white", "edgecolor": ORANGE, "hatch": "////"}), ("high", {"color": NAVY})):
+        if ends[key] is None:
+            continue
+        value = float(ends[key])
+        height, shift = (0.34, -0.18 if key == "low" else 0.18) if one_side else (0.66, 0)
+        axes.barh(row + shift, value - base, height, base, linewidth=1, **look)
+        if value != base:
+            right = value > base
+            axes.annotate(_plain(bar[key]["at"]), (value, row + shift), (4 if right else -4, 0), va="center",
+                          textcoords="offset points", ha="left" if right else "right", fontsize=9)  # fmt: skip
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _end_cells(end: Part, said: Callable[[float | None], str]) -> tuple[str, str]:
+    return _plain(end["at"]), said(end["output"]) if end["output"] is not None else "cannot be had"
+
+
+def _tornado_words(
+    what: str, base: float | None, bars: Sequence[Part], words: Mapping[str, str], said: Callable[[float | None], str]
+) -> str:
+    if not bars:
+        return f"No input moves {what}."
+    told = "; ".join(
+        f"{words[bar['path']]}, from {said(bar['low']['output'])} at {_plain(bar['low']['at'])} to "
+        f"{said(bar['high']['output'])} at {_plain(bar['high']['at'])}"
+        for bar in bars[:3]
+    )
+    return f"As planned, {what} is {said(base)}. It is moved most by: {told}."
+
+
+# ---- teams and children --------------------------------------------------------------------------------------------
+
+
+def teams(series: Part, labels: Mapping[str, str] | None = None) -> Figure:
+    """Return how much of each team's places is used, and how long families wait in each borough.
+
+    labels: words for the slugs of teams, where there are any.
+    """
+    name, title = "teams", "Team places used, and days of waiting by borough"
+    used = {(labels or {}).get(slug, _words(slug)): team["slots_used_share"] for slug, team in series["teams"].items()}
+    waits = {b["name"]: b["waiting_days"] for b in series["boroughs"].values()}
+    with _style(name):
+        canvas = _canvas(1.6 + 0.3 * (len(used) + len(waits)))
+        top, bottom = canvas.subplots(2, 1, height_ratios=(len(used) + 1, len(waits) + 1))
+        _named_bars(top, used, TEAL, "....", percent)
+        top.set_xlim(0, 1)
+        top.xaxis.set_major_formatter(_percent_tick)
+        _above(top, "Team: share of its places that is used")
+        _named_bars(bottom, waits, NAVY, "", lambda v: f"{v:.1f} days" if v < 10 else f"{v:.0f} days")
+        bottom.set_xlim(0, 1.15 * max(*waits.values(), 1))
+        _above(bottom, "Borough: average days from acceptance to start, of families that start")
+        fullest, longest = max(used, key=lambda key: used[key]), max(waits, key=lambda key: waits[key])
+        description = (
+            f"Places used: {', '.join(f'{key} {percent(value)}' for key, value in used.items())}. "
+            f"Families wait longest in {longest}, {waits[longest]:.1f} days on average; {fullest} is fullest."
+        )
+        rows = [(f"Team {key}", percent(value), "") for key, value in used.items()]
+        rows += [(key, "", f"{value:.1f}") for key, value in waits.items()]
+        return _finished(canvas, name, title, description, ("", "Places used", "Days of waiting"), rows)
+
+
+def _named_bars(
+    axes: Axes, values: Mapping[str, float], colour: str, hatch: str, said: Callable[[float], str]
+) -> None:
+    axes.barh(range(len(values)), list(values.values()), 0.62, facecolor="white" if hatch else colour, edgecolor=colour,
+              hatch=hatch)  # fmt: skip
+    for i, value in enumerate(values.values()):
+        axes.annotate(said(value), (value, i), (4, 0), textcoords="offset points", va="center", fontweight="bold",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
+    _rows_of(axes, [_wrap(key, 24) for key in values])
+
+
+Piece = tuple[str, int, int]
+
+
+def lives(found: Part) -> Figure:
+    """Return where each child of one simulated contract is until 18, without and with therapy, in the same order."""
+    name, title = "lives", "Where children are until they turn 18, in one simulated contract"
+    children = sorted(found["children"], key=lambda child: -_in_care(_pieces(child, "usual")))
+    with _style(name):
+        canvas = _canvas(7.4 if len(children) > 30 else 2.4 + 0.17 * len(children))
+        sides = canvas.subplots(1, 2, sharex=True, sharey=True)
+        seen = {place for arm in ARM_WORDS for child in children for place, *_ in _pieces(child, arm)}
+        for axes, arm in zip(sides, ARM_WORDS, strict=True):
+            _life_lines(axes, [_pieces(child, arm) for child in children])
+            axes.set_title(ARM_WORDS[arm])
+            axes.set_xlabel("years since therapy starts" if arm == "therapy" else "years since therapy would start")
+        sides[0].set_ylabel("one line a child, the same order on both sides")
+        keys = [(words, Patch(facecolor=_face(colour, hatch), edgecolor=colour, hatch=hatch))
+                for place, (words, colour, hatch) in PLACES.items() if place in seen]  # fmt: skip
+        keys.append((THERAPY, Patch(facecolor="white", edgecolor=TEAL, hatch="|||||")))
+        keys.append((HOME, sides[0].plot([], [], color=GREY, linewidth=0.8)[0]))
+        canvas.legend([key for _, key in keys], [words for words, _ in keys], loc="outside lower center", ncols=3)
+        return _finished(canvas, name, title, *_life_words(found, children))
+
+
+def _face(colour: str, hatch: str) -> str:
+    return "white" if hatch else colour
+
+
+def _pieces(child: Part, arm: str) -> list[Piece]:
+    """Return where a child is: (place, first day, last day) from the start of therapy, 0, to the 18th birthday."""
+    start, end = child["started"], child["birthday_18"]
+    stays = [(event["day"], event["place"]) for event in child["arms"][arm]]
+    before = [place for day, place in stays if day <= start]
+    steps = [(start, before[-1] if before else "home"), *((day, place) for day, place in stays if day > start)]
+    pieces = [(place, day, min(until, end)) for (day, place), (until, _) in pairwise([*steps, (end, "")]) if day < end]
+    stop = min(child.get("stopped", end), end) if arm == "therapy" else start
+    return [
+        (kind, day - start, until - start)
+        for place, first, last in pieces
+        for kind, day, until in (
+            ((THERAPY, first, min(last, stop)), (HOME, max(first, stop), last)) if place == "home"
+            else ((place, first, last),)
+        )
+        if day < until
+    ]  # fmt: skip
+
+
+def _in_care(pieces: Iterable[Piece]) -> int:
+    return sum(until - day for place, day, until in pieces if place in PLACES)
+
+
+def _life_lines(axes: Axes, rows: Sequence[Sequence[Piece]]) -> None:
+    for i, pieces in enumerate(rows):
+        axes.plot((0, pieces[-1][2] / MEAN_DAYS_PER_YEAR), (i, i), color=GREY, linewidth=0.6, zorder=1)
+    looks = {place: look[1:] for place, look in PLACES.items()} | {THERAPY: (TEAL, "|||||")}
+    for place, (colour, hatch) in looks.items():
+        for i, pieces in enumerate(rows):
+            spans = [(day / MEAN_DAYS_PER_YEAR, (until - day) / MEAN_DAYS_PER_YEAR)
+                     for kind, day, until in pieces if kind == place]  # fmt: skip
+            if spans:
+                axes.broken_barh(spans, (i - 0.4, 0.8), facecolor=_face(colour, hatch), edgecolor=colour, hatch=hatch,
+                                 linewidth=0.4)  # fmt: skip
+    axes.set_yticks(())
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(0, None)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(length=3)
+
+
+def _life_words(found: Part, children: Sequence[Part]) -> tuple[str, tuple[str, ...], Rows, str]:
+    """Return description, headings, rows and note: months and children in each place, by arm."""
+    lived = {arm: [_pieces(child, arm) for child in children] for arm in ARM_WORDS}
+    words = {HOME: HOME, THERAPY: THERAPY} | {place: look[0] for place, look in PLACES.items()}
+
+    def days(arm: str, places: Iterable[str]) -> float:
+        return sum(until - day for pieces in lived[arm] for place, day, until in pieces if place in places)
+
+    def ever(arm: str, places: Iterable[str]) -> int:
+        return sum(any(place in places for place, *_ in pieces) for pieces in lived[arm])
+
+    def row(label: str, places: Iterable[str]) -> tuple[str, ...]:
+        return (label, *(f"{12 * days(arm, places) / MEAN_DAYS_PER_YEAR:,.0f}" for arm in ARM_WORDS),
+                *(f"{ever(arm, places):,}" for arm in ARM_WORDS))  # fmt: skip
+
+    shown = f"{len(children):,} of {found['n_starters']:,}" if len(children) < found["n_starters"] else f"{len(children):,}"
+    months = {arm: f"{12 * days(arm, PLACES) / MEAN_DAYS_PER_YEAR:,.0f}" for arm in ARM_WORDS}
+    description = (
+        f"Of {shown} children who start therapy in one simulated contract, {ever('usual', PLACES):,} are in care at some "
+        f"time before 18 without therapy, for {months['usual']} months in all, and {ever('therapy', PLACES):,} with it, "
+        f"for {months['therapy']} months."
+    )
+    rows = [row(f"{label[:1].upper()}{label[1:]}", [place]) for place, label in words.items()
+            if place in (HOME, THERAPY) or any(ever(arm, [place]) for arm in ARM_WORDS)]  # fmt: skip
+    rows.append(row("In care, all places", list(PLACES)))
+    head = ("Where", "Months without therapy", "Months with", "Children ever there without", "Children with")
+    note = "Simulated children, not real ones. One simulated contract of many: another has other lives."
+    return description, head, rows, note
+
+
+# ---- side by side --------------------------------------------------------------------------------------------------
+
+
+def contracts(found: Part) -> Figure:
+    """Return contracts on the same children: what is paid and what boroughs keep, if therapy works and if not."""
+    name, title = "contracts", "Contracts side by side: what is paid, and what boroughs keep"
+    by_saving = sorted(found["contracts"].items(), key=lambda item: -item[1]["net_saving_gbp"]["mean"])
+    labels = [c["name"] + (" (this contract)" if slug == found["scenario"] else "") for slug, c in by_saving]
+    panels = {"payments_gbp": "£ paid for outcomes", "net_saving_gbp": "£ boroughs keep"}
+    with _style(name):
+        canvas = _canvas(1.5 + 0.4 * len(by_saving))
+        sides = canvas.subplots(1, 2, sharey=True)
+        for axes, (key, words) in zip(sides, panels.items(), strict=True):
+            for i, (_, c) in enumerate(by_saving):
+                _claim_and_none(axes, i, c[key]["mean"], c.get("if_no_effect", {}).get(key, {}).get("mean"))
+            _rows_of(axes, [_wrap(label, 26) for label in labels])
+            _zero(axes, vertical=True)
+            axes.margins(x=0.1)
+            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
+            axes.xaxis.set_major_formatter(_money_tick)
+            _above(axes, words)
+        keys = [sides[0].plot([], [], linewidth=0, marker=marker, color=NAVY, markerfacecolor=face, markersize=7)[0]
+                for marker, face in (("o", NAVY), ("s", "white"))]  # fmt: skip
+        canvas.legend(keys, ["if therapy does what is claimed", "if it does nothing"], loc="outside lower center",
+                      ncols=2)  # fmt: skip
+        rows = [
+            (label, *(pounds(x) for key in panels
+                      for x in (c[key]["mean"], c.get("if_no_effect", {}).get(key, {}).get("mean"))))
+            for label, (_, c) in zip(labels, by_saving, strict=True)
+        ]  # fmt: skip
+        head = ("Contract", "Paid if it works", "Paid if it does nothing", "Boroughs keep if it works",
+                "Boroughs keep if it does nothing")  # fmt: skip
+        return _finished(canvas, name, title, _contract_words(labels, rows), head, rows)
+
+
+def _claim_and_none(axes: Axes, row: int, claim: float | None, none: float | None) -> None:
+    there = [value for value in (claim, none) if value is not None]
+    axes.plot(there, [row] * len(there), color=GREY, linewidth=1.2, zorder=1)
+    for value, marker, face in ((none, "s", "white"), (claim, "o", NAVY)):
+        if value is not None:
+            axes.plot(value, row, marker=marker, color=NAVY, markerfacecolor=face, markersize=7)
+
+
+def _contract_words(labels: Sequence[str], rows: Rows) -> str:
+    best, worst = rows[0], rows[-1]
+    if len(rows) == 1:
+        return f"Under {best[0]} {best[1]} is paid if therapy works and boroughs keep {best[3]}."
+    return (
+        f"If therapy does what is claimed, boroughs keep most under {best[0]}, {best[3]}, and least under {worst[0]}, "
+        f"{worst[3]}. If it does nothing, they keep {best[4]} and {worst[4]}; {best[2]} and {worst[2]} is still paid."
+    )
+
+
+def boroughs(exposure: Part) -> Figure:
+    """Return what each borough pays and keeps, with the middle 80 in 100, and its chance to be better off."""
+    name, title = "boroughs", "Boroughs side by side: what each pays, keeps, and its chance to gain"
+    found = sorted(exposure["boroughs"].values(), key=lambda b: -b["payments_gbp"]["mean"])
+    with _style(name):
+        canvas = _canvas(1.5 + 0.38 * len(found))
+        sides = canvas.subplots(1, 3, sharey=True, width_ratios=(4, 4, 2.6))
+        for axes, key, marker, words in (
+            (sides[0], "payments_gbp", "o", "£ it pays"), (sides[1], "net_saving_gbp", "D", "£ it keeps after paying"),
+        ):  # fmt: skip
+            for i, b in enumerate(found):
+                stat = b[key]
+                axes.plot((stat["p10"], stat["p90"]), (i, i), color=MIDDLE, linewidth=7, solid_capstyle="butt")
+                axes.plot((stat["p10"], stat["p90"]), (i, i), color=NAVY, linewidth=0, marker="|", markersize=9)
+                axes.plot(stat["mean"], i, color=NAVY, marker=marker, markersize=6)
+                axes.annotate(_said(stat["mean"]), (stat["mean"], i), (0, 6), textcoords="offset points", ha="center",
+                              fontsize=9)  # fmt: skip
+            axes.set_xlim(min(0, *(b[key]["p10"] for b in found)), None)
+            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+            axes.xaxis.set_major_formatter(_money_tick)
+            _above(axes, words)
+            _zero(axes, vertical=True)
+        _named_bars(sides[2], {b["name"]: b["better_off_prob"] for b in found}, TEAL, "....", in_hundred)
+        sides[2].set_xlim(0, 1)
+        sides[2].xaxis.set_major_formatter(_percent_tick)
+        _above(sides[2], "chance to gain")
+        for axes in sides:
+            _rows_of(axes, [_wrap(b["name"], 20) for b in found])
+        axes.margins(y=0.1)
+        rows = [
+            (b["name"], pounds(b["payments_gbp"]["mean"]), pounds(b["net_saving_gbp"]["mean"]),
+             pounds(b["net_saving_gbp"]["p10"]), pounds(b["net_saving_gbp"]["p90"]), in_hundred(b["better_off_prob"]))
+            for b in found
+        ]  # fmt: skip
+        head = ("Borough", "Pays", "Keeps", "1 in 10 lower", "1 in 10 higher", "Chance to gain")
+        return _finished(canvas, name, title, _borough_words(found), head, rows)
+
+
+def _borough_words(found: Sequence[Part]) -> str:
+    least = min(found, key=lambda b: b["better_off_prob"])
+    keeps = "; ".join(f"{b['name']} pays {pounds(b['payments_gbp']['mean'])} and keeps "
+                      f"{pounds(b['net_saving_gbp']['mean'])}" for b in found[:3])  # fmt: skip
+    return f"{keeps}. {least['name']} is better off than without the contract in {in_hundred(least['better_off_prob'])}."
