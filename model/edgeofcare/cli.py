@@ -391,6 +391,136 @@ def stress(
     say(json.dumps(found, allow_nan=False) if as_json else stress_page(found))
 
 
+OutputName = Annotated[
+    str, typer.Option(help="profit, net_saving, avoided, payments, irr, or a borough (its net saving).")
+]
+Party = Annotated[str, typer.Option("--for", help="investor, boroughs (together), or a borough.")]
+Each = Annotated[int, typer.Option(help="Simulated contracts at each point.")]
+Seed = Annotated[int, typer.Option(help="Number of the luck.")]
+Store = Annotated[Path | None, typer.Option(help="Folder of finished rows, to go on with; the cache if not given.")]
+
+
+@app.command()
+def tornado(
+    scenario: ScenarioName,
+    output: OutputName = "profit",
+    replications: Each = 500,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show which uncertain inputs matter, each by itself."""
+    from edgeofcare.analysis.tornado import tornado as ends
+    from edgeofcare.documents.sensitivity import tornado_page
+    from edgeofcare.inputs.load import load
+
+    with progress_bar(quiet, "steps") as progress:
+        found = ends(load(scenario), output, replications, seed, progress).as_dict()
+    say(json.dumps(found, allow_nan=False) if as_json else tornado_page(found))
+
+
+@app.command()
+def switch(
+    scenario: ScenarioName,
+    party: Party = "investor",
+    replications: Each = 500,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the value of each input at which a verdict turns."""
+    from edgeofcare.analysis.switch import switch as turning
+    from edgeofcare.documents.sensitivity import switch_page
+    from edgeofcare.inputs.load import load
+
+    with progress_bar(quiet, "steps") as progress:
+        found = turning(load(scenario), party, replications, seed, progress).as_dict()
+    say(json.dumps(found, allow_nan=False) if as_json else switch_page(found))
+
+
+@app.command()
+def grid(
+    scenario: ScenarioName,
+    x: Annotated[str, typer.Option(help="volume, effect, price, or the path of an uncertain input.")] = "volume",
+    y: Annotated[str, typer.Option(help="The same, the other way.")] = "effect",
+    n: Annotated[int, typer.Option(help="Points each way.")] = 7,
+    replications: Each = 1000,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show who gains on two axes, with the break-even lines."""
+    from edgeofcare.analysis.grid import grid as points
+    from edgeofcare.documents.sensitivity import grid_page
+    from edgeofcare.inputs.load import load
+
+    with progress_bar(quiet, "points") as progress:
+        found = points(load(scenario), x, y, n, replications, seed, progress).as_dict()
+    say(json.dumps(found, allow_nan=False) if as_json else grid_page(found))
+
+
+@app.command()
+def reverse(
+    scenario: ScenarioName,
+    party: Party = "investor",
+    replications: Each = 200,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the mildest combination of inputs that makes it fail."""
+    from edgeofcare.analysis.mildest import mildest
+    from edgeofcare.documents.sensitivity import reverse_page
+    from edgeofcare.inputs.load import load
+
+    with progress_bar(quiet, "points") as progress:
+        found = mildest(load(scenario), party, replications, seed, progress=progress).as_dict()
+    say(json.dumps(found, allow_nan=False) if as_json else reverse_page(found))
+
+
+@app.command()
+def sobol(
+    scenario: ScenarioName,
+    output: Annotated[list[str] | None, typer.Option(help="profit, net_saving, ...; may be given again.")] = None,
+    n: Annotated[int, typer.Option(help="Points, a power of two.")] = 512,
+    replications: Annotated[int | None, typer.Option(help="Simulated contracts in each row.")] = None,
+    seed: Seed = 1,
+    out: Store = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Share out what we do not know among the inputs."""
+    from edgeofcare.analysis.drivers import PER_ROW, drivers
+    from edgeofcare.documents.sensitivity import sobol_page
+    from edgeofcare.inputs.load import load
+
+    outputs = output or ["profit", "net_saving"]
+    with progress_bar(quiet, "rows") as progress:
+        done = drivers(load(scenario), outputs, n, replications or PER_ROW, seed, out=out, progress=progress)
+    found = done.as_dict()
+    say(json.dumps(found, allow_nan=False) if as_json else sobol_page(found))
+
+
+@app.command()
+def voi(
+    scenario: ScenarioName,
+    party: Party = "investor",
+    outer_draws: Annotated[int, typer.Option(help="Sets of uncertain inputs to draw.")] = 500,
+    seed: Seed = 1,
+    out: Store = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what it would be worth to know more before deciding."""
+    from edgeofcare.analysis.knowing import knowing
+    from edgeofcare.documents.sensitivity import voi_page
+    from edgeofcare.inputs.load import load
+
+    with progress_bar(quiet, "draws") as progress:
+        found = knowing(load(scenario), party, outer_draws, seed=seed, out=out, progress=progress).as_dict()
+    say(json.dumps(found, allow_nan=False) if as_json else voi_page(found))
+
+
 @app.command()
 def schema(
     out: Annotated[Path | None, typer.Option(help="New file; printed if not given.")] = None,

@@ -284,9 +284,10 @@ def report(short: bool) -> list[str]:
          seconds_of_a_billion < 300),
     ]  # fmt: skip
     if not short:
-        processes, more = whole_processes()
-        lines += processes
-        goals += more
+        for part in (whole_processes, questions):
+            more_lines, more_goals = part()
+            lines += more_lines
+            goals += more_goals
     lines += ["", "## Goals", *table("figure | measured | goal | met",
                                      *((*row[:3], "yes" if row[3] else "**no**") for row in goals))]  # fmt: skip
     return lines
@@ -319,6 +320,30 @@ def whole_processes() -> tuple[list[str], list[tuple[str, str, str, bool]]]:
         ("100,000 replications, peak GB", f"{large.peak_gb:.2f}", "2", large.peak_gb < 2),
         ("calibration, seconds", f"{calibration:.2f}", "5", calibration < 5),
     ]
+
+
+QUESTIONS = (  # what is asked, the command, seconds that were set as a goal
+    ("twelve contracts over 10,000 replications of ten boroughs", ("payments", TEN, "--replications", "10000"), 8),
+    ("the same in every world of the grid, 2,000 each", ("payments", TEN, "--grid", "--replications", "2000"), 60),
+    ("a borough joins, 5,000 replications with and without", ("join", SCENARIO, "haringey"), 5),
+    ("the same with its limits", ("join", SCENARIO, "haringey", "--limits"), 90),
+    ("shares of six boroughs", ("shares", SCENARIO), 30),
+    ("shares of ten boroughs", ("shares", TEN), 300),
+    ("every stress, 5,000 replications each", ("stress", SCENARIO), 60),
+    ("tornado", ("tornado", SCENARIO), 30),
+)
+
+
+def questions() -> tuple[list[str], list[tuple[str, str, str, bool]]]:
+    """Time what people ask, in fresh processes with warm caches (each is asked twice, the second counts)."""
+    rows, goals = [], []
+    for name, words, goal in QUESTIONS:
+        edgeofcare(*words, *SILENT)
+        run = edgeofcare(*words, *SILENT)
+        rows.append((name, f"{run.wall:.1f}", f"{run.peak_gb:.2f}"))
+        goals.append((f"{name}, seconds", f"{run.wall:.1f}", f"{goal}", run.wall < goal))
+    lines = ["", "## Questions, fresh processes, wall time, all cores, caches warm"]
+    return lines + table("what | seconds | peak, GB", *rows), goals
 
 
 if __name__ == "__main__":

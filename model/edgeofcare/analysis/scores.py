@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edgeofcare.analysis.sensitivity import Point, digest, inputs_of
 from edgeofcare.analysis.worlds import claimed_world
 from edgeofcare.engine.calibrate import make_sample
-from edgeofcare.engine.parameters import _by_targets, as_calibrated, normal_cdf, quantile
+from edgeofcare.engine.parameters import as_calibrated, by_targets, normal_cdf, quantile
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.engine.surface import N_OWN, NO_SAMPLE_INPUTS, SAMPLE_INPUTS, Measured, Own, Surface, make_surface
 from edgeofcare.inputs.load import with_values
@@ -73,7 +73,7 @@ class Inputs:
         if self.surface.fixed is not None:
             found = as_calibrated(drawn, values, self.surface.fixed)
         else:
-            found = _by_targets(drawn, values, self._measured(drawn))
+            found = by_targets(drawn, values, self._measured(drawn))
         return found.entry_scale_days, found.hazard_ratio, found.met
 
     def _measured(self, drawn: Scenario) -> Measured:

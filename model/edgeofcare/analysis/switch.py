@@ -91,7 +91,7 @@ class _Search:
 def switch(
     scenario: Scenario,
     party: str = "investor",
-    replications: int = 1000,
+    replications: int = 500,
     seed: int = 1,
     progress: Progress | None = None,
 ) -> Switches:

@@ -70,7 +70,7 @@ class Tornado:
 def tornado(
     scenario: Scenario,
     output: str = "profit",
-    replications: int = 1000,
+    replications: int = 500,
     seed: int = 1,
     progress: Progress | None = None,
 ) -> Tornado:

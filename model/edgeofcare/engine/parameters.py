@@ -73,7 +73,7 @@ def draw(scenario: Scenario, surface: Surface, seed: int, number: int) -> Drawn:
     measured = surface.for_draw(scenario, drawn)
     if scenario.effect.prior == "evidence":
         return _by_evidence(drawn, values, measured, seed, number)
-    return _by_targets(drawn, values, measured)
+    return by_targets(drawn, values, measured)
 
 
 def as_calibrated(drawn: Scenario, values: dict[str, float], found: Calibration) -> Drawn:
@@ -85,7 +85,7 @@ def as_calibrated(drawn: Scenario, values: dict[str, float], found: Calibration)
 # ---- targets and evidence --------------------------------------------------------------------------------------
 
 
-def _by_targets(drawn: Scenario, values: dict[str, float], measured: Measured) -> Drawn:
+def by_targets(drawn: Scenario, values: dict[str, float], measured: Measured) -> Drawn:
     effect = drawn.effect
     place = measured.place(effect.measure, effect.day)
     scale, usual_met, ratio, therapy_met = effect.entry_scale_days, True, effect.hazard_ratio, True

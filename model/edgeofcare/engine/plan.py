@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -338,8 +338,7 @@ def _cumulative_referrals(slug: str, scenario: Scenario) -> Floats:
     ramp_days = referrals.ramp_months * MEAN_DAYS_PER_YEAR / MONTHS_PER_YEAR
     share = np.clip((days + 0.5 - joins) / ramp_days, 0, 1) if ramp_days > 0 else np.ones(until)
     ramp = referrals.ramp_start_share + (1 - referrals.ramp_start_share) * share
-    months = np.array([date_of(int(day), clock.day_0).month - 1 for day in days])
-    season = np.array(referrals.seasonality)[months]
+    season = np.array(referrals.seasonality)[_months(clock.day_0, until)]
     daily = borough.referrals_per_year / MEAN_DAYS_PER_YEAR * ramp * season * (days >= joins)
     if borough.leave_date:
         daily = daily * (days < day_number(borough.leave_date, clock.day_0))
@@ -347,6 +346,12 @@ def _cumulative_referrals(slug: str, scenario: Scenario) -> Floats:
         first, end = (day_number(when, clock.day_0) for when in (pause.starts, pause.until))
         daily = np.where((days >= first) & (days < end), daily * pause.share, daily)
     return np.concatenate([[0.0], np.cumsum(daily)])
+
+
+@lru_cache(maxsize=8)
+def _months(day_0: date, n_days: int) -> Ints:
+    """Return the calendar month, 0 to 11, of each day from day 0 on."""
+    return np.array([date_of(day, day_0).month - 1 for day in range(n_days)])
 
 
 def _teams_of(scenario: Scenario) -> Ints:
@@ -364,7 +369,8 @@ def _slots_by_day(team: Team, scenario: Scenario, delivery_end: int) -> list[int
     opens = day_number(team.opens or scenario.clock.day_0, scenario.clock.day_0)
     last = max(team.n_therapists - 1, 1)
     posts = [opens + i * team.staffed_over_days // last for i in range(team.n_therapists)]
-    slots = [team.caseload_per_therapist * sum(post <= day for post in posts) for day in range(delivery_end + 1)]
+    in_post = np.searchsorted(posts, np.arange(delivery_end + 1), side="right")
+    slots: list[int] = (team.caseload_per_therapist * in_post).tolist()
     if team.vacancy_share == 0:
         return slots
     first = day_number(team.vacant_from, scenario.clock.day_0) if team.vacant_from else opens
