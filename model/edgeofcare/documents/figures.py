@@ -10,19 +10,24 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date
+from datetime import date, timedelta
 from html import escape
 from itertools import pairwise
 from typing import Any
 
 import matplotlib.style
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure as Canvas
+from matplotlib.legend_handler import HandlerTuple
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
 from edgeofcare.documents.document import Figure, table_of
-from edgeofcare.documents.page import MILLION, in_hundred, percent, pounds
+from edgeofcare.documents.page import MILLION, how_many, in_hundred, percent, pounds
 from edgeofcare.documents.sensitivity import output_words
 
 Part = Mapping[str, Any]
@@ -30,7 +35,11 @@ Bands = Mapping[str, Sequence[float]]
 Rows = Sequence[Sequence[str]]
 
 WIDTH_IN = 170 / 25.4  # the text of an A4 page
+MINUS = "\N{MINUS SIGN}"  # in pictures; text has a hyphen, which any reader and search finds
 PNG_DPI = 150
+PAD_IN = 0.08
+AFTER_THE_LAST = timedelta(days=60)
+PAGE_ROWS_IN = 8.0  # of rows in a picture that must stand on one page
 # Told apart without colour too: every use has a hatch, a dash, a marker or a label of its own. Contrast with white at
 # least 3 to 1, of text at least 4.5 to 1.
 NAVY, TEAL, CRIMSON, ORANGE, GREY, PLUM = "#12436D", "#28A197", "#801650", "#F46A25", "#3D3D3D", "#A285D1"
@@ -46,13 +55,16 @@ STYLE = {
 }  # fmt: skip
 LABEL_WIDTH = 34  # characters of a label beside a bar
 MOST_BARS = 12  # of a tornado
+MOST_BOROUGHS = 33  # in a picture; its table has all
 MOST_RATE_BARS = 20
 RATE_STEPS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
-WITHOUT_RATE = {"total_loss": "all lost", "none": "no rate", "several": "several\nrates", "not_needed": "no money\nneeded"}
+WITHOUT_RATE = {  # outcomes of money.irr, in words
+    "total_loss": "all lost", "none": "no rate", "several": "several\nrates", "not_needed": "no money\nneeded",
+}  # fmt: skip
 ALWAYS_SHOWN = ("total_loss", "none")
 PLACES = {  # words, colour, hatch
     "kinship": ("with relatives or friends", PLUM, ""),
-    "foster_in_house": ("council's own foster carer", MIDDLE, "...."),
+    "foster_in_house": ("council's own foster carer", NAVY, "\\\\\\\\"),
     "foster_agency": ("agency foster carer", NAVY, ""),
     "residential": ("children's home", CRIMSON, "xxxx"),
     "secure": ("secure home", "black", ""),
@@ -72,19 +84,21 @@ def _style(name: str) -> AbstractContextManager[None]:
 
 
 def _canvas(height_in: float) -> Canvas:
-    return Canvas(figsize=(WIDTH_IN, height_in), layout="constrained")
+    canvas = Canvas(figsize=(WIDTH_IN, height_in))
+    canvas.set_layout_engine("constrained", w_pad=PAD_IN, h_pad=PAD_IN, wspace=0.07)
+    return canvas
 
 
 def _finished(
     canvas: Canvas, name: str, title: str, description: str, head: Sequence[str], rows: Rows, note: str = ""
 ) -> Figure:
     """Return the picture with its words; must be called within the style of its name."""
-    canvas.draw_without_rendering()  # type: ignore[no-untyped-call]
-    canvas.set_layout_engine("none")  # both formats from one layout
+    canvas.draw_without_rendering()
+    canvas.set_layout_engine("none")  # both formats from one layout; canvases of their own, as savefig lays out anew
     svg, png = io.StringIO(), io.BytesIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    canvas.savefig(svg, format="svg", metadata=nothing)
-    canvas.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    FigureCanvasSVG(canvas).print_svg(svg, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
+    canvas.set_dpi(PNG_DPI)
+    FigureCanvasAgg(canvas).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return Figure(name, title, description, _named(svg.getvalue(), name, title, description), png.getvalue(),
                   table_of(title, head, rows, note))  # fmt: skip
 
@@ -103,23 +117,30 @@ def _named(svg: str, name: str, title: str, description: str) -> str:
 
 def _money_tick(value: float, _: object = None) -> str:
     """Return an amount as short as it can be, for an axis."""
-    size, sign = abs(value), "−" if value < 0 else ""
+    size, sign = abs(value), MINUS if value < 0 else ""
     if size >= MILLION:
         return f"{sign}£{size / MILLION:g}m"
     return f"{sign}£{size / 1000:g}k" if size >= 1000 else f"{sign}£{size:g}"
 
 
 def _percent_tick(value: float, _: object = None) -> str:
-    return f"{'−' if value < 0 else ''}{abs(100 * value):.4g}%"
+    return f"{MINUS if value < 0 else ''}{abs(100 * value):.4g}%"
+
+
+def _round_ticks(most: int) -> MaxNLocator:
+    return MaxNLocator(most, steps=(1, 2, 5, 10))
 
 
 def _said(value: float | None) -> str:
     """Return an amount for a label in a picture, with a real minus."""
-    return pounds(value).replace("-", "−") if value is not None else "–"
+    return pounds(value).replace("-", MINUS)
 
 
 def _wrap(text: str, width: int = LABEL_WIDTH) -> str:
-    return textwrap.fill(text, width, break_long_words=True)
+    if " " in text:
+        return textwrap.fill(text, width)
+    parts = textwrap.fill(re.sub(r"([._])", r"\1 ", text), width)  # a path breaks after a dot or a _
+    return re.sub(r"([._]) ", r"\1", parts)
 
 
 def _words(slug: str) -> str:
@@ -141,9 +162,16 @@ def _plain_axes(axes: Axes, grid: str) -> None:
 def _rows_of(axes: Axes, labels: Sequence[str]) -> None:
     """Make the vertical axis one of named rows, the first on top."""
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     _plain_axes(axes, "x")
+
+
+def _room_above(axes: Axes) -> None:
+    """Leave room for labels above bars, which hold the limits where they end."""
+    low, high = axes.get_ylim()
+    room = 0.12 * (high - low)
+    axes.set_ylim(low - room if low < 0 else low, high + room)
 
 
 def _zero(axes: Axes, vertical: bool = False) -> None:
@@ -174,8 +202,9 @@ def _year_fan(name: str, title: str, what: str, key: str, series: Part) -> Figur
         canvas = _canvas(3.5)
         axes = canvas.subplots()
         at = list(range(len(years)))
-        _fan(axes, at, bands)
-        axes.plot(at, bands["p50"], color=NAVY, linewidth=0, marker="o", markersize=5)
+        handles = _fan(axes, at, bands)
+        axes.legend(*handles, loc="lower left" if bands["p50"][-1] < 0 else "upper left")
+        axes.plot(at, bands["p50"], color=NAVY, linewidth=0, marker="o", markersize=5, clip_on=False)
         axes.annotate(
             _said(bands["p50"][-1]), (at[-1], bands["p50"][-1]), (7, 0), textcoords="offset points", va="center",
             fontweight="bold", annotation_clip=False,
@@ -193,8 +222,8 @@ def _year_fan(name: str, title: str, what: str, key: str, series: Part) -> Figur
         return _finished(canvas, name, title, description, ("Financial year", *FAN_HEAD), rows)
 
 
-def _fan(axes: Axes, at: Sequence[Any], bands: Bands, step: str | None = None) -> None:
-    """Draw three nested bands with edges of their own, and a legend."""
+def _fan(axes: Axes, at: Sequence[Any], bands: Bands, step: str | None = None) -> tuple[list[Any], list[str]]:
+    """Draw the middle and two nested bands with edges of their own; return what a legend needs."""
     style = "steps-post" if step else "default"
     axes.fill_between(at, bands["p5"], bands["p95"], color=PALE, linewidth=0, step=step)  # type: ignore[arg-type]
     axes.fill_between(at, bands["p25"], bands["p75"], color=MIDDLE, linewidth=0, step=step)  # type: ignore[arg-type]
@@ -205,9 +234,7 @@ def _fan(axes: Axes, at: Sequence[Any], bands: Bands, step: str | None = None) -
     _plain_axes(axes, "y")
     axes.yaxis.set_major_formatter(_money_tick)
     keys = [middle, Patch(facecolor=MIDDLE, edgecolor=NAVY), Patch(facecolor=PALE, edgecolor=NAVY, linestyle="--")]
-    falls = bands["p50"][-1] < 0
-    axes.legend(keys, ["middle simulated contract", "half of them lie here", "9 in 10 lie here"],
-                loc="lower left" if falls else "upper left")  # fmt: skip
+    return keys, ["middle simulated contract", "half of them lie here", "9 in 10 lie here"]
 
 
 # ---- from gross to net ---------------------------------------------------------------------------------------------
@@ -223,9 +250,10 @@ def bridge(series: Part) -> Figure:
         stand, ends = 0.0, (0, len(steps) - 1)
         for i, step in enumerate(steps):
             value, base = step["gbp"], 0.0 if i in ends else stand
-            look = {"color": NAVY} if i in ends else {"facecolor": "white", "edgecolor": CRIMSON, "hatch": "////"}
-            if value > 0 and i not in ends:
-                look = {"facecolor": "white", "edgecolor": TEAL, "hatch": "...."}
+            look: dict[str, Any] = {"color": NAVY}
+            if i not in ends:
+                edge, hatch = (TEAL, "\\\\\\\\") if value > 0 else (CRIMSON, "////")
+                look = {"facecolor": "white", "edgecolor": edge, "hatch": hatch}
             axes.bar(i, value, 0.62, base, linewidth=1.2, **look)
             top = max(base, base + value)
             axes.annotate(_said(value), (i, top), (0, 3), textcoords="offset points", ha="center", fontweight="bold")
@@ -233,7 +261,7 @@ def bridge(series: Part) -> Figure:
                 stand = base + value
                 axes.plot((i + 0.31, i + 0.69), (stand, stand), color=GREY, linewidth=1, linestyle=":")
         axes.set_xticks(range(len(steps)), [_wrap(step["step"], 15) for step in steps])
-        axes.margins(y=0.12)
+        _room_above(axes)
         _zero(axes)
         _plain_axes(axes, "y")
         axes.yaxis.set_major_formatter(_money_tick)
@@ -251,20 +279,23 @@ def j_curve(series: Part) -> Figure:
     """Return investors' cash, added up over time, with the most that is in the contract at once."""
     name, title = "j-curve", "Investors' cash, paid in and taken out, added up"
     investor = series["investor"]
-    dates, bands = [date.fromisoformat(day) for day in investor["dates"]], investor["cumulative_gbp"]
+    dates: list[Any] = [date.fromisoformat(day) for day in investor["dates"]]
+    bands = investor["cumulative_gbp"]
     middle = bands["p50"]
     lowest = min(range(len(dates)), key=lambda i: middle[i])
     back = next((i for i in range(lowest, len(dates)) if middle[i] >= 0), None)
     with _style(name):
         canvas = _canvas(3.7)
         axes = canvas.subplots()
-        _fan(axes, dates, bands, step="post")
-        axes.legend_.remove()
+        beyond = dates[-1] + AFTER_THE_LAST  # or the last step would be a stroke without a length
+        held = {key: [*values, values[-1]] for key, values in bands.items()}
+        handles = _fan(axes, [*dates, beyond], held, step="post")
         if middle[lowest] < 0:
             axes.plot(dates[lowest], middle[lowest], marker="v", color=CRIMSON, markersize=8, zorder=3)
             axes.annotate(
-                f"most in at once:\n{_said(-middle[lowest])}, {dates[lowest]:%b %Y}", (dates[lowest], middle[lowest]),
-                (0, -8), textcoords="offset points", va="top", ha="center", color=CRIMSON, fontweight="bold",
+                f"most in at once:\n{_said(-middle[lowest])}, {dates[lowest]:%b %Y}",
+                (dates[lowest], bands["p5"][lowest]), (0, -6), textcoords="offset points", va="top", ha="center",
+                color=CRIMSON, fontweight="bold",
             )  # fmt: skip
         if back is not None and middle[lowest] < 0:
             axes.plot(dates[back], 0, marker="D", color=NAVY, markersize=6, zorder=3)
@@ -273,9 +304,8 @@ def j_curve(series: Part) -> Figure:
                 color=NAVY, fontweight="bold",
             )  # fmt: skip
         axes.margins(x=0.02, y=0.2)
-        handles = [Patch(facecolor=PALE, edgecolor=NAVY, linestyle="--"), Patch(facecolor=MIDDLE, edgecolor=NAVY)]
-        canvas.legend(handles, ["9 in 10 lie here", "half of them lie here"], loc="outside lower center", ncols=3)
-        _above(axes, "£ taken out less £ paid in since the start (below zero: the investors' money is in the contract)")
+        canvas.legend(*handles, loc="outside lower center", ncols=3)
+        _above(axes, "£ taken out less £ paid in since the start (below £0: still in the contract)")
         head = ("Date", *FAN_HEAD)
         rows = [(f"{day.day} {day:%B %Y}", *(pounds(bands[k][i]) for k in FAN_KEYS))
                 for i, day in enumerate(dates)]  # fmt: skip
@@ -305,6 +335,7 @@ def irr_histogram(series: Part) -> Figure:
         left, right = canvas.subplots(1, 2, sharey=True, width_ratios=(6.5 - len(others), len(others)))
         width = edges[1] - edges[0] if counts else 1.0
         left.bar(edges[:-1], [c / n for c in counts], width, align="edge", color=NAVY, edgecolor="white")
+        left.xaxis.set_major_locator(_round_ticks(7))
         left.xaxis.set_major_formatter(_percent_tick)
         left.set_xlabel("rate of return a year (IRR)")
         if not counts:
@@ -319,7 +350,7 @@ def irr_histogram(series: Part) -> Figure:
             right.annotate(f"{c:,}", (i, c / n), (0, 3), textcoords="offset points", ha="center", fontweight="bold")
         right.set_xticks(range(len(others)), [WITHOUT_RATE[key] for key in others])
         right.set_xlim(-0.6, len(others) - 0.4)
-        right.set_xlabel("without one rate")
+        right.set_xlabel("no single rate")
         for axes in (left, right):
             _plain_axes(axes, "y")
             axes.yaxis.set_major_formatter(_percent_tick)
@@ -327,7 +358,8 @@ def irr_histogram(series: Part) -> Figure:
                 for (low, high), c in zip(pairwise(edges), counts, strict=True)]  # fmt: skip
         rows += [(WITHOUT_RATE[key].replace("\n", " "), f"{c:,}", percent(c / n, 1)) for key, c in others.items()]
         head = ("Rate of return a year", "Simulated contracts", "Share")
-        return _finished(canvas, name, title, _rate_words(rates, others, n), head, rows, "The upper end of a row is not in it.")
+        note = "The upper end of a row is not in it."
+        return _finished(canvas, name, title, _rate_words(rates, others, n), head, rows, note)
 
 
 def _rate_edges(rates: Sequence[float]) -> list[float]:
@@ -359,7 +391,7 @@ def exceedance(series: Part) -> Figure:
     """Return the chance that investors' profit is at least so much."""
     name, title = "exceedance", "The chance that investors' profit is at least so much"
     profit, loss = series["investor"]["profit_gbp_quantiles"], series["investor"]["loss_prob"]
-    last = len(profit) - 1
+    last, lost = len(profit) - 1, how_many(loss, sum(series["investor"]["irr_outcomes"].values()))
     with _style(name):
         canvas = _canvas(3.5)
         axes = canvas.subplots()
@@ -367,28 +399,28 @@ def exceedance(series: Part) -> Figure:
         axes.axvline(0, color="black", linewidth=1)
         if profit[0] < 0:
             below = [(value, 1 - i / last) for i, value in enumerate(profit) if value <= 0]
+            below.append((0.0, 1 - loss))
             axes.fill_between([x for x, _ in below], [y for _, y in below], 1, facecolor="white", edgecolor=CRIMSON,
                               hatch="////", linewidth=0)  # fmt: skip
-        axes.annotate(
-            f"loss in {in_hundred(loss)}", (0, 1), (0, 4), textcoords="offset points", ha="center", color=CRIMSON,
-            fontweight="bold", annotation_clip=False,
-        )  # fmt: skip
         middle = profit[last // 2]
         axes.plot(middle, 0.5, marker="o", color=NAVY, markersize=7)
-        axes.annotate(f"as likely as not:\n{_said(middle)} or more", (middle, 0.5), (-10, 0), textcoords="offset points",
-                      ha="right", va="center", fontweight="bold")  # fmt: skip
+        axes.annotate(
+            f"as likely as not:\n{_said(middle)} or more", (middle, 0.5), (-10, 0), textcoords="offset points",
+            ha="right", va="center", fontweight="bold",
+        )  # fmt: skip
         axes.set_ylim(0, 1)
         axes.xaxis.set_major_formatter(_money_tick)
         axes.yaxis.set_major_formatter(_percent_tick)
-        axes.set_xlabel("investors' profit, £ over the whole contract (left of zero: a loss)")
-        _above(axes, "chance of this profit or more\n")
+        hatched = " (hatched: a loss)" if profit[0] < 0 else ""
+        axes.set_xlabel(f"investors' profit, £ over the whole contract{hatched}")
+        _above(axes, f"chance of this profit or more; a loss in {lost}")
         axes.grid()
-        axes.tick_params(length=0)
+        axes.tick_params(length=0, pad=6)
         shares = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
         at = {share: profit[round(share * last)] for share in shares}
         description = (
             f"In 95 of 100 simulated contracts investors' profit is {pounds(at[0.05])} or more, in 50 of 100 "
-            f"{pounds(at[0.5])} or more, in 5 of 100 {pounds(at[0.95])} or more. They lose money in {in_hundred(loss)}."
+            f"{pounds(at[0.5])} or more, in 5 of 100 {pounds(at[0.95])} or more. They lose money in {lost}."
         )
         rows = [(f"{100 * (1 - share):.0f} in 100", pounds(value)) for share, value in at.items()]
         return _finished(canvas, name, title, description, ("Chance", "Profit at least"), rows)
@@ -403,7 +435,11 @@ def tornado(found: Part, labels: Mapping[str, str] | None = None) -> Figure:
     name, what = "tornado", output_words(output)
     title = f"What moves {what}"
     bars = [bar for bar in found["bars"] if bar["swing"] > 0]
-    drawn, said = bars[:MOST_BARS], _said if output != "irr" else lambda v: percent(v, 1)
+    drawn = bars[:MOST_BARS]
+
+    def said(value: float | None) -> str:
+        return percent(value, 1) if output == "irr" else pounds(value)
+
     words = {bar["path"]: (labels or {}).get(bar["path"], bar["path"]) for bar in bars}
     with _style(name):
         canvas = _canvas(1.2 + 0.42 * max(len(drawn), 2))
@@ -414,11 +450,14 @@ def tornado(found: Part, labels: Mapping[str, str] | None = None) -> Figure:
             axes.axvline(base, color="black", linewidth=1.2)
         _rows_of(axes, [_wrap(words[bar["path"]]) for bar in drawn])
         axes.margins(x=0.14)
+        axes.xaxis.set_major_locator(_round_ticks(6))
         axes.xaxis.set_major_formatter(_percent_tick if output == "irr" else _money_tick)
         axes.set_xlabel(f"{what}, {'a year' if output == 'irr' else '£'}")
-        _above(axes, f"black line: as planned, {said(base)}; beside each bar: the value of the input")
+        if base is not None:
+            _above(axes, "black line: as planned, " + said(base).replace("-", MINUS))
         keys = [Patch(facecolor="white", edgecolor=ORANGE, hatch="////"), Patch(facecolor=NAVY)]
-        canvas.legend(keys, ["input at its low end", "input at its high end"], loc="outside lower center", ncols=2)
+        ends = ["input at its low end", "at its high end (numbers: its value there)"]
+        canvas.legend(keys, ends, loc="outside lower center", ncols=2)
         rows = [
             (words[bar["path"]], *(cell for end in ("low", "high") for cell in _end_cells(bar[end], said)))
             for bar in drawn
@@ -430,20 +469,17 @@ def tornado(found: Part, labels: Mapping[str, str] | None = None) -> Figure:
 
 
 def _two_ends(axes: Axes, row: int, bar: Part, base: float | None) -> None:
-    """Draw both ends; where both lie on one side of the base, one above the other."""
-    ends = {key: bar[key]["output"] for key in ("low", "high")}
-    if base is None:
-        return
-    sides = [value - base for value in ends.values() if value is not None]
-    one_side = len(sides) == 2 and sides[0] * sides[1] > 0
-    for key, look in (("low", {"facecolor": "white", "edgecolor": ORANGE, "hatch": "////"}), ("high", {"color": NAVY})):
-        if ends[key] is None:
-            continue
-        value = float(ends[key])
+    """Draw both ends from the base; where both lie on one side of it, one above the other."""
+    ends = {key: bar[key]["output"] for key in ("low", "high") if bar[key]["output"] is not None}
+    middle = sum(ends.values()) / len(ends) if base is None else base
+    one_side = len(ends) == 2 and (ends["low"] - middle) * (ends["high"] - middle) > 0
+    looks: dict[str, dict[str, Any]] = {"low": {"facecolor": "white", "edgecolor": ORANGE, "hatch": "////"},
+                                        "high": {"color": NAVY}}  # fmt: skip
+    for key, value in ends.items():
         height, shift = (0.34, -0.18 if key == "low" else 0.18) if one_side else (0.66, 0)
-        axes.barh(row + shift, value - base, height, base, linewidth=1, **look)
-        if value != base:
-            right = value > base
+        axes.barh(row + shift, value - middle, height, middle, linewidth=1, **looks[key])
+        if value != middle:
+            right = value > middle
             axes.annotate(_plain(bar[key]["at"]), (value, row + shift), (4 if right else -4, 0), va="center",
                           textcoords="offset points", ha="left" if right else "right", fontsize=9)  # fmt: skip
 
@@ -462,11 +498,11 @@ def _tornado_words(
     if not bars:
         return f"No input moves {what}."
     told = "; ".join(
-        f"{words[bar['path']]}, from {said(bar['low']['output'])} at {_plain(bar['low']['at'])} to "
-        f"{said(bar['high']['output'])} at {_plain(bar['high']['at'])}"
+        f"{words[bar['path']]}, {' to '.join(' at '.join(_end_cells(bar[end], said)[::-1]) for end in ('low', 'high'))}"
         for bar in bars[:3]
     )
-    return f"As planned, {what} is {said(base)}. It is moved most by: {told}."
+    stands = f"As planned, {what} is {said(base)}" if base is not None else f"As planned, {what} cannot be had"
+    return f"{stands}. It is moved most by: {told}."
 
 
 # ---- teams and children --------------------------------------------------------------------------------------------
@@ -481,15 +517,16 @@ def teams(series: Part, labels: Mapping[str, str] | None = None) -> Figure:
     used = {(labels or {}).get(slug, _words(slug)): team["slots_used_share"] for slug, team in series["teams"].items()}
     waits = {b["name"]: b["waiting_days"] for b in series["boroughs"].values()}
     with _style(name):
-        canvas = _canvas(1.6 + 0.3 * (len(used) + len(waits)))
+        canvas = _canvas(1.6 + min(0.3 * (len(used) + len(waits)), PAGE_ROWS_IN))
         top, bottom = canvas.subplots(2, 1, height_ratios=(len(used) + 1, len(waits) + 1))
-        _named_bars(top, used, TEAL, "....", percent)
+        _named_bars(top, used, TEAL, "////", percent)
         top.set_xlim(0, 1)
         top.xaxis.set_major_formatter(_percent_tick)
         _above(top, "Team: share of its places that is used")
         _named_bars(bottom, waits, NAVY, "", lambda v: f"{v:.1f} days" if v < 10 else f"{v:.0f} days")
-        bottom.set_xlim(0, 1.15 * max(*waits.values(), 1))
-        _above(bottom, "Borough: average days from acceptance to start, of families that start")
+        bottom.set_xlim(0, 1.1 * max(*waits.values(), 1))
+        bottom.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        _above(bottom, "Borough: average days from referral to start, of families that start")
         fullest, longest = max(used, key=lambda key: used[key]), max(waits, key=lambda key: waits[key])
         description = (
             f"Places used: {', '.join(f'{key} {percent(value)}' for key, value in used.items())}. "
@@ -524,14 +561,16 @@ def lives(found: Part) -> Figure:
         seen = {place for arm in ARM_WORDS for child in children for place, *_ in _pieces(child, arm)}
         for axes, arm in zip(sides, ARM_WORDS, strict=True):
             _life_lines(axes, [_pieces(child, arm) for child in children])
-            axes.set_title(ARM_WORDS[arm])
+            months = _months(sum(_in_care(_pieces(child, arm)) for child in children))
+            axes.set_title(f"{ARM_WORDS[arm]}: {months} months in care")
             axes.set_xlabel("years since therapy starts" if arm == "therapy" else "years since therapy would start")
-        sides[0].set_ylabel("one line a child, the same order on both sides")
         keys = [(words, Patch(facecolor=_face(colour, hatch), edgecolor=colour, hatch=hatch))
                 for place, (words, colour, hatch) in PLACES.items() if place in seen]  # fmt: skip
         keys.append((THERAPY, Patch(facecolor="white", edgecolor=TEAL, hatch="|||||")))
         keys.append((HOME, sides[0].plot([], [], color=GREY, linewidth=0.8)[0]))
-        canvas.legend([key for _, key in keys], [words for words, _ in keys], loc="outside lower center", ncols=3)
+        told = f"{_shown(found)}, one line each, to the 18th birthday; same order on both sides"
+        canvas.legend([key for _, key in keys], [words for words, _ in keys], title=told, alignment="left", ncols=3,
+                      loc="outside lower left")  # fmt: skip
         return _finished(canvas, name, title, *_life_words(found, children))
 
 
@@ -562,22 +601,34 @@ def _in_care(pieces: Iterable[Piece]) -> int:
     return sum(until - day for place, day, until in pieces if place in PLACES)
 
 
+def _shown(found: Part) -> str:
+    n, of = len(found["children"]), found["n_starters"]
+    return f"{n:,} children" if n == of else f"{n:,} children drawn from {of:,}"
+
+
+def _months(days: float) -> str:
+    return f"{12 * days / MEAN_DAYS_PER_YEAR:,.0f}"
+
+
 def _life_lines(axes: Axes, rows: Sequence[Sequence[Piece]]) -> None:
-    for i, pieces in enumerate(rows):
-        axes.plot((0, pieces[-1][2] / MEAN_DAYS_PER_YEAR), (i, i), color=GREY, linewidth=0.6, zorder=1)
+    ends = [pieces[-1][2] / MEAN_DAYS_PER_YEAR if pieces else 0.0 for pieces in rows]
+    axes.hlines(range(len(rows)), 0, ends, color=GREY, linewidth=0.6, zorder=1)
     looks = {place: look[1:] for place, look in PLACES.items()} | {THERAPY: (TEAL, "|||||")}
     for place, (colour, hatch) in looks.items():
-        for i, pieces in enumerate(rows):
-            spans = [(day / MEAN_DAYS_PER_YEAR, (until - day) / MEAN_DAYS_PER_YEAR)
-                     for kind, day, until in pieces if kind == place]  # fmt: skip
-            if spans:
-                axes.broken_barh(spans, (i - 0.4, 0.8), facecolor=_face(colour, hatch), edgecolor=colour, hatch=hatch,
-                                 linewidth=0.4)  # fmt: skip
+        boxes = [_box(i, day / MEAN_DAYS_PER_YEAR, until / MEAN_DAYS_PER_YEAR)
+                 for i, pieces in enumerate(rows) for kind, day, until in pieces if kind == place]  # fmt: skip
+        axes.add_collection(PolyCollection(boxes, facecolor=_face(colour, hatch), edgecolor=colour, hatch=hatch,
+                                           linewidth=0.4, zorder=2))  # fmt: skip
     axes.set_yticks(())
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0, None)
+    axes.set_xlim(0, 1.02 * max(ends, default=1.0))
     axes.spines["left"].set_visible(False)
     axes.tick_params(length=3)
+
+
+def _box(row: int, first: float, last: float) -> list[tuple[float, float]]:
+    low, high = row - 0.4, row + 0.4
+    return [(first, low), (last, low), (last, high), (first, high)]
 
 
 def _life_words(found: Part, children: Sequence[Part]) -> tuple[str, tuple[str, ...], Rows, str]:
@@ -592,15 +643,14 @@ def _life_words(found: Part, children: Sequence[Part]) -> tuple[str, tuple[str, 
         return sum(any(place in places for place, *_ in pieces) for pieces in lived[arm])
 
     def row(label: str, places: Iterable[str]) -> tuple[str, ...]:
-        return (label, *(f"{12 * days(arm, places) / MEAN_DAYS_PER_YEAR:,.0f}" for arm in ARM_WORDS),
+        return (label, *(_months(days(arm, places)) for arm in ARM_WORDS),
                 *(f"{ever(arm, places):,}" for arm in ARM_WORDS))  # fmt: skip
 
-    shown = f"{len(children):,} of {found['n_starters']:,}" if len(children) < found["n_starters"] else f"{len(children):,}"
-    months = {arm: f"{12 * days(arm, PLACES) / MEAN_DAYS_PER_YEAR:,.0f}" for arm in ARM_WORDS}
+    months = {arm: _months(days(arm, PLACES)) for arm in ARM_WORDS}
     description = (
-        f"Of {shown} children who start therapy in one simulated contract, {ever('usual', PLACES):,} are in care at some "
-        f"time before 18 without therapy, for {months['usual']} months in all, and {ever('therapy', PLACES):,} with it, "
-        f"for {months['therapy']} months."
+        f"Of {_shown(found)} who start therapy in one simulated contract, {ever('usual', PLACES):,} are in care at "
+        f"some time before 18 without therapy, for {months['usual']} months in all, and {ever('therapy', PLACES):,} "
+        f"with it, for {months['therapy']} months."
     )
     rows = [row(f"{label[:1].upper()}{label[1:]}", [place]) for place, label in words.items()
             if place in (HOME, THERAPY) or any(ever(arm, [place]) for arm in ARM_WORDS)]  # fmt: skip
@@ -616,11 +666,11 @@ def _life_words(found: Part, children: Sequence[Part]) -> tuple[str, tuple[str, 
 def contracts(found: Part) -> Figure:
     """Return contracts on the same children: what is paid and what boroughs keep, if therapy works and if not."""
     name, title = "contracts", "Contracts side by side: what is paid, and what boroughs keep"
-    by_saving = sorted(found["contracts"].items(), key=lambda item: -item[1]["net_saving_gbp"]["mean"])
+    by_saving = sorted(found["contracts"].items(), key=lambda item: -(item[1]["net_saving_gbp"]["mean"] or 0))
     labels = [c["name"] + (" (this contract)" if slug == found["scenario"] else "") for slug, c in by_saving]
-    panels = {"payments_gbp": "£ paid for outcomes", "net_saving_gbp": "£ boroughs keep"}
+    panels = {"payments_gbp": "£ paid, with any top-up", "net_saving_gbp": "£ boroughs keep"}
     with _style(name):
-        canvas = _canvas(1.5 + 0.4 * len(by_saving))
+        canvas = _canvas(1.5 + min(0.4 * len(by_saving), PAGE_ROWS_IN))
         sides = canvas.subplots(1, 2, sharey=True)
         for axes, (key, words) in zip(sides, panels.items(), strict=True):
             for i, (_, c) in enumerate(by_saving):
@@ -628,7 +678,7 @@ def contracts(found: Part) -> Figure:
             _rows_of(axes, [_wrap(label, 26) for label in labels])
             _zero(axes, vertical=True)
             axes.margins(x=0.1)
-            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
+            axes.xaxis.set_major_locator(_round_ticks(4))
             axes.xaxis.set_major_formatter(_money_tick)
             _above(axes, words)
         keys = [sides[0].plot([], [], linewidth=0, marker=marker, color=NAVY, markerfacecolor=face, markersize=7)[0]
@@ -642,36 +692,43 @@ def contracts(found: Part) -> Figure:
         ]  # fmt: skip
         head = ("Contract", "Paid if it works", "Paid if it does nothing", "Boroughs keep if it works",
                 "Boroughs keep if it does nothing")  # fmt: skip
-        return _finished(canvas, name, title, _contract_words(labels, rows), head, rows)
+        scaled = any(c["price_factor"] != 1 for _, c in by_saving)
+        note = "Prices are scaled to the same expected cost." if scaled else "Prices as published."
+        note += " Paid: by boroughs and any central top-up. Boroughs keep: cashable care cost avoided, less payments."
+        return _finished(canvas, name, title, _contract_words(rows), head, rows, note)
 
 
 def _claim_and_none(axes: Axes, row: int, claim: float | None, none: float | None) -> None:
     there = [value for value in (claim, none) if value is not None]
     axes.plot(there, [row] * len(there), color=GREY, linewidth=1.2, zorder=1)
-    for value, marker, face in ((none, "s", "white"), (claim, "o", NAVY)):
+    for value, marker, face, size in ((none, "s", "white", 9), (claim, "o", NAVY, 6)):
         if value is not None:
-            axes.plot(value, row, marker=marker, color=NAVY, markerfacecolor=face, markersize=7)
+            axes.plot(value, row, marker=marker, color=NAVY, markerfacecolor=face, markersize=size)
 
 
-def _contract_words(labels: Sequence[str], rows: Rows) -> str:
+def _contract_words(rows: Rows) -> str:
     best, worst = rows[0], rows[-1]
     if len(rows) == 1:
         return f"Under {best[0]} {best[1]} is paid if therapy works and boroughs keep {best[3]}."
-    return (
+    told = (
         f"If therapy does what is claimed, boroughs keep most under {best[0]}, {best[3]}, and least under {worst[0]}, "
-        f"{worst[3]}. If it does nothing, they keep {best[4]} and {worst[4]}; {best[2]} and {worst[2]} is still paid."
+        f"{worst[3]}."
     )
+    if "-" in (best[2], worst[2]):
+        return told
+    return f"{told} If it does nothing, they keep {best[4]} and {worst[4]}; {best[2]} and {worst[2]} is still paid."
 
 
 def boroughs(exposure: Part) -> Figure:
     """Return what each borough pays and keeps, with the middle 80 in 100, and its chance to be better off."""
     name, title = "boroughs", "Boroughs side by side: what each pays, keeps, and its chance to gain"
-    found = sorted(exposure["boroughs"].values(), key=lambda b: -b["payments_gbp"]["mean"])
+    everyone = sorted(exposure["boroughs"].values(), key=lambda b: -b["payments_gbp"]["mean"])
+    found, n = everyone[:MOST_BOROUGHS], exposure["replications"]
     with _style(name):
-        canvas = _canvas(1.5 + 0.38 * len(found))
-        sides = canvas.subplots(1, 3, sharey=True, width_ratios=(4, 4, 2.6))
+        canvas = _canvas(1.5 + min(0.38 * len(found), PAGE_ROWS_IN))
+        sides = canvas.subplots(1, 3, sharey=True, width_ratios=(4, 4, 1.6))
         for axes, key, marker, words in (
-            (sides[0], "payments_gbp", "o", "£ it pays"), (sides[1], "net_saving_gbp", "D", "£ it keeps after paying"),
+            (sides[0], "payments_gbp", "o", "£ it pays"), (sides[1], "net_saving_gbp", "D", "£ it keeps"),
         ):  # fmt: skip
             for i, b in enumerate(found):
                 stat = b[key]
@@ -680,29 +737,41 @@ def boroughs(exposure: Part) -> Figure:
                 axes.plot(stat["mean"], i, color=NAVY, marker=marker, markersize=6)
                 axes.annotate(_said(stat["mean"]), (stat["mean"], i), (0, 6), textcoords="offset points", ha="center",
                               fontsize=9)  # fmt: skip
-            axes.set_xlim(min(0, *(b[key]["p10"] for b in found)), None)
-            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+            low, high = (end(0.0, *(b[key][at] for b in found)) for end, at in ((min, "p10"), (max, "p90")))
+            room = 0.1 * (high - low) or 1.0
+            axes.set_xlim(low - room if low < 0 else low, high + room)
+            axes.xaxis.set_major_locator(_round_ticks(3 if high - low > MILLION else 2))  # £400k is longer than £4m
             axes.xaxis.set_major_formatter(_money_tick)
             _above(axes, words)
             _zero(axes, vertical=True)
-        _named_bars(sides[2], {b["name"]: b["better_off_prob"] for b in found}, TEAL, "....", in_hundred)
+        _named_bars(sides[2], {b["name"]: b["better_off_prob"] for b in found}, TEAL, "////", lambda p: _chance(p, n))
         sides[2].set_xlim(0, 1)
+        sides[2].set_xticks((0, 1))
         sides[2].xaxis.set_major_formatter(_percent_tick)
         _above(sides[2], "chance to gain")
         for axes in sides:
             _rows_of(axes, [_wrap(b["name"], 20) for b in found])
-        axes.margins(y=0.1)
+        average = tuple(sides[0].plot([], [], color=NAVY, linewidth=0, marker=marker)[0] for marker in "oD")
+        keys: list[Any] = [average, Patch(facecolor=MIDDLE, edgecolor=NAVY)]
+        together: dict[Any, Any] = {tuple: HandlerTuple(None)}
+        canvas.legend(keys, ["average", "8 in 10 simulated contracts lie here"], ncols=2,
+                      loc="outside lower center", handler_map=together)  # fmt: skip
         rows = [
             (b["name"], pounds(b["payments_gbp"]["mean"]), pounds(b["net_saving_gbp"]["mean"]),
-             pounds(b["net_saving_gbp"]["p10"]), pounds(b["net_saving_gbp"]["p90"]), in_hundred(b["better_off_prob"]))
-            for b in found
+             pounds(b["net_saving_gbp"]["p10"]), pounds(b["net_saving_gbp"]["p90"]), _chance(b["better_off_prob"], n))
+            for b in everyone
         ]  # fmt: skip
         head = ("Borough", "Pays", "Keeps", "1 in 10 lower", "1 in 10 higher", "Chance to gain")
-        return _finished(canvas, name, title, _borough_words(found), head, rows)
+        return _finished(canvas, name, title, _borough_words(found, n), head, rows)
 
 
-def _borough_words(found: Sequence[Part]) -> str:
+def _chance(prob: float, n: int) -> str:
+    return in_hundred(prob) if 0 < prob < 1 else f"{'all' if prob else 'none'} of {n:,}"
+
+
+def _borough_words(found: Sequence[Part], n: int) -> str:
     least = min(found, key=lambda b: b["better_off_prob"])
     keeps = "; ".join(f"{b['name']} pays {pounds(b['payments_gbp']['mean'])} and keeps "
                       f"{pounds(b['net_saving_gbp']['mean'])}" for b in found[:3])  # fmt: skip
-    return f"{keeps}. {least['name']} is better off than without the contract in {in_hundred(least['better_off_prob'])}."
+    chance = how_many(least["better_off_prob"], n)
+    return f"{keeps}. {least['name']} is better off than without the contract in {chance}."

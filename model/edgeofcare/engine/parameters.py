@@ -86,6 +86,7 @@ def as_calibrated(drawn: Scenario, values: dict[str, float], found: Calibration)
 
 
 def by_targets(drawn: Scenario, values: dict[str, float], measured: Measured) -> Drawn:
+    """Return a draw whose entry scale and hazard ratio meet its targets, or come nearest to them."""
     effect = drawn.effect
     place = measured.place(effect.measure, effect.day)
     scale, usual_met, ratio, therapy_met = effect.entry_scale_days, True, effect.hazard_ratio, True
