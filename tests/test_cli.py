@@ -23,7 +23,8 @@ from edgeofcare.walk import prepare
 HERE = "from edgeofcare.cli import main; main()"
 VERBS = (
     "run", "check", "show", "diff", "assumptions", "payments", "breakeven", "lint", "join", "exposure", "shares",
-    "new-borough", "stress", "tornado", "switch", "grid", "reverse", "sobol", "voi", "schema", "new", "verify",
+    "new-borough", "stress", "tornado", "switch", "grid", "reverse", "sobol", "voi", "case", "report",
+    "schema", "new", "verify",
 )  # fmt: skip
 Answer = tuple[int, str, str]
 Cli = Callable[..., Answer]

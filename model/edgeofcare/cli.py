@@ -522,6 +522,39 @@ def voi(
 
 
 @app.command()
+def case(
+    scenario: ScenarioName,
+    out: Annotated[Path | None, typer.Option(help="Folder of the case; cases/NAME if not given.")] = None,
+    replications: Annotated[int, typer.Option(help="Simulated contracts of the main run.")] = 2000,
+    seed: Seed = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Run every part of a business case into one folder."""
+    from edgeofcare.analysis.case import make_case
+    from edgeofcare.inputs.load import load
+
+    found = load(scenario)
+    place = out or Path("cases") / found.name
+    with progress_bar(quiet, "parts") as progress:
+        make_case(found, place, replications, seed, progress)
+    say(f"{place} is complete. Next: edgeofcare report {place} --formats html,pdf,docx,xlsx")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a case, or of a run.")],
+    formats: Annotated[str, typer.Option(help="html, pdf, docx, xlsx, with commas between.")] = "html,xlsx",
+    out: Annotated[Path | None, typer.Option(help="Folder for the files; report/ in the case if not given.")] = None,
+) -> None:
+    """Write the report of a case or a run."""
+    from edgeofcare.documents.report import write_report
+
+    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    for path in write_report(folder, wanted, out):
+        say(f"{path} written.")
+
+
+@app.command()
 def schema(
     out: Annotated[Path | None, typer.Option(help="New file; printed if not given.")] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="A page of every key instead.")] = False,

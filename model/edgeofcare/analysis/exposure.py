@@ -295,8 +295,8 @@ def borough_figures(
 def _independent(rows: Rows, i: int) -> float:
     """Return the chance to be better off if the life without therapy were another draw of luck.
 
-    Each contract is held against the care without therapy of the next simulated contract; the truth lies between this
-    figure and the one on the same children, for nobody lives twice.
+    Each contract is held against the care without therapy of the next simulated contract. Nobody lives twice, so no
+    record can say how near the truth is to this figure or to the one on the same children.
     """
     without = rows["care_without_therapy"][:, i]
     with_therapy = without - rows["cashable"][:, i]

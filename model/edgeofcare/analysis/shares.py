@@ -311,4 +311,4 @@ def _listed(items: Sequence[str], word: str = "and") -> str:
 
 def _gbp(pence: float) -> str:
     pounds = pence / 100
-    return f"GBP {pounds / 1e6:.2f}m" if abs(pounds) >= 1e6 else f"GBP {pounds:,.0f}"
+    return f"£{pounds / 1e6:.2f}m" if abs(pounds) >= 1e6 else f"£{pounds:,.0f}"

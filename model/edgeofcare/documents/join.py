@@ -193,9 +193,9 @@ def _concentration_words(found: Figures) -> str:
     before, after = found["contract"]["concentration"]["without"], found["contract"]["concentration"]["with"]
     if after["largest"] is None:
         return "Boroughs pay nothing."
-    was = ""
+    was, same = "", before["largest"] == after["largest"]
     if before["largest"] is not None:
-        was = f" (before: {names[before['largest']]} {percent(before['largest_share'])})"
+        was = f" (before: {'' if same else names[before['largest']] + ' '}{percent(before['largest_share'])})"
     return f"{names[after['largest']]} pays {percent(after['largest_share'])} of what boroughs pay{was}."
 
 
@@ -220,14 +220,14 @@ def _investor_words(investor: Figures) -> str:
 
 def _step_words(steps: Sequence[Figures]) -> Iterator[str]:
     """Say what each joiner changes for those who are in before it."""
-    for step in steps:
+    for n, step in enumerate(steps):
         changes = {b["name"]: b["change_in_net_saving_gbp"] for b in step["incumbents"].values()}
         worst = min(changes, key=lambda name: changes[name]["mean"])
         hit = changes[worst]
         noticed = hit["mean"] < 0 and _differs(hit)
         told = f"{worst} then saves {pounds(-hit['mean'])} less" if noticed else "nobody in before it loses noticeably"
         yield (
-            f"{step['name']}, joining on {step['join_date']} with those named before it in, "
+            f"{step['name']}, joining on {step['join_date']}{' with those named before it in' if n else ''}, "
             f"{_saves(step['net_saving_gbp']['mean'])} on average; {told}."
         )
 
@@ -249,8 +249,8 @@ def _limit_words(limits: Figures | None) -> Iterator[str]:
     chances = {row["join_date"]: row["joiner_better_off_prob"] for row in limits["by_join_date"]}
     if latest:
         yield (
-            f"The latest month to join at which it still pays on average is that of {latest} (better off than doing "
-            f"nothing in {_of_hundred(chances[latest])})."
+            f"The latest month to join at which it still pays on average is that of {latest}; it is then better off "
+            f"than doing nothing in {_of_hundred(chances[latest])} simulated contracts."
         )
     else:
         yield "At no joining date tried does it pay on average."

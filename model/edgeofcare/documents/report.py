@@ -1,0 +1,66 @@
+"""Reports of a case or a run, in the formats that people circulate. In: a folder. Out: files. It computes nothing.
+
+Must not know: how a case was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgeofcare.documents.read import read_case
+from edgeofcare.errors import OptionError, RunFolderError
+
+FORMATS = ("html", "pdf", "docx", "xlsx")
+
+
+def write_report(folder: Path, formats: Sequence[str] = ("html", "xlsx"), out: Path | None = None) -> list[Path]:
+    """Write a report of a case or run folder in each format and return the files.
+
+    out: folder for them, `report` inside the case if not given; files of the same name are replaced, for a report can
+    always be made again. Raises OptionError for an unknown format or a missing library, RunFolderError for a folder
+    that holds neither case nor run.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise OptionError(f"there is no format {', '.join(unknown) or '(none named)'}. Formats: {', '.join(FORMATS)}.")
+    case = read_case(folder)
+    made = make_report(case, formats)
+    place = out or folder / "report"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        paths = [place / name for name in made]
+        for path, content in zip(paths, made.values(), strict=True):
+            path.write_bytes(content)
+    except OSError as error:
+        raise RunFolderError(f"{place} cannot be written ({error.strerror}). Choose another --out.") from error
+    return paths
+
+
+def make_report(case: dict[str, object], formats: Sequence[str]) -> dict[str, bytes]:
+    """Return the files of a report by name; the document is made once for all formats that show it."""
+    files: dict[str, bytes] = {}
+    document = None
+    for name in dict.fromkeys(formats):
+        if name == "xlsx":
+            from edgeofcare.documents.workbook import workbook
+
+            files["model.xlsx"] = workbook(case)
+            continue
+        if document is None:
+            from edgeofcare.documents.business_case import business_case
+
+            document = business_case(case)
+        if name == "html":
+            from edgeofcare.documents.html import html
+
+            files["business_case.html"] = html(document).encode("utf-8")
+        elif name == "pdf":
+            from edgeofcare.documents.pdf import pdf
+
+            files["business_case.pdf"] = pdf(document)
+        else:
+            from edgeofcare.documents.word import docx
+
+            files["business_case.docx"] = docx(document)
+    return files
