@@ -136,5 +136,5 @@ def _words(name: str, found: bool, at_medians: float, moves: list[Moved], limit:
         return f"On average {loses} already with every input at the middle of its range."
     told = ", ".join(f"{one.path} at {one.at:,.4g} (now {one.value:,.4g})" for one in moves
                      if one.share >= WORTH_NAMING)  # fmt: skip
-    even = f"{name} only come out even, and lose beyond it" if name.endswith("together") else f"{name} only comes out even, and loses beyond it"
-    return f"The mildest combination at which {even}: {told}."
+    even = "come out even, and lose beyond it" if name.endswith("together") else "comes out even, and loses beyond it"
+    return f"The mildest combination at which {name} only {even}: {told}."

@@ -34,6 +34,7 @@ NUMBERS = {
     "plain": "0.0000",
     "date": "dd mmm yyyy",
     "truth": "General",
+    "lowest": '[>=1000000000000]"-";[<0]-#,##0.00;#,##0.00',
     "text": "@",
 }
 FONTS: dict[str, dict[str, Any]] = {
@@ -42,6 +43,8 @@ FONTS: dict[str, dict[str, Any]] = {
     "simulated": {"font_color": GREY, "italic": True},
     "total": {"bold": True, "top": 1},
     "head": {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"},
+    "over": {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "align": "right"},
+    "aside": {"indent": 1},
     "title": {"bold": True, "font_size": 16},
     "section": {"bold": True, "font_size": 12},
     "note": {"text_wrap": True, "valign": "top"},
@@ -214,6 +217,8 @@ class Book:
         """Return how a cell looks: its part (a key of FONTS) and its kind of number (a key of NUMBERS)."""
         if (look, number) not in self._formats:
             style = {"num_format": NUMBERS[number], "font_name": "Arial", "font_size": 10} | FONTS[look]
+            if number == "truth":
+                style["align"] = "left"
             self._formats[look, number] = self._book.add_format(style)
         return self._formats[look, number]
 
@@ -248,10 +253,12 @@ class Sheet:
         """Write text, whatever it begins with."""
         self.page.write_string(row, col, words, self.book.format(look, "text"))
 
-    def line(self, row: int, words: Sequence[str], look: str = "head") -> None:
-        """Write text from the first column on."""
+    def line(self, row: int, words: Sequence[str], look: str = "over") -> None:
+        """Write the heads of columns, the first at the left; look: of the others ("over" stands over numbers)."""
         for col, word in enumerate(words):
-            self.text(row, col, word, look)
+            self.text(row, col, word, look if col else "head")
+        if any(len(word) > WIDTH + 4 for word in words[1:]):
+            self.page.set_row(row, 3 * 15)  # three lines of text
 
     def number(self, row: int, col: int, value: float, kind: str, look: str = "simulated") -> Cell:
         """Write a number that is not calculated here."""
@@ -282,6 +289,10 @@ class Sheet:
         for col, width in enumerate(widths):
             self.page.set_column(col, col if col < len(widths) - 1 else 200, width)
 
+    def wide(self) -> None:
+        """Print on A3: the sheet has many columns."""
+        self.page.set_paper(8)
+
     def freeze(self, row: int, col: int) -> None:
         """Keep rows and columns in sight, and the rows on each printed page."""
         self.page.freeze_panes(row, col)
@@ -299,7 +310,7 @@ class Block:
     """
 
     def __init__(
-        self, sheet: Sheet, row: int, title: str, labels: Sequence[str], heads: Cells | Sequence[str], kind: str = "gbp"
+        self, sheet: Sheet, row: int, title: str, labels: Sequence[str], heads: Sequence[str], kind: str = "gbp"
     ) -> None:
         self.sheet, self.row, self.labels, self.kind = sheet, row + 2, labels, kind
         self.cells: list[list[Cell]] = [[] for _ in labels]
@@ -307,11 +318,8 @@ class Block:
         sheet.text(row, 0, title, "section")
         sheet.text(row + 1, 0, "", "head")
         for col, head in enumerate(heads, start=1):
-            if isinstance(head, Live):
-                sheet.formula(row + 1, col, head, "date", "head")
-            else:
-                sheet.text(row + 1, col, head, "head")
-        sheet.text(row + 1, len(heads) + 1, "Total", "head")
+            sheet.text(row + 1, col, head, "over")
+        sheet.text(row + 1, len(heads) + 1, "Total", "over")
         for i, label in enumerate(labels):
             sheet.text(self.row + i, 0, label)
 

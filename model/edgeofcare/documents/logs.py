@@ -17,6 +17,23 @@ QUALITY_HEAD = ("Check", "Kind", "Finding", "Status")
 PASSED, TO_READ, NOT_RUN, FAILED = "passed", "to be read", "not run here", "failed"
 PENNY = 0.01
 CLOSE = 0.005  # of a share: a target is met if what was reached rounds to it in whole points
+SHORT = 3  # letters of a word that is read as initials
+LONGEST_UNIT = 24  # characters; a longer one is a definition
+# What the inputs that matter most are, where the schema speaks to those who write scenarios.
+PLAIN_WORDS = {
+    "effect.usual": "Share out of care without therapy, as assumed",
+    "effect.therapy": "Share out of care with therapy, as claimed",
+    "costs.management.0.gbp_per_year": "Cost of managing the contract",
+    "therapies.mst.mean_days": "Average length of multisystemic therapy",
+    "therapies.fft.mean_days": "Average length of functional family therapy",
+    "therapies.mst.completion_prob": "Share of multisystemic therapies that are completed",
+    "therapies.fft.completion_prob": "Share of functional family therapies that are completed",
+    "child.suited_to_mst_prob": "Share of children suited to multisystemic rather than functional family therapy",
+    "referrals.accept_prob": "Share of referred families that the panel accepts",
+    "referrals.engage_prob": "Share of accepted families that agree to therapy",
+    "referrals_per_year": "Families referred a year, once referrals have built up",
+    "cost_gbp_per_year": "Cost of the team in its first year",
+}
 MOST_LEVELS = 4  # of a list of values that is told in full
 PART_NAMES = {
     "contracts": "Contracts side by side", "exposure": "Boroughs year by year", "stress": "Stresses",
@@ -28,35 +45,53 @@ PART_NAMES = {
 
 
 def input_words(case: Case) -> dict[str, str]:
-    """Return what each input is, by its path, with the borough or team where there are many of a kind."""
-    return {row["id"]: f"{row['name']}{_whose(row['id'], case)}" for row in case.get("assumptions", {}).get("assumptions", ())}
+    """Return what each input is, by its path, in words that need no knowledge of the program where it has some."""
+    return {row["id"]: _input_words(row, case) for row in _assumptions(case)}
 
 
-def _whose(path: str, case: Case) -> str:
+def input_units(case: Case) -> dict[str, str]:
+    """Return the unit of each input by its path."""
+    return {row["id"]: row["unit"] for row in _assumptions(case)}
+
+
+def _assumptions(case: Case) -> Sequence[Case]:
+    return tuple(case.get("assumptions", {}).get("assumptions", ()))
+
+
+def slug_words(slug: str) -> str:
+    """Return a slug as words: mst_a as MST A, night_team as Night team."""
+    words = [word.upper() if len(word) <= SHORT else word for word in slug.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+
+
+def _input_words(row: Case, case: Case) -> str:
+    path = row["id"]
     room, _, rest = path.partition(".")
-    slug = rest.partition(".")[0]
-    names = {key: row["name"] for key, row in case.get("summary", {}).get("boroughs", {}).items()}
-    return f" ({names.get(slug, slug)})" if room in ("boroughs", "teams") else ""
+    slug, _, key = rest.partition(".")
+    if room not in ("boroughs", "teams"):
+        return PLAIN_WORDS.get(path, str(row["name"]))
+    names = {one: borough["name"] for one, borough in case.get("summary", {}).get("boroughs", {}).items()}
+    return f"{PLAIN_WORDS.get(key, row['name'])} ({names.get(slug, slug_words(slug))})"
 
 
 def assumptions_log(case: Case) -> Table:
     """Return every input with a source: those that move the investor's expected profit most stand first."""
     ranks = impact_ranks(case)
     words = input_words(case)
-    rows = case["assumptions"]["assumptions"]
+    rows = _assumptions(case)
     told = sorted(rows, key=lambda row: ranks.get(row["id"], (len(rows), 0.0))[0])
     return table_of(
         "Assumptions log: every input that has a source",
         ASSUMPTION_HEAD,
         [
-            (row["id"], words[row["id"]], f"{value_words(row['value'])} {_unit(row)}".strip(), _range(row),
+            (row["id"], words[row["id"]], value_words(row["value"], row["unit"]), _range(row),
              ", ".join(filter(None, (row["source"], row["date"]))), row["quality"],
              str(ranks[row["id"]][0]) if row["id"] in ranks else "-",
              pounds(ranks[row["id"]][1]) if row["id"] in ranks else "-")
             for row in told
         ],
         "Impact: rank by how far the investor's expected profit swings when the input alone goes from the low to the "
-        "high end of its range; - for an input without a range or that does not move it. Quality: data (official file), "
+        "high end of its range; - for an input that has no range or does not move it. Quality: data (official file), "
         "research (published text), judgement (nobody has published it).",
     )  # fmt: skip
 
@@ -67,12 +102,12 @@ def impact_ranks(case: Case) -> dict[str, tuple[int, float]]:
     return {bar["path"]: (rank, bar["swing"]) for rank, bar in enumerate(bars, 1)}
 
 
-def value_words(value: Any) -> str:
-    """Return an input's value in few characters: numbers with thousands, long lists by their ends."""
+def value_words(value: Any, unit: str = "") -> str:
+    """Return an input's value as a reader says it: pounds, percentages, long lists by their ends; with its unit."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return _number_words(value, unit)
     if isinstance(value, Mapping):
         ends = [f"{key}: {value_words(one)}" for key, one in value.items()]
         return ", ".join(ends) if len(ends) <= MOST_LEVELS else f"{ends[0]} to {ends[-1]} ({len(ends)} values)"
@@ -81,13 +116,26 @@ def value_words(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _unit(row: Case) -> str:
-    """Return a unit where it is short; a long one is a definition and stands in the source."""
-    return row["unit"] if len(row["unit"]) <= len("share of tracked days out of care") else ""
+def _number_words(value: float, unit: str) -> str:
+    """Return a number in its unit; a unit that is a whole definition is left to the log's own text."""
+    bare, rest = bare_words(value, unit), unit.removeprefix("GBP").strip()
+    if bare.endswith("%"):
+        rest = "a year" if unit == "a year" else ""
+    return f"{bare} {rest}".strip() if len(rest) <= LONGEST_UNIT else bare
+
+
+def bare_words(value: float, unit: str) -> str:
+    """Return a number as pounds, a percentage or digits, as its unit asks for, without the rest of the unit."""
+    if unit.startswith(("share", "probability", "a year")) and abs(value) <= 1:
+        return f"{100 * value:.4g}%"
+    plain = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"£{plain}" if unit.startswith("GBP") else plain
 
 
 def _range(row: Case) -> str:
-    return "-" if row["low"] is None else f"{value_words(row['low'])} to {value_words(row['high'])}"
+    if row["low"] is None:
+        return "-"
+    return " to ".join(bare_words(row[end], row["unit"]) for end in ("low", "high"))
 
 
 # ---- quality -------------------------------------------------------------------------------------------------------

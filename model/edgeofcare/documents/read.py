@@ -1,4 +1,4 @@
-"""A finished case or run, read for documents. In: a folder. Out: its parts by name. Must not know: what is made of them."""
+"""A finished case or run, read for documents. In: a folder. Out: its parts by name. Must not know: documents."""
 
 from __future__ import annotations
 

@@ -1,0 +1,134 @@
+"""A document as one HTML page that needs nothing but itself: no script, no outside call, made again it is the same.
+
+In: a document. Out: text. Must not know: scenarios, results, other formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from edgeofcare.documents.document import CALLOUT_WORDS, Document, Figure, Heading, Table, printable
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+PROSE = 60  # characters from which a cell is a sentence
+DROPPED = frozenset({"metadata", "script", "style", "foreignObject", "title", "desc"})
+OWN_REFERENCE = re.compile(r"url\(\s*#")
+
+
+def html(document: Document) -> str:
+    """Return the document as one self-contained page."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: value if isinstance(value, Markup) or not isinstance(value, str) else printable(value),
+    )
+    name = _names()
+    sheets = [
+        {"wide": wide, "blocks": [(block, label, _key(block, name)) for block, label in pairs]}
+        for wide, pairs in document.sheets
+    ]
+    return environment.get_template("report.html.j2").render(
+        document=document,
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        sheets=sheets,
+        contents=[(block, key) for sheet in sheets for block, _, key in sheet["blocks"] if isinstance(block, Heading)],
+        callouts=CALLOUT_WORDS,
+        drawing=_drawing,
+        kind=_kind,
+        name=name,
+    )
+
+
+def _names() -> Callable[[str], str]:
+    """Return a function that makes an id of a text, never the same twice on one page."""
+    taken = {"content", "contents"}
+
+    def name(text: str) -> str:
+        slug = "-".join(re.findall("[a-z0-9]+", text.lower())) or "part"
+        wish, tries = slug, 1
+        while wish in taken:
+            tries += 1
+            wish = f"{slug}-{tries}"
+        taken.update({wish, f"{wish}-name", f"{wish}-title", f"{wish}-description"})
+        return wish
+
+    return name
+
+
+def _key(block: object, name: Callable[[str], str]) -> str:
+    """Return the id under which a heading or a figure can be linked to; others have none."""
+    if isinstance(block, Heading):
+        return name(block.text)
+    return name(f"figure {block.name}") if isinstance(block, Figure) else ""
+
+
+def _kind(table: Table, column: int, text: str) -> Markup:
+    """Return the class attribute of a cell: numbers stand to the right and are not broken, prose has room."""
+    from markupsafe import Markup
+
+    if not table.to_the_right[column]:
+        return Markup(' class="prose"' if len(text) > PROSE else "")
+    unbroken = table.unbroken(column, text) and (text not in table.head or " " not in text)
+    return Markup(' class="number unbroken"' if unbroken else ' class="number"')
+
+
+# ---- pictures -----------------------------------------------------------------------------------------------------
+
+
+def _drawing(figure: Figure, key: str) -> Markup:
+    """Return a picture as an element of the page: named, its ids its own, without script, style or outside source."""
+    from markupsafe import Markup
+
+    root = ElementTree.fromstring(figure.svg.encode())
+    for element in root.iter():
+        for child in [child for child in element if _local(child.tag) in DROPPED]:
+            element.remove(child)
+        element.tag = _local(element.tag)
+        attributes = ((_local(name), value) for name, value in element.attrib.items())
+        kept = {name: _own(name, value, key) for name, value in attributes if _harmless(name, value)}
+        element.attrib.clear()
+        element.attrib.update(kept)
+    for size in ("width", "height"):
+        if "viewBox" in root.attrib:
+            root.attrib.pop(size, None)
+    title = ElementTree.Element("title", {"id": f"{key}-title"})
+    title.text = printable(figure.title)
+    root.insert(0, title)
+    root.attrib.update(
+        {"role": "img", "aria-labelledby": f"{key}-title", "aria-describedby": f"{key}-description"},
+    )
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _local(name: str) -> str:
+    """Return the name of an element or attribute without its namespace."""
+    return name.rpartition("}")[2]
+
+
+def _harmless(name: str, value: str) -> bool:
+    """Return whether an attribute can neither run nor fetch anything."""
+    if name == "href":
+        return value.startswith(("#", "data:image/png;"))
+    return not name.startswith("on") and value.count("url(") == len(OWN_REFERENCE.findall(value))
+
+
+def _own(name: str, value: str, key: str) -> str:
+    """Return the value of an attribute with ids and references to them made this picture's own."""
+    if name == "id":
+        return f"{key}.{value}"
+    if name == "href" and value.startswith("#"):
+        return f"#{key}.{value[1:]}"
+    return OWN_REFERENCE.sub(f"url(#{key}.", value)
