@@ -12,7 +12,7 @@ demo: $(CORE)
 	$(BIN)/edgeofcare run pan_london --replications 10000 --seed 1
 
 test: $(DEV)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
 
 test-all: $(DEV)
 	$(BIN)/python -m pytest

@@ -6,7 +6,7 @@ import io
 
 from edgeofcare.documents.document import Bullets, Callout, Document, Figure, Heading, Paragraph, Table
 
-HOSTILE = "<script>alert('x')</script> & \"Tower\" =1+1 +2 C:\\new\\b $x^2$ #set @ref _a_ *b* {{ 7*7 }} %} ~ `c` [d] //e"
+HOSTILE = "<script>alert('x')</script> & \"Tower\" =1+1 +2 C:\\new\\b $x^2$ #set @ref _a_ *b* {{ 7*7 }} ~ `c` [d] //e"
 LONG_WORDS = "Royal Borough of Kensington and Chelsea with the London Borough of Hammersmith and Fulham"
 
 
@@ -25,7 +25,8 @@ def chart(name: str, description: str) -> Figure:
         svg, png = io.StringIO(), io.BytesIO()
         drawing.savefig(svg, format="svg", metadata={"Date": None})
         drawing.savefig(png, format="png", dpi=150, metadata={"Software": None})
-    table = Table("Payments so far", ("Year", "1 in 20 below", "Median"), (("1", "£0.1m", "£0.5m"), ("2", "£1m", "£2m")))
+    rows = (("1", "£0.1m", "£0.5m"), ("2", "£1m", "£2m"))
+    table = Table("Payments so far", ("Year", "1 in 20 below", "Median"), rows)
     return Figure(name, f"Payments of {HOSTILE}", description, svg.getvalue(), png.getvalue(), table)
 
 
@@ -51,7 +52,7 @@ def sample() -> Document:
             Table(
                 "Who pays, by year",
                 ("Payer", *years, "Total"),
-                tuple((f"Borough {number} {HOSTILE[:20]}", *(f"-£{number}.2m" for _ in range(8))) for number in range(9)),
+                tuple((f"Borough {number} {HOSTILE[:20]}", *[f"-£{number}.2m"] * 8) for number in range(9)),
                 "Cash, not discounted. " + HOSTILE,
             ),
             Heading("Cohort and service", 3),
@@ -71,7 +72,7 @@ def sample() -> Document:
             Heading("What was not run"),
             Callout("Stress tests: edgeofcare stress FILE makes them.", "missing"),
             chart("payments", "Drawn once more under the same name."),
-            Paragraph("Bell\x07, null\x00, half \ud800, 漢字, ŵ, 😀, ≥, −."),
+            Paragraph("Bell\x07, null\x00, half \ud800, 漢字, ŵ, 😀, ≥, ±."),
         ),
         footer="edgeofcare 0.1.0, scenario 3f2a9c, seed 1, 10,000 replications. " + HOSTILE,
         keywords=("social impact bond", HOSTILE),

@@ -26,10 +26,7 @@ from edgeofcare.documents.economic import economic_case
 from edgeofcare.documents.financial import financial_case
 from edgeofcare.documents.logs import assumptions_log, backtest_counts, provenance, quality_log
 from edgeofcare.documents.management import management_case
-from edgeofcare.documents.page import _effect as effect_words
-from edgeofcare.documents.page import _savers as savers_words
-from edgeofcare.documents.page import _worth as worth_words
-from edgeofcare.documents.page import how_many, pounds
+from edgeofcare.documents.page import effect_words, how_many, pounds, savers_words, worth_words
 from edgeofcare.documents.strategic import strategic_case
 from edgeofcare.documents.stress import stress_words
 

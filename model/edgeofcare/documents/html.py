@@ -37,14 +37,13 @@ def html(document: Document) -> str:
     )
     name = _names()
     sheets = [
-        {"wide": wide, "blocks": [(block, label, _key(block, name)) for block, label in pairs]}
-        for wide, pairs in document.sheets
+        (wide, [(block, label, _key(block, name)) for block, label in pairs]) for wide, pairs in document.sheets
     ]
     return environment.get_template("report.html.j2").render(
         document=document,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         sheets=sheets,
-        contents=[(block, key) for sheet in sheets for block, _, key in sheet["blocks"] if isinstance(block, Heading)],
+        contents=[(block, key) for _, blocks in sheets for block, _, key in blocks if isinstance(block, Heading)],
         callouts=CALLOUT_WORDS,
         drawing=_drawing,
         kind=_kind,

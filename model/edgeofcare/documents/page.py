@@ -21,7 +21,7 @@ SMALLEST_SAID = 0.01
 
 def page(summary: Summary) -> str:
     """Return the page as one text: the answer first, then what it rests on."""
-    parts = (_head, _answer, _warnings, _children, _money, _investor, _boroughs, _how_sure)
+    parts = (_head, _answer, warning_words, _children, _money, _investor, _boroughs, _how_sure)
     texts = ("\n".join(part(summary)) for part in parts)
     return "\n\n".join(text for text in texts if text) + "\n"
 
@@ -88,13 +88,13 @@ def _head(summary: Summary) -> Iterator[str]:
 def _answer(summary: Summary) -> Iterator[str]:
     paid, cost = summary["payments_gbp"]["total"], summary["service_cost_gbp"]
     yield "THE ANSWER"
-    yield f"  {_effect(summary)}, {_worth(summary['avoided_cost_gbp']['nominal']['mean'])}."
+    yield f"  {effect_words(summary)}, {worth_words(summary['avoided_cost_gbp']['nominal']['mean'])}."
     yield f"  {pounds(paid['mean'])} is paid for outcomes; the service costs {pounds(cost['mean'])}."
-    yield _savers(summary)
+    yield savers_words(summary)
     yield _investor_in_short(summary)
 
 
-def _effect(summary: Summary) -> str:
+def effect_words(summary: Summary) -> str:
     """Return what is assumed of therapy: the scenario's claim, not a finding."""
     found, measured = summary["calibration"], summary["out_of_care_share"]
     if measured["usual"]["mean"] is None:
@@ -110,13 +110,15 @@ def _effect(summary: Summary) -> str:
     return f"If therapy moves days out of care from {usual} to {therapy}, as assumed"
 
 
-def _worth(avoided: float) -> str:
+def worth_words(avoided: float) -> str:
+    """Return what is avoided, GBP, in words."""
     if avoided < 0:
         return f"care costs {pounds(-avoided)} more than without it"
     return f"care worth {pounds(avoided)} is avoided" if avoided else "no care is avoided"
 
 
-def _savers(summary: Summary) -> str:
+def savers_words(summary: Summary) -> str:
+    """Return in how many simulated contracts boroughs save more than they pay."""
     boroughs, n = list(summary["boroughs"].values()), summary["replications"]
     lowest, highest = min(boroughs, key=_saving_prob), max(boroughs, key=_saving_prob)
     times = how_many(_rounded_down(_saving_prob(lowest)) if len(boroughs) > 1 else _saving_prob(lowest), n)
@@ -152,7 +154,7 @@ def _rate(value: float | None) -> str:
     return f"{percent(value, 1)} a year"
 
 
-def _warnings(summary: Summary) -> Iterator[str]:
+def warning_words(summary: Summary) -> Iterator[str]:
     """Yield what a reader must know before believing the numbers; what holds for several boroughs is told once."""
     told: dict[str, list[str]] = {}
     for text in summary.get("warnings", ()):

@@ -27,14 +27,12 @@ def pdf(document: Document) -> bytes:
     except ImportError:
         raise OptionError('PDF needs the library typst: pip install "edgeofcare[reports]"') from None
 
-    made: bytes = typst.compile(
+    return typst.compile(
         TEMPLATE.read_bytes(),
         sys_inputs={"document": json.dumps(_words(document), ensure_ascii=False)},
         pdf_standards="ua-1",
-        ignore_system_fonts=True,
-        font_paths=_font_paths(),
+        font_paths=typst.Fonts(include_system_fonts=False, font_paths=_font_paths()),
     )
-    return made
 
 
 def _font_paths() -> list[Path]:

@@ -18,8 +18,7 @@ from edgeofcare.documents.chapters import (
 )
 from edgeofcare.documents.document import Callout, Heading, Paragraph, Table, table_of
 from edgeofcare.documents.logs import slug_words
-from edgeofcare.documents.page import _warnings as warning_words
-from edgeofcare.documents.page import number, percent, pounds
+from edgeofcare.documents.page import number, percent, pounds, warning_words
 from edgeofcare.inputs.published import reference_file
 
 THERAPIES = {"mst": "Multisystemic therapy (MST)", "fft": "Functional family therapy (FFT)"}

@@ -8,11 +8,13 @@ from __future__ import annotations
 import datetime
 import io
 import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from edgeofcare.documents.document import (
     CALLOUT_WORDS,
+    Block,
     Bullets,
     Callout,
     Document,
@@ -52,17 +54,13 @@ def docx(document: Document) -> bytes:
     _contents(page, [*headings, *([Heading(NUMBERS)] if document.figures else [])])
     marks = iter(range(len(headings) + 1))
     for wide, pairs in document.sheets:
-        if wide:
-            _turn(page)
-        for block, label in pairs:
-            _block(page, block, label, marks)
-        if wide:
-            _turn(page)
+        _sheet(page, wide, pairs, marks)
     if document.figures:
         _heading(page, Heading(NUMBERS), next(marks))
-        for block, label in zip(document.blocks, document.labels, strict=True):
-            if isinstance(block, Figure):
-                _table(page, replace(block.table, caption=f"{block.table.caption} ({label})"), "")
+    for block, label in zip(document.blocks, document.labels, strict=True):
+        if isinstance(block, Figure):
+            numbers = replace(block.table, caption=f"{block.table.caption} ({label})")
+            _sheet(page, numbers.wide, [(numbers, "")], marks)
     file = io.BytesIO()
     page.save(file)
     return _dated(file.getvalue())
@@ -137,7 +135,17 @@ def _contents(page: Any, headings: list[Heading]) -> None:
     page.add_page_break()
 
 
-def _block(page: Any, block: object, label: str, marks: Any) -> None:
+def _sheet(page: Any, wide: bool, pairs: Sequence[tuple[Block, str]], marks: Iterator[int]) -> None:
+    """Add blocks on pages of one kind."""
+    if wide:
+        _turn(page)
+    for block, label in pairs:
+        _block(page, block, label, marks)
+    if wide:
+        _turn(page)
+
+
+def _block(page: Any, block: Block, label: str, marks: Iterator[int]) -> None:
     """Add one block."""
     if isinstance(block, Heading):
         _heading(page, block, next(marks))
