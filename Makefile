@@ -1,12 +1,13 @@
 # make demo   first look: Pan-London, a one-page answer          make test    the suite
 # make check  style and types      make test-all  slow tests too      make bench  speeds, as ratios in one run
+# make reports  the reference reports in reports/, from fixed seeds (about three minutes)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/core.done
 DEV := $(VENV)/dev.done
 
-.PHONY: demo test test-all check bench lock clean
+.PHONY: reports demo test test-all check bench lock clean
 
 demo: $(CORE)
 	$(BIN)/edgeofcare run pan_london --replications 10000 --seed 1
@@ -23,6 +24,14 @@ check: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python tests/benchmarks/bench.py
+
+reports: $(DEV)
+	rm -rf build/cases
+	for name in pan_london essex; do \
+		$(BIN)/edgeofcare case $$name --out build/cases/$$name --seed 1 && \
+		$(BIN)/edgeofcare report build/cases/$$name --formats html,pdf,docx,xlsx --out reports/$$name && \
+		cp build/cases/$$name/case.json reports/$$name/ || exit 1; \
+	done
 
 $(CORE): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)

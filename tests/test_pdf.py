@@ -72,7 +72,7 @@ def test_what_is_said_is_text_whatever_is_in_it(read: PdfReader) -> None:
         if isinstance(block, Bullets):
             assert all(squeezed(item) in text for item in block.items)
     assert text.count(squeezed(HOSTILE)) >= 6
-    assert "ŵ" in text and "漢字" in text
+    assert "ŵ, 😀, ≥, ±." in " ".join(" ".join(page.extract_text() for page in read.pages).split())
 
 
 def test_the_outline_names_the_chapters(read: PdfReader) -> None:
