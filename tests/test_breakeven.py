@@ -147,19 +147,25 @@ def test_range_of_a_capped_contract_is_open_above() -> None:
 
 
 def test_range_by_hand() -> None:
-    between, words = bargaining_range({"investor": root(300.0), "boroughs": root(700.0)}, "week")
+    between, words = bargaining_range({"investor": root(300.0), "boroughs": root(700.0)}, "week", True)
     assert between == (300, 700)
     assert words == "Both gain at prices from £300.00 to £700.00 for each week."
-    between, words = bargaining_range({"investor": root(800.0), "boroughs": root(700.0)}, "week")
+    between, words = bargaining_range({"investor": root(800.0), "boroughs": root(700.0)}, "week", True)
     assert between is None
     assert words == (
         "There is no price at which both gain: the investor needs £800.00 for each week, the boroughs together can pay "
         "£700.00."
     )
     never = root(words="the boroughs together break even at no price up to £1,000: what is saved does not cover it")
-    assert bargaining_range({"investor": root(300.0), "boroughs": never}, "week")[0] is None
+    assert bargaining_range({"investor": root(300.0), "boroughs": never}, "week", True)[0] is None
     anyhow = root(words="the investor breaks even at any price up to £1,000")
-    assert bargaining_range({"investor": anyhow, "boroughs": root(700.0)}, "week")[0] == (0, 700)
+    assert bargaining_range({"investor": anyhow, "boroughs": root(700.0)}, "week", True)[0] == (0, 700)
+
+
+def test_no_cap_is_blamed_where_there_is_none() -> None:
+    anyhow = root(words="the boroughs together break even at any price up to £1,000")
+    assert "cap" not in bargaining_range({"investor": root(300.0), "boroughs": anyhow}, "week", False)[1]
+    assert "(the cap protects" in bargaining_range({"investor": root(300.0), "boroughs": anyhow}, "week", True)[1]
 
 
 # ---- effect and volume ----------------------------------------------------------------------------------------------

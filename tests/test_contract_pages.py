@@ -99,14 +99,15 @@ def test_figures_of_the_grid_stand_under_their_world() -> None:
         assert line.split()[1:] == [f"{cell:.1f}" for cell in cells]
 
 
-def told(paid: float, plan: float, profit: float) -> str:
+def told(paid: float, plan: float, profit: float, top_up: float = 0.0) -> str:
     null = {"payments_gbp": {"mean": paid}, "profit_gbp": {"mean": profit}}
-    return risk_words({"if_no_effect": null, "payments_gbp": {"mean": plan}})
+    return risk_words({"if_no_effect": null, "payments_gbp": {"mean": plan}, "top_up_gbp": {"mean": top_up}})
 
 
 def test_who_bears_the_risk_of_each_kind() -> None:
+    assert told(7.2e6, 7.2e6, 3.45e5, 1e6).startswith("the boroughs and the central payer. £7.20m is paid")
     assert told(7.2e6, 7.2e6, 3.45e5) == (
-        "the boroughs. They pay £7.20m for nothing (100% of plan); investors still gain £345k."
+        "the boroughs. £7.20m is paid for nothing (100% of plan); investors still gain £345k."
     )
     assert told(0.5e6, 5e6, -4.5e6) == "the investors. Investors lose £4.50m; £500k is paid (10% of plan)."
     assert told(5.4e6, 9.7e6, -1.5e6) == (

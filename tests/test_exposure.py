@@ -67,3 +67,19 @@ def test_everything_is_whole_pence() -> None:
     seen = run()
     for values in (seen.payments, seen.worst_year, seen.net_saving, seen.avoided_days):
         assert values.dtype == np.int64
+
+
+def test_what_a_waterfall_gives_back_reaches_the_payers() -> None:
+    """Of GBP 1,000 given back, boroughs and the central payer get back in proportion to what they paid."""
+    weekly = {"terms": [{"pays": "per_week_out_of_care", "price_gbp": 400.0}]}
+    fund = {"name": "The Fund", "share": 0.25}
+    scenario = make_scenario(("alder", "birch"), contract=weekly | {"top_up": fund})
+    plan, counts = money_case(scenario, 1)
+    set_weeks(counts, THERAPY, 0, [0, 0, 2, 4])
+    set_weeks(counts, THERAPY, 1, [0, 0, 0, 0, 2])
+    costs, service = care_costs(counts, plan, scenario), service_costs(plan, scenario, counts)
+    paid = payments(counts, plan, scenario, service)
+    before = exposure(costs, service, paid, plan, scenario).net_saving
+    after = exposure(costs, service, paid, plan, scenario, np.array([1000_00])).net_saving
+    # Paid: Alder 6 x 400 x 75% = 1,800, Birch 600, the Fund 800: of 1,000 that is 562.50, 187.50 and 250.
+    assert (after - before).tolist() == [[562_50, 187_50]]

@@ -140,7 +140,7 @@ def settle(counts: Counts, plan: Plan, scenario: Scenario, costs: Costs, service
     paid = payments(counts, plan, scenario, service)
     cash = capital(service, paid, plan, scenario)
     check_balances(cash)
-    return Settled(paid, cash, returns(cash), exposure(costs, service, paid, plan, scenario))
+    return Settled(paid, cash, returns(cash), exposure(costs, service, paid, plan, scenario, cash.to_payers))
 
 
 def engine_of(name: str) -> Callable[[Plan, int, int, int], Counts]:

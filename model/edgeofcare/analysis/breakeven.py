@@ -113,12 +113,13 @@ def breakeven(
     names = {"investor": "the investor", "boroughs": "the boroughs together"}
     names |= {slug: borough.name for slug, borough in scenario.boroughs.items()}
     at, uncapped = along_prices(lives, scenario), without_caps(scenario)
-    price = {party: _price_root(party, at, None, own_price, names[party]) for party in names}
-    sure = {} if chance is None else {p: _price_root(p, at, chance, own_price, names[p]) for p in names}
+    capped = uncapped != scenario
+    price = {party: _price_root(party, at, None, own_price, names[party], capped) for party in names}
+    sure = {} if chance is None else {p: _price_root(p, at, chance, own_price, names[p], capped) for p in names}
     free_at = along_prices(lives, uncapped)
-    free = {} if uncapped == scenario else {p: _price_root(p, free_at, None, own_price, names[p]) for p in names}
+    free = {p: _price_root(p, free_at, None, own_price, names[p], False) for p in names} if capped else {}
     tell()
-    bargain, words = bargaining_range(price, unit)
+    bargain, words = bargaining_range(price, unit, capped)
 
     def along(worlds: Sequence[World], xs: Sequence[float] | None) -> dict[str, list[tuple[float, float]]]:
         found: dict[str, list[tuple[float, float]]] = {party: [] for party in names}
@@ -209,9 +210,12 @@ def out_of_care(lives: Sequence[Lived]) -> float:
 
 
 def _price_root(
-    party: str, at: Callable[[float], Standing], chance: float | None, own_price: float, name: str
+    party: str, at: Callable[[float], Standing], chance: float | None, own_price: float, name: str, capped: bool
 ) -> Root:
-    """Return the price at which a party's expected gain is nil, or is not negative with the chance asked for."""
+    """Return the price at which a party's expected gain is nil, or is not negative with the chance asked for.
+
+    capped: whether the contract has a cap that an answer without a root may be put down to.
+    """
 
     def gain(factor: float) -> float:
         values = at(factor)[party]
@@ -229,9 +233,11 @@ def _price_root(
         side = "or more" if rises else "or less"
         return Root(found, f"{name} {what} at £{found[0]:,.2f} {side}", low, high)
     if gains[-1] >= 0:
-        why = "" if rises else ", for the cap limits what is paid"
+        why = ", for the cap limits what is paid" if capped and not rises else ""
         return Root((), f"{name} {what} at any price up to £{high:,.0f}{why}", low, high)
-    why = "the cap holds payments down, or costs run on" if rises else "what is saved does not cover its other costs"
+    why = "what is saved does not cover its other costs"
+    if rises:
+        why = "the cap holds payments down, or costs run on" if capped else "too little is paid for, or costs run on"
     return Root((), f"{name} {what} at no price up to £{high:,.0f}: {why}", low, high)
 
 
@@ -243,7 +249,7 @@ def _bisect(f: Callable[[float], float], a: float, b: float) -> float:
     return (a + b) / 2
 
 
-def bargaining_range(price: dict[str, Root], unit: str) -> tuple[tuple[float, float] | None, str]:
+def bargaining_range(price: dict[str, Root], unit: str, capped: bool) -> tuple[tuple[float, float] | None, str]:
     """Return the prices between the investor's and the boroughs', and words for it."""
     investor, boroughs = price["investor"], price["boroughs"]
     if not investor.at and "at no price" in investor.words:
@@ -257,7 +263,8 @@ def bargaining_range(price: dict[str, Root], unit: str) -> tuple[tuple[float, fl
             f"There is no price at which both gain: the investor needs £{low:,.2f} for each {unit}, the boroughs "
             f"together can pay £{high:,.2f}."
         )
-    top = f"£{high:,.2f}" if boroughs.at else f"£{high:,.0f}, the highest looked at (the cap protects the boroughs)"
+    why = " (the cap protects the boroughs)" if capped else ""
+    top = f"£{high:,.2f}" if boroughs.at else f"£{high:,.0f}, the highest looked at{why}"
     return (low, high), f"Both gain at prices from £{low:,.2f} to {top} for each {unit}."
 
 

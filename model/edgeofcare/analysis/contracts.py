@@ -35,6 +35,7 @@ Progress = Callable[[int, int], None]
 CHUNK = 500
 NULL_CHUNKS = 2  # of the claimed world, settled once more as if therapy changed nothing
 PENCE = 100
+SURE = 5.0  # standard errors by which expected payments must exceed nil to be scaled
 
 
 @dataclass(frozen=True)
@@ -341,16 +342,22 @@ def same_cost_factors(claimed: World, laid: Laid, seed: int) -> dict[str, float]
     """
     lived = live(claimed, laid, seed, 0, CHUNK)
 
-    def paid_by(scenario: Scenario) -> float:
+    def paid_by(scenario: Scenario) -> npt.NDArray[np.int64]:
         done = settle(lived.counts, lived.plan, scenario, lived.costs, lived.service)
-        return float(done.paid.pence.sum())
+        return summed(done.paid.pence, 1, 2, 3)
 
-    own = paid_by(claimed.scenario)
-    def factor(scenario: Scenario) -> float:
-        moves = priced(scenario, 2.0).contract != scenario.contract
-        return own / max(paid_by(in_world(scenario, claimed)), 1.0) if moves else 1.0
+    own = paid_by(claimed.scenario).mean()
 
-    return {name: factor(one) for name, one in laid.items()}
+    def factor(name: str, scenario: Scenario) -> float:
+        if priced(scenario, 2.0).contract == scenario.contract:
+            return 1.0
+        paid = paid_by(in_world(scenario, claimed))
+        if paid.mean() <= SURE * paid.std() / np.sqrt(len(paid)):
+            raise OptionError(f"{name} pays next to nothing here, so its prices cannot be scaled to the cost of "
+                              f"{claimed.scenario.name}'s own contract. Leave it out, or --same-cost.")  # fmt: skip
+        return float(own / paid.mean())
+
+    return {name: factor(name, one) for name, one in laid.items()}
 
 
 def laid_over(scenario: Scenario, contracts: str | Sequence[str] | None) -> dict[str, Scenario]:

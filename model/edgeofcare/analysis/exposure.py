@@ -221,7 +221,7 @@ def _rows(lived: Lived, done: Any, scenario: Scenario, full: bool) -> Rows:
         "flow_days": cash.days[None],
     }
     if full:
-        cost = real_service_cost(cash.days, cash.costs, scenario) / PENCE
+        cost = real_service_cost(lived.service.days, lived.service.due, scenario) / PENCE
         share = served["started"] / np.maximum(served["started"].sum(axis=1, keepdims=True), 1)
         rows |= {
             "payments_by_year": exposed.payments / PENCE,

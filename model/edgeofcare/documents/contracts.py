@@ -122,7 +122,8 @@ def risk_words(contract: Figures) -> str:
     loses = f"investors lose {pounds(lost)}" if lost > 0 else (
         f"investors still gain {pounds(-lost)}" if lost < 0 else "no investor is at risk")  # fmt: skip
     if share >= MOST:
-        return f"the boroughs. They pay {pounds(paid)} for nothing ({percent(share)} of plan); {loses}."
+        who = "the boroughs and the central payer" if contract["top_up_gbp"]["mean"] else "the boroughs"
+        return f"{who}. {pounds(paid)} is paid for nothing ({percent(share)} of plan); {loses}."
     if share <= LITTLE:
         return f"the investors. {loses[0].upper()}{loses[1:]}; {pounds(paid)} is paid ({percent(share)} of plan)."
     return f"both. {pounds(paid)} is paid for nothing ({percent(share)} of plan), and {loses}."

@@ -98,7 +98,9 @@ def _credit_words(name: str, figures: Figures) -> str:
 
 
 def _differs(change: Figures) -> bool:
-    return change["se"] is not None and abs(change["mean"]) > SURE * change["se"]
+    if change["se"] is None:  # of one contract nobody can tell the luck, so what is seen is said
+        return change["mean"] not in (None, 0)
+    return bool(abs(change["mean"]) > SURE * change["se"])
 
 
 def _waiting_words(incumbents: Figures) -> str:

@@ -82,6 +82,12 @@ class Cashflows:
         return self.draws - sum(granted) if granted else self.draws
 
     @property
+    def to_payers(self) -> Pence:
+        """Return what a waterfall gives back to those who pay, over all dates: (replication,)."""
+        given = [summed(amounts, 1) for label, amounts in self.moved.items() if label.endswith("-> payers")]
+        return np.sum(given, axis=0) if given else np.zeros(len(self.balance), dtype=np.int64)
+
+    @property
     def investor(self) -> Pence:
         """Return the net flows of all investors together, grants left out: (replication, date)."""
         return self.distributions - self.invested

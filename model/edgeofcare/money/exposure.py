@@ -15,7 +15,8 @@ from edgeofcare.engine.plan import Plan
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import Costs, ServiceCosts
 from edgeofcare.money.payments import Payments
-from edgeofcare.money.pence import Floats, Ints, Pence, share_out, summed, whole
+from edgeofcare.money.pence import Ints, Pence, share_out, summed, whole
+from edgeofcare.money.terms import joined_referrals
 
 NEVER = -1
 
@@ -65,13 +66,23 @@ class Exposure:
         return np.where(positive.any(axis=2), positive.argmax(axis=2), NEVER)
 
 
-def exposure(costs: Costs, service: ServiceCosts, paid: Payments, plan: Plan, scenario: Scenario) -> Exposure:
-    """Return what each borough pays and saves."""
+def exposure(
+    costs: Costs, service: ServiceCosts, paid: Payments, plan: Plan, scenario: Scenario, given_back: Pence | None = None
+) -> Exposure:
+    """Return what each borough pays and saves.
+
+    given_back: (replication,), what a waterfall returns to those who paid; it goes to boroughs and central payer in
+    proportion to what they have paid, in the last year, as less of other costs.
+    """
     support = np.array([b.home_support_gbp_per_week for b in scenario.boroughs.values()])
     other = costs.by_year(service.boroughs_own)[None] + _carried_on(service, paid, plan, costs.year_starts)
     if support.any():
         other = other + whole(costs.by_year(costs.avoided_days) * (support[:, None] * 100) / 7)
     own = paid.own
+    if given_back is not None and given_back.any():
+        weights = np.concatenate([summed(own, 2), summed(paid.top_up, 1, 2)[:, None]], axis=1)
+        other = np.broadcast_to(other, (len(own), *other.shape[1:])).copy()
+        other[:, :, -1] -= share_out(np.where(weights.any(axis=1), given_back, 0), weights)[:, :-1]
     payments = costs.by_year(np.pad(own, ((0, 0), (0, 0), (0, plan.n_outcome_periods - own.shape[2]))))
     return Exposure(
         financial_years=costs.financial_years,
@@ -91,7 +102,7 @@ def _carried_on(service: ServiceCosts, paid: Payments, plan: Plan, starts: Ints)
     late = service.days[None, :] >= paid.ends[:, None]
     if not late.any():
         return np.zeros((1, plan.n_boroughs, n_years), dtype=np.int64)
-    expected: Floats = plan.cumulative_referrals[:, -1]
+    expected = joined_referrals(plan)[-1]
     due = np.where(late, service.due, 0)
     first_days = np.array(plan.outcome_periods.edges)[starts]
     year = np.clip(np.searchsorted(first_days, service.days, side="right") - 1, 0, n_years - 1)

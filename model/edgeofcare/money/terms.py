@@ -99,7 +99,7 @@ def saved_days(term: PerCareDaySaved, counts: Counts, plan: Plan, arm: str, trac
     """Return care days saved to the end of each period: (replication, netted group, borough, outcome period).
 
     saved = sum over periods of baseline share x tracked days - care days. Netting over the contract adds the intake
-    groups into one netted group; otherwise each intake period is one. One flat share needs no intake groups.
+    groups into one netted group; otherwise each quarter of intake is one. One flat share needs no intake groups.
     """
     if not needs_intake(term):
         tracked, care = counts.outcome(arm, "tracked_days", track), counts.outcome(arm, "care_days", track)
@@ -109,6 +109,9 @@ def saved_days(term: PerCareDaySaved, counts: Counts, plan: Plan, arm: str, trac
     saved = baseline_shares(term, plan)[None, :, None, :] * tracked - care
     if term.netting == "contract":
         saved = saved.sum(axis=1, keepdims=True)
+    else:
+        quarters = _quarters(plan.outcome_periods)[: saved.shape[1]]
+        saved = np.add.reduceat(saved, np.flatnonzero(np.diff(quarters, prepend=quarters[0] - 1)), axis=1)
     return np.cumsum(saved, axis=-1)
 
 
