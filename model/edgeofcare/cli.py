@@ -305,17 +305,19 @@ def exposure(
     scenario: ScenarioName,
     borough: Annotated[list[str] | None, typer.Option(help="Only this borough; may be given several times.")] = None,
     budget: Annotated[list[str] | None, typer.Option(help="BOROUGH=GBP set aside a year, for a budget test.")] = None,
+    contract: Annotated[str | None, typer.Option(help="Another contract, laid over these children.")] = None,
     replications: Annotated[int, typer.Option(help="Simulated contracts in each world.")] = 1000,
     seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Show what each borough pays, saves and risks, year by year."""
+    from edgeofcare.analysis.contracts import under
     from edgeofcare.analysis.exposure import exposures
     from edgeofcare.documents.join import exposure_page
     from edgeofcare.inputs.load import load
 
-    found = load(scenario)
+    found = under(load(scenario), contract)
     unknown = [slug for slug in borough or [] if slug not in found.boroughs]
     if unknown:
         known = ", ".join(found.boroughs)

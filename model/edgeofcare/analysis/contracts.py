@@ -95,6 +95,10 @@ def rows_of(done: Settled, lived: Lived) -> Rows:
         "payback_years": earned.payback_years,
     }
     for slug, tranche in done.earned.tranches.items():
+        found[f"tranche.{slug}.npv_gbp"] = tranche.npv / PENCE
+        found[f"tranche.{slug}.missed_target"] = tranche.missing_target
+        found[f"tranche.{slug}.payback_years"] = tranche.payback_years
+        found[f"tranche.{slug}.peak_funding_gbp"] = tranche.peak_funding / PENCE
         found[f"tranche.{slug}.irr"] = tranche.irr
         found[f"tranche.{slug}.irr_outcome"] = tranche.outcome
         found[f"tranche.{slug}.profit_gbp"] = tranche.profit / PENCE
@@ -255,29 +259,30 @@ def figures(outcome: Outcome, laid: Scenario) -> dict[str, Any]:
 
 
 def _investor(rows: Rows, flows: Mapping[str, Any], draws: Any) -> dict[str, Any]:
-    outcomes = np.bincount(rows["irr_outcome"], minlength=len(IRR_OUTCOMES))
-    profit = np.sort(rows["profit_gbp"])
-    tranches = [name for name in flows if name != "all"]
+    """Return the figures of all repayable money together, and of each tranche."""
     return {
-        "irr_of_expected_flows": internal_rate(flows["all"][1], flows["all"][0]),
-        **{name: stat(rows[name], draws)
-           for name in ("irr", "money_multiple", "profit_gbp", "peak_funding_gbp", "npv_gbp", "payback_years")},
-        "loss_prob": float((rows["profit_gbp"] < 0).mean()),
-        "missed_target_prob": float(rows["missed_target"].mean()),
-        "expected_shortfall_gbp": float(profit[: max(1, len(profit) // 20)].mean()),
+        **_party("", rows, flows["all"], draws),
         "cost_unpaid_prob": float((rows["cost_unpaid_gbp"] > 0).mean()),
+        "tranches": {name: _party(f"tranche.{name}.", rows, flows[name], draws) for name in flows if name != "all"},
+    }
+
+
+def _party(prefix: str, rows: Rows, flows: tuple[Any, Any], draws: Any) -> dict[str, Any]:
+    """Return what one party's money earns; expected shortfall: mean profit of the worst twentieth."""
+    own = {name: rows[f"{prefix}{name}"] for name in (
+        "irr", "money_multiple", "profit_gbp", "peak_funding_gbp", "npv_gbp", "payback_years")}  # fmt: skip
+    profit = np.sort(own["profit_gbp"])
+    peak = np.where(own["peak_funding_gbp"] > 0, own["peak_funding_gbp"], np.nan)
+    outcomes = np.bincount(rows[f"{prefix}irr_outcome"], minlength=len(IRR_OUTCOMES))
+    return {
+        "irr_of_expected_flows": internal_rate(flows[1], flows[0]),
+        **{name: stat(values, draws) for name, values in own.items()},
+        "multiple_of_peak_funding": stat(1 + own["profit_gbp"] / peak, draws),
+        "loss_prob": float((own["profit_gbp"] < 0).mean()),
+        "missed_target_prob": float(rows[f"{prefix}missed_target"].mean()),
+        "expected_shortfall_gbp": float(profit[: max(1, len(profit) // 20)].mean()),
         "irr_outcomes": dict(zip(IRR_OUTCOMES, outcomes.tolist(), strict=True)),
-        "tranches": {
-            name: {
-                "irr_of_expected_flows": internal_rate(flows[name][1], flows[name][0]),
-                "irr": stat(rows[f"tranche.{name}.irr"], draws),
-                "money_multiple": stat(rows[f"tranche.{name}.money_multiple"], draws),
-                "profit_gbp": stat(rows[f"tranche.{name}.profit_gbp"], draws),
-                "loss_prob": float((rows[f"tranche.{name}.profit_gbp"] < 0).mean()),
-            }
-            for name in tranches
-        },
-    }  # fmt: skip
+    }
 
 
 def compare_contracts(

@@ -12,6 +12,7 @@ from typing import Any
 from edgeofcare.analysis.backtest import Backtest, EarlyShare, Line
 from edgeofcare.analysis.readings import Reading
 from edgeofcare.analysis.update import Update
+from edgeofcare.documents.disclosure import HIDDEN, MOST_HIDDEN, disclosed
 from edgeofcare.documents.page import percent, pounds
 
 MEASURE_WORDS = {
@@ -155,10 +156,13 @@ def _update(found: Update) -> Iterator[str]:
         yield ""
     yield "WHAT WAS SEEN, beside what the model foretold before"
     for seen in found.observed:
+        value = disclosed([seen["value"]], total_shown=False)[0]
         yield (
-            f"  {seen['on']}  {seen['figure'].replace('_', ' '):<26}{seen['value']:>6}   foretold {seen['mean']:,.0f} "
+            f"  {seen['on']}  {seen['figure'].replace('_', ' '):<26}{value:>6}   foretold {seen['mean']:,.0f} "
             f"({seen['p5']:,.0f} to {seen['p95']:,.0f})"
         )
+    if any(1 <= seen["value"] <= MOST_HIDDEN for seen in found.observed):
+        yield f"  {HIDDEN}: a count from 1 to {MOST_HIDDEN}, which is not shown"
     yield ""
     yield (
         f"Of {found.outer_draws:,} drawn sets of inputs, the actuals leave the worth of {found.effective_draws:,.0f}."

@@ -236,6 +236,10 @@ def _step_words(steps: Sequence[Figures]) -> Iterator[str]:
 
 def _limit_words(limits: Figures | None) -> Iterator[str]:
     if limits is None:
+        yield (
+            "WHAT WOULD CHANGE THIS: the effect of therapy, the number of referrals, the date and the teams. --limits "
+            "shows how far referrals and date can move, and what other teams would do; `exposure` what the effect does."
+        )
         return
     share = limits["break_even_referrals_share"]
     rows = limits["by_volume"]

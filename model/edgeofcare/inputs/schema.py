@@ -590,6 +590,10 @@ class Scenario(Frozen):
         """Refuse, all at once, teams and boroughs that do not fit together: one line for each."""
         faults = [fault for name, team in self.teams.items() for fault in self._team_faults(name, team)]
         faults += [fault for slug, borough in self.boroughs.items() for fault in self._borough_faults(slug, borough)]
+        floor, borough_cap = self.contract.floor_gbp, self.contract.borough_cap_gbp
+        if floor is not None and borough_cap is not None and floor > borough_cap * len(self.boroughs):
+            reach = f"{borough_cap * len(self.boroughs):,.0f}, the borough caps together"
+            faults.append(f"[contract.floor_gbp] a floor must not lie above GBP {reach}")
         if faults:
             raise ValueError("\n".join(faults))
         return self
