@@ -194,6 +194,19 @@ def test_axe_finds_nothing_and_the_page_does_not_scroll_sideways(browser, page, 
     context.close()
 
 
+@pytest.mark.parametrize("name", ["pan_london", "essex"])
+def test_axe_finds_nothing_on_the_reference_reports(browser, name: str) -> None:  # type: ignore[no-untyped-def]
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = browser.new_context(viewport={"width": 320, "height": 900}, bypass_csp=True)
+    tab = context.new_page()
+    tab.goto((Path(__file__).resolve().parents[1] / "reports" / name / "business_case.html").as_uri())
+    found = Axe().run(tab)
+    assert found.violations_count == 0, found.generate_report()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 320
+    context.close()
+
+
 def test_the_keyboard_shows_where_it_is_and_reaches_the_content(browser, page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
     tab = browser.new_page()
