@@ -5,6 +5,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from cases.build import make_scenario
 from edgeofcare.inputs import schema
 from edgeofcare.inputs.load import load
 from edgeofcare.inputs.schema import PLACEMENTS, AgeWeights, Scenario
@@ -133,3 +134,10 @@ def test_the_schema_can_be_written_as_json_schema() -> None:
     described = Scenario.model_json_schema()
     assert described["properties"]["clock"]["description"] == "Dates."
     assert {"Clock", "Borough", "Team"} <= described["$defs"].keys()
+
+
+def test_a_floor_lies_under_the_borough_caps_together() -> None:
+    contract = {"name": "C", "terms": [], "floor_gbp": 14_000.0, "borough_cap_gbp": 7_000.0}
+    make_scenario(("alder", "birch"), contract=contract)
+    with pytest.raises(ValidationError, match="a floor must not lie above GBP 14,000, the borough caps together"):
+        make_scenario(("alder", "birch"), contract=contract | {"floor_gbp": 14_001.0})
