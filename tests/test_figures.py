@@ -118,13 +118,13 @@ def made() -> dict[str, Figure]:
 def drawn(monkeypatch: pytest.MonkeyPatch, draw: Callable[[], Any]) -> Canvas:
     """The canvas of a picture as it was laid out."""
     kept: list[Canvas] = []
-    whole = figures._finished
+    whole = figures.finished
 
     def keep(canvas: Canvas, *rest: Any, **more: Any) -> Figure:
         kept.append(canvas)
         return whole(canvas, *rest, **more)
 
-    monkeypatch.setattr(figures, "_finished", keep)
+    monkeypatch.setattr(figures, "finished", keep)
     draw()
     return kept[0]
 

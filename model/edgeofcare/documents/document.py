@@ -17,6 +17,22 @@ LINE_CHARACTERS = {False: 72, True: 110}  # of 12 point text in a line of A4, by
 UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+class Said(str):
+    """A number as a reader says it ("£534k"), with the number itself (534123.4) for formats that calculate.
+
+    number: the value, None where there is none. unit: `gbp`, `share` (0.35 is said as 35%), or a word such as `days`.
+    """
+
+    number: float | None
+    unit: str
+
+    def __new__(cls, text: str, number: float | None, unit: str) -> Said:
+        """Return the text; equal to any text of the same characters."""
+        said = super().__new__(cls, text)
+        said.number, said.unit = number, unit
+        return said
+
+
 @dataclass(frozen=True)
 class Heading:
     """A heading. level: 2 for a chapter, 3 for a part of one (1 is the title of the document)."""

@@ -5,55 +5,53 @@ A picture made again is the same byte by byte. It computes nothing but roundings
 
 from __future__ import annotations
 
-import io
-import re
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import date, timedelta
-from html import escape
 from itertools import pairwise
 from typing import Any
 
-import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import PolyCollection
-from matplotlib.figure import Figure as Canvas
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
-from edgeofcare.documents.document import Figure, table_of
+from edgeofcare.documents.document import Figure
+from edgeofcare.documents.drawing import (
+    CRIMSON,
+    GREY,
+    MIDDLE,
+    MINUS,
+    NAVY,
+    ORANGE,
+    PALE,
+    PLUM,
+    TEAL,
+    Rows,
+    above_axis,
+    finished,
+    label_pounds,
+    look_of,
+    money_tick,
+    new_canvas,
+    percent_tick,
+    plain_axes,
+    room_above,
+    round_ticks,
+    rows_of,
+    slug_words,
+    wrapped,
+    zero_line,
+)
 from edgeofcare.documents.page import MILLION, how_many, in_hundred, percent, pounds
 from edgeofcare.documents.sensitivity import output_words
 
 Part = Mapping[str, Any]
 Bands = Mapping[str, Sequence[float]]
-Rows = Sequence[Sequence[str]]
 
-WIDTH_IN = 170 / 25.4  # the text of an A4 page
-MINUS = "\N{MINUS SIGN}"  # in pictures; text has a hyphen, which any reader and search finds
-PNG_DPI = 150
-PAD_IN = 0.08
 AFTER_THE_LAST = timedelta(days=60)
 PAGE_ROWS_IN = 8.0  # of rows in a picture that must stand on one page
-# Told apart without colour too: every use has a hatch, a dash, a marker or a label of its own. Contrast with white at
-# least 3 to 1, of text at least 4.5 to 1.
-NAVY, TEAL, CRIMSON, ORANGE, GREY, PLUM = "#12436D", "#28A197", "#801650", "#F46A25", "#3D3D3D", "#A285D1"
-PALE, MIDDLE, FAINT = "#D6E4F0", "#8FB4D6", "#C8C8C8"  # fills between drawn edges, and lines of the grid
-STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
-    "font.size": 9.5, "axes.labelsize": 9.5, "xtick.labelsize": 9.5, "ytick.labelsize": 9.5, "legend.fontsize": 9.5,
-    "axes.titlesize": 9.5, "axes.titlelocation": "left", "axes.titleweight": "bold",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY, "axes.axisbelow": True,
-    "text.color": "black", "grid.color": FAINT, "grid.linewidth": 0.6, "legend.frameon": False,
-    "hatch.linewidth": 0.8, "svg.fonttype": "path",
-    "text.parse_math": False,  # a $ in a name is a $
-}  # fmt: skip
-LABEL_WIDTH = 34  # characters of a label beside a bar
 MOST_BARS = 12  # of a tornado
 MOST_BOROUGHS = 33  # in a picture; its table has all
 MOST_RATE_BARS = 20
@@ -72,110 +70,6 @@ PLACES = {  # words, colour, hatch
 }
 THERAPY, HOME = "in therapy, at home", "at home"
 ARM_WORDS = {"usual": "Without therapy", "therapy": "With therapy"}
-
-
-# ---- what all pictures share ---------------------------------------------------------------------------------------
-
-
-def _style(name: str) -> AbstractContextManager[None]:
-    """Return the look of a picture, whatever a user's own settings are; ids in it follow from its name."""
-    look: AbstractContextManager[None] = matplotlib.style.context([STYLE | {"svg.hashsalt": name}], after_reset=True)
-    return look
-
-
-def _canvas(height_in: float) -> Canvas:
-    canvas = Canvas(figsize=(WIDTH_IN, height_in))
-    canvas.set_layout_engine("constrained", w_pad=PAD_IN, h_pad=PAD_IN, wspace=0.07)
-    return canvas
-
-
-def _finished(
-    canvas: Canvas, name: str, title: str, description: str, head: Sequence[str], rows: Rows, note: str = ""
-) -> Figure:
-    """Return the picture with its words; must be called within the style of its name."""
-    canvas.draw_without_rendering()
-    canvas.set_layout_engine("none")  # both formats from one layout; canvases of their own, as savefig lays out anew
-    svg, png = io.StringIO(), io.BytesIO()
-    FigureCanvasSVG(canvas).print_svg(svg, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
-    canvas.set_dpi(PNG_DPI)
-    FigureCanvasAgg(canvas).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
-    return Figure(name, title, description, _named(svg.getvalue(), name, title, description), png.getvalue(),
-                  table_of(title, head, rows, note))  # fmt: skip
-
-
-def _named(svg: str, name: str, title: str, description: str) -> str:
-    """Return the SVG element alone, with title and description, and ids that no other picture of a page has."""
-    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    svg = re.sub(r"\n\s*(?=\n)", "", svg)
-    svg = re.sub(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)', f"{name}-", svg)
-    words = (
-        f'<title id="{name}-title">{escape(title)}</title>\n <desc id="{name}-desc">{escape(description)}</desc>\n'
-    )
-    start = f'<svg role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc"'
-    return svg.replace("<svg", start, 1).replace(">", f">\n {words}", 1)
-
-
-def _money_tick(value: float, _: object = None) -> str:
-    """Return an amount as short as it can be, for an axis."""
-    size, sign = abs(value), MINUS if value < 0 else ""
-    if size >= MILLION:
-        return f"{sign}£{size / MILLION:g}m"
-    return f"{sign}£{size / 1000:g}k" if size >= 1000 else f"{sign}£{size:g}"
-
-
-def _percent_tick(value: float, _: object = None) -> str:
-    return f"{MINUS if value < 0 else ''}{abs(100 * value):.4g}%"
-
-
-def _round_ticks(most: int) -> MaxNLocator:
-    return MaxNLocator(most, steps=(1, 2, 5, 10))
-
-
-def _said(value: float | None) -> str:
-    """Return an amount for a label in a picture, with a real minus."""
-    return pounds(value).replace("-", MINUS)
-
-
-def _wrap(text: str, width: int = LABEL_WIDTH) -> str:
-    if " " in text:
-        return textwrap.fill(text, width)
-    parts = textwrap.fill(re.sub(r"([._])", r"\1 ", text), width)  # a path breaks after a dot or a _
-    return re.sub(r"([._]) ", r"\1", parts)
-
-
-def _words(slug: str) -> str:
-    """Return a slug as words: mst_a as MST A, outreach_team as Outreach team."""
-    parts = [part.upper() if len(part) <= 3 else part for part in slug.split("_")]
-    return " ".join([parts[0][:1].upper() + parts[0][1:], *parts[1:]])
-
-
-def _above(axes: Axes, text: str) -> None:
-    """Write what a vertical axis shows above it, lying, so that nobody has to turn their head."""
-    axes.set_title(text, fontweight="normal")
-
-
-def _plain_axes(axes: Axes, grid: str) -> None:
-    axes.grid(axis=grid)  # type: ignore[arg-type]
-    axes.tick_params(length=0)
-
-
-def _rows_of(axes: Axes, labels: Sequence[str]) -> None:
-    """Make the vertical axis one of named rows, the first on top."""
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
-    axes.spines["left"].set_visible(False)
-    _plain_axes(axes, "x")
-
-
-def _room_above(axes: Axes) -> None:
-    """Leave room for labels above bars, which hold the limits where they end."""
-    low, high = axes.get_ylim()
-    room = 0.12 * (high - low)
-    axes.set_ylim(low - room if low < 0 else low, high + room)
-
-
-def _zero(axes: Axes, vertical: bool = False) -> None:
-    (axes.axvline if vertical else axes.axhline)(0, color="black", linewidth=1)
 
 
 # ---- fans ----------------------------------------------------------------------------------------------------------
@@ -198,28 +92,28 @@ def net_saving_fan(series: Part) -> Figure:
 
 def _year_fan(name: str, title: str, what: str, key: str, series: Part) -> Figure:
     years, bands = series["financial_years"], series["cumulative_gbp"][key]
-    with _style(name):
-        canvas = _canvas(3.5)
+    with look_of(name):
+        canvas = new_canvas(3.5)
         axes = canvas.subplots()
         at = list(range(len(years)))
         handles = _fan(axes, at, bands)
         axes.legend(*handles, loc="lower left" if bands["p50"][-1] < 0 else "upper left")
         axes.plot(at, bands["p50"], color=NAVY, linewidth=0, marker="o", markersize=5, clip_on=False)
         axes.annotate(
-            _said(bands["p50"][-1]), (at[-1], bands["p50"][-1]), (7, 0), textcoords="offset points", va="center",
+            label_pounds(bands["p50"][-1]), (at[-1], bands["p50"][-1]), (7, 0), textcoords="offset points", va="center",
             fontweight="bold", annotation_clip=False,
         )  # fmt: skip
         axes.set_xticks(at, years, rotation=0 if len(years) < 9 else 45)
         axes.set_xlim(0, max(at[-1], 1))
         axes.set_xlabel("at the end of the financial year (April to March)")
-        _above(axes, f"£ {what}")
+        above_axis(axes, f"£ {what}")
         low, middle, high = (pounds(bands[k][-1]) for k in ("p5", "p50", "p95"))
         description = (
             f"By the end of {years[-1]} the middle simulated contract stands at {middle} {what}; "
             f"9 in 10 lie between {low} and {high}."
         )
         rows = [(year, *(pounds(bands[k][i]) for k in FAN_KEYS)) for i, year in enumerate(years)]
-        return _finished(canvas, name, title, description, ("Financial year", *FAN_HEAD), rows)
+        return finished(canvas, name, title, description, ("Financial year", *FAN_HEAD), rows)
 
 
 def _fan(axes: Axes, at: Sequence[Any], bands: Bands, step: str | None = None) -> tuple[list[Any], list[str]]:
@@ -230,9 +124,9 @@ def _fan(axes: Axes, at: Sequence[Any], bands: Bands, step: str | None = None) -
     for key, dash, width in (("p5", (0, (4, 2)), 1.0), ("p95", (0, (4, 2)), 1.0), ("p25", "-", 0.8), ("p75", "-", 0.8)):
         axes.plot(at, bands[key], color=NAVY, linestyle=dash, linewidth=width, drawstyle=style)
     (middle,) = axes.plot(at, bands["p50"], color=NAVY, linewidth=2.4, drawstyle=style)
-    _zero(axes)
-    _plain_axes(axes, "y")
-    axes.yaxis.set_major_formatter(_money_tick)
+    zero_line(axes)
+    plain_axes(axes, "y")
+    axes.yaxis.set_major_formatter(money_tick)
     keys = [middle, Patch(facecolor=MIDDLE, edgecolor=NAVY), Patch(facecolor=PALE, edgecolor=NAVY, linestyle="--")]
     return keys, ["middle simulated contract", "half of them lie here", "9 in 10 lie here"]
 
@@ -244,8 +138,8 @@ def bridge(series: Part) -> Figure:
     """Return the steps from the care cost that is avoided to what boroughs keep, on average."""
     name, title = "bridge", "From care cost avoided to what boroughs keep"
     steps = series["bridge_gbp"]
-    with _style(name):
-        canvas = _canvas(3.5)
+    with look_of(name):
+        canvas = new_canvas(3.5)
         axes = canvas.subplots()
         stand, ends = 0.0, (0, len(steps) - 1)
         for i, step in enumerate(steps):
@@ -256,20 +150,21 @@ def bridge(series: Part) -> Figure:
                 look = {"facecolor": "white", "edgecolor": edge, "hatch": hatch}
             axes.bar(i, value, 0.62, base, linewidth=1.2, **look)
             top = max(base, base + value)
-            axes.annotate(_said(value), (i, top), (0, 3), textcoords="offset points", ha="center", fontweight="bold")
+            axes.annotate(label_pounds(value), (i, top), (0, 3), textcoords="offset points", ha="center",
+                          fontweight="bold")  # fmt: skip
             if i < ends[1]:
                 stand = base + value
                 axes.plot((i + 0.31, i + 0.69), (stand, stand), color=GREY, linewidth=1, linestyle=":")
-        axes.set_xticks(range(len(steps)), [_wrap(step["step"], 15) for step in steps])
-        _room_above(axes)
-        _zero(axes)
-        _plain_axes(axes, "y")
-        axes.yaxis.set_major_formatter(_money_tick)
-        _above(axes, "£, average over simulated contracts, whole contract")
+        axes.set_xticks(range(len(steps)), [wrapped(step["step"], 15) for step in steps])
+        room_above(axes)
+        zero_line(axes)
+        plain_axes(axes, "y")
+        axes.yaxis.set_major_formatter(money_tick)
+        above_axis(axes, "£, average over simulated contracts, whole contract")
         said = "; ".join(f"{step['step'][:1].lower()}{step['step'][1:]} {pounds(step['gbp'])}" for step in steps)
         rows = [(step["step"], pounds(step["gbp"])) for step in steps]
         note = "Not cashable: care cost avoided that cannot be taken out of a budget."
-        return _finished(canvas, name, title, f"On average: {said}.", ("Step", "Average"), rows, note)
+        return finished(canvas, name, title, f"On average: {said}.", ("Step", "Average"), rows, note)
 
 
 # ---- the investor --------------------------------------------------------------------------------------------------
@@ -284,8 +179,8 @@ def j_curve(series: Part) -> Figure:
     middle = bands["p50"]
     lowest = min(range(len(dates)), key=lambda i: middle[i])
     back = next((i for i in range(lowest, len(dates)) if middle[i] >= 0), None)
-    with _style(name):
-        canvas = _canvas(3.7)
+    with look_of(name):
+        canvas = new_canvas(3.7)
         axes = canvas.subplots()
         beyond = dates[-1] + AFTER_THE_LAST  # or the last step would be a stroke without a length
         held = {key: [*values, values[-1]] for key, values in bands.items()}
@@ -293,7 +188,7 @@ def j_curve(series: Part) -> Figure:
         if middle[lowest] < 0:
             axes.plot(dates[lowest], middle[lowest], marker="v", color=CRIMSON, markersize=8, zorder=3)
             axes.annotate(
-                f"most in at once:\n{_said(-middle[lowest])}, {dates[lowest]:%b %Y}",
+                f"most in at once:\n{label_pounds(-middle[lowest])}, {dates[lowest]:%b %Y}",
                 (dates[lowest], bands["p5"][lowest]), (0, -6), textcoords="offset points", va="top", ha="center",
                 color=CRIMSON, fontweight="bold",
             )  # fmt: skip
@@ -305,11 +200,11 @@ def j_curve(series: Part) -> Figure:
             )  # fmt: skip
         axes.margins(x=0.02, y=0.2)
         canvas.legend(*handles, loc="outside lower center", ncols=3)
-        _above(axes, "£ taken out less £ paid in since the start (below £0: still in the contract)")
+        above_axis(axes, "£ taken out less £ paid in since the start (below £0: still in the contract)")
         head = ("Date", *FAN_HEAD)
         rows = [(f"{day.day} {day:%B %Y}", *(pounds(bands[k][i]) for k in FAN_KEYS))
                 for i, day in enumerate(dates)]  # fmt: skip
-        return _finished(canvas, name, title, _j_words(dates, middle, lowest, back), head, rows)
+        return finished(canvas, name, title, _j_words(dates, middle, lowest, back), head, rows)
 
 
 def _j_words(dates: Sequence[date], middle: Sequence[float], lowest: int, back: int | None) -> str:
@@ -330,20 +225,20 @@ def irr_histogram(series: Part) -> Figure:
     n = sum(found.values())
     edges = _rate_edges(rates)
     counts = [sum(low <= rate < high for rate in rates) for low, high in pairwise(edges)]
-    with _style(name):
-        canvas = _canvas(3.5)
+    with look_of(name):
+        canvas = new_canvas(3.5)
         left, right = canvas.subplots(1, 2, sharey=True, width_ratios=(6.5 - len(others), len(others)))
         width = edges[1] - edges[0] if counts else 1.0
         left.bar(edges[:-1], [c / n for c in counts], width, align="edge", color=NAVY, edgecolor="white")
-        left.xaxis.set_major_locator(_round_ticks(7))
-        left.xaxis.set_major_formatter(_percent_tick)
+        left.xaxis.set_major_locator(round_ticks(7))
+        left.xaxis.set_major_formatter(percent_tick)
         left.set_xlabel("rate of return a year (IRR)")
         if not counts:
             left.set_xticks(())
             left.text(0.5, 0.5, "no simulated contract\nhas one rate of return", transform=left.transAxes, ha="center")
         elif edges[0] < 0 < edges[-1]:
-            _zero(left, vertical=True)
-        _above(left, f"share of {n:,} simulated contracts")
+            zero_line(left, vertical=True)
+        above_axis(left, f"share of {n:,} simulated contracts")
         right.bar(range(len(others)), [c / n for c in others.values()], 0.6, facecolor="white", edgecolor=CRIMSON,
                   hatch="////")  # fmt: skip
         for i, c in enumerate(others.values()):
@@ -352,14 +247,14 @@ def irr_histogram(series: Part) -> Figure:
         right.set_xlim(-0.6, len(others) - 0.4)
         right.set_xlabel("no single rate")
         for axes in (left, right):
-            _plain_axes(axes, "y")
-            axes.yaxis.set_major_formatter(_percent_tick)
-        rows = [(f"{_percent_tick(low)} to {_percent_tick(high)}", f"{c:,}", percent(c / n, 1))
+            plain_axes(axes, "y")
+            axes.yaxis.set_major_formatter(percent_tick)
+        rows = [(f"{percent_tick(low)} to {percent_tick(high)}", f"{c:,}", percent(c / n, 1))
                 for (low, high), c in zip(pairwise(edges), counts, strict=True)]  # fmt: skip
         rows += [(WITHOUT_RATE[key].replace("\n", " "), f"{c:,}", percent(c / n, 1)) for key, c in others.items()]
         head = ("Rate of return a year", "Simulated contracts", "Share")
         note = "The upper end of a row is not in it."
-        return _finished(canvas, name, title, _rate_words(rates, others, n), head, rows, note)
+        return finished(canvas, name, title, _rate_words(rates, others, n), head, rows, note)
 
 
 def _rate_edges(rates: Sequence[float]) -> list[float]:
@@ -392,8 +287,8 @@ def exceedance(series: Part) -> Figure:
     name, title = "exceedance", "The chance that investors' profit is at least so much"
     profit, loss = series["investor"]["profit_gbp_quantiles"], series["investor"]["loss_prob"]
     last, lost = len(profit) - 1, how_many(loss, sum(series["investor"]["irr_outcomes"].values()))
-    with _style(name):
-        canvas = _canvas(3.5)
+    with look_of(name):
+        canvas = new_canvas(3.5)
         axes = canvas.subplots()
         axes.plot(profit, [1 - i / last for i in range(last + 1)], color=NAVY, linewidth=2.4)
         axes.axvline(0, color="black", linewidth=1)
@@ -405,15 +300,15 @@ def exceedance(series: Part) -> Figure:
         middle = profit[last // 2]
         axes.plot(middle, 0.5, marker="o", color=NAVY, markersize=7)
         axes.annotate(
-            f"as likely as not:\n{_said(middle)} or more", (middle, 0.5), (-10, 0), textcoords="offset points",
+            f"as likely as not:\n{label_pounds(middle)} or more", (middle, 0.5), (-10, 0), textcoords="offset points",
             ha="right", va="center", fontweight="bold",
         )  # fmt: skip
         axes.set_ylim(0, 1)
-        axes.xaxis.set_major_formatter(_money_tick)
-        axes.yaxis.set_major_formatter(_percent_tick)
+        axes.xaxis.set_major_formatter(money_tick)
+        axes.yaxis.set_major_formatter(percent_tick)
         hatched = " (hatched: a loss)" if profit[0] < 0 else ""
         axes.set_xlabel(f"investors' profit, £ over the whole contract{hatched}")
-        _above(axes, f"chance of this profit or more; a loss in {lost}")
+        above_axis(axes, f"chance of this profit or more; a loss in {lost}")
         axes.grid()
         axes.tick_params(length=0, pad=6)
         shares = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -423,7 +318,7 @@ def exceedance(series: Part) -> Figure:
             f"{pounds(at[0.5])} or more, in 5 of 100 {pounds(at[0.95])} or more. They lose money in {lost}."
         )
         rows = [(f"{100 * (1 - share):.0f} in 100", pounds(value)) for share, value in at.items()]
-        return _finished(canvas, name, title, description, ("Chance", "Profit at least"), rows)
+        return finished(canvas, name, title, description, ("Chance", "Profit at least"), rows)
 
 
 # ---- what would change the answer ----------------------------------------------------------------------------------
@@ -441,20 +336,20 @@ def tornado(found: Part, labels: Mapping[str, str] | None = None) -> Figure:
         return percent(value, 1) if output == "irr" else pounds(value)
 
     words = {bar["path"]: (labels or {}).get(bar["path"], bar["path"]) for bar in bars}
-    with _style(name):
-        canvas = _canvas(1.2 + 0.42 * max(len(drawn), 2))
+    with look_of(name):
+        canvas = new_canvas(1.2 + 0.42 * max(len(drawn), 2))
         axes = canvas.subplots()
         for i, bar in enumerate(drawn):
             _two_ends(axes, i, bar, base)
         if base is not None:
             axes.axvline(base, color="black", linewidth=1.2)
-        _rows_of(axes, [_wrap(words[bar["path"]]) for bar in drawn])
+        rows_of(axes, [wrapped(words[bar["path"]]) for bar in drawn])
         axes.margins(x=0.14)
-        axes.xaxis.set_major_locator(_round_ticks(6))
-        axes.xaxis.set_major_formatter(_percent_tick if output == "irr" else _money_tick)
+        axes.xaxis.set_major_locator(round_ticks(6))
+        axes.xaxis.set_major_formatter(percent_tick if output == "irr" else money_tick)
         axes.set_xlabel(f"{what}, {'a year' if output == 'irr' else '£'}")
         if base is not None:
-            _above(axes, "black line: as planned, " + said(base).replace("-", MINUS))
+            above_axis(axes, "black line: as planned, " + said(base).replace("-", MINUS))
         keys = [Patch(facecolor="white", edgecolor=ORANGE, hatch="////"), Patch(facecolor=NAVY)]
         ends = ["input at its low end", "at its high end (numbers: its value there)"]
         canvas.legend(keys, ends, loc="outside lower center", ncols=2)
@@ -465,7 +360,7 @@ def tornado(found: Part, labels: Mapping[str, str] | None = None) -> Figure:
         head = ("Input", "Low end", "Result there", "High end", "Result there")
         left = len(bars) - len(drawn)
         note = f"As planned: {said(base)}. {left:,} more inputs move it less." if left else f"As planned: {said(base)}."
-        return _finished(canvas, name, title, _tornado_words(what, base, drawn, words, said), head, rows, note)
+        return finished(canvas, name, title, _tornado_words(what, base, drawn, words, said), head, rows, note)
 
 
 def _two_ends(axes: Axes, row: int, bar: Part, base: float | None) -> None:
@@ -514,19 +409,20 @@ def teams(series: Part, labels: Mapping[str, str] | None = None) -> Figure:
     labels: words for the slugs of teams, where there are any.
     """
     name, title = "teams", "Team places used, and days of waiting by borough"
-    used = {(labels or {}).get(slug, _words(slug)): team["slots_used_share"] for slug, team in series["teams"].items()}
+    told = {slug: (labels or {}).get(slug, slug_words(slug)) for slug in series["teams"]}
+    used = {told[slug]: team["slots_used_share"] for slug, team in series["teams"].items()}
     waits = {b["name"]: b["waiting_days"] for b in series["boroughs"].values()}
-    with _style(name):
-        canvas = _canvas(1.6 + min(0.3 * (len(used) + len(waits)), PAGE_ROWS_IN))
+    with look_of(name):
+        canvas = new_canvas(1.6 + min(0.3 * (len(used) + len(waits)), PAGE_ROWS_IN))
         top, bottom = canvas.subplots(2, 1, height_ratios=(len(used) + 1, len(waits) + 1))
         _named_bars(top, used, TEAL, "////", percent)
         top.set_xlim(0, 1)
-        top.xaxis.set_major_formatter(_percent_tick)
-        _above(top, "Team: share of its places that is used")
+        top.xaxis.set_major_formatter(percent_tick)
+        above_axis(top, "Team: share of its places that is used")
         _named_bars(bottom, waits, NAVY, "", lambda v: f"{v:.1f} days" if v < 10 else f"{v:.0f} days")
         bottom.set_xlim(0, 1.1 * max(*waits.values(), 1))
         bottom.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        _above(bottom, "Borough: average days from referral to start, of families that start")
+        above_axis(bottom, "Borough: average days from referral to start, of families that start")
         fullest, longest = max(used, key=lambda key: used[key]), max(waits, key=lambda key: waits[key])
         description = (
             f"Places used: {', '.join(f'{key} {percent(value)}' for key, value in used.items())}. "
@@ -534,7 +430,7 @@ def teams(series: Part, labels: Mapping[str, str] | None = None) -> Figure:
         )
         rows = [(f"Team {key}", percent(value), "") for key, value in used.items()]
         rows += [(key, "", f"{value:.1f}") for key, value in waits.items()]
-        return _finished(canvas, name, title, description, ("", "Places used", "Days of waiting"), rows)
+        return finished(canvas, name, title, description, ("", "Places used", "Days of waiting"), rows)
 
 
 def _named_bars(
@@ -545,7 +441,7 @@ def _named_bars(
     for i, value in enumerate(values.values()):
         axes.annotate(said(value), (value, i), (4, 0), textcoords="offset points", va="center", fontweight="bold",
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
-    _rows_of(axes, [_wrap(key, 24) for key in values])
+    rows_of(axes, [wrapped(key, 24) for key in values])
 
 
 Piece = tuple[str, int, int]
@@ -555,8 +451,8 @@ def lives(found: Part) -> Figure:
     """Return where each child of one simulated contract is until 18, without and with therapy, in the same order."""
     name, title = "lives", "Where children are until they turn 18, in one simulated contract"
     children = sorted(found["children"], key=lambda child: -_in_care(_pieces(child, "usual")))
-    with _style(name):
-        canvas = _canvas(7.4 if len(children) > 30 else 2.4 + 0.17 * len(children))
+    with look_of(name):
+        canvas = new_canvas(7.4 if len(children) > 30 else 2.4 + 0.17 * len(children))
         sides = canvas.subplots(1, 2, sharex=True, sharey=True)
         seen = {place for arm in ARM_WORDS for child in children for place, *_ in _pieces(child, arm)}
         for axes, arm in zip(sides, ARM_WORDS, strict=True):
@@ -571,7 +467,7 @@ def lives(found: Part) -> Figure:
         told = f"{_shown(found)}, one line each, to the 18th birthday; same order on both sides"
         canvas.legend([key for _, key in keys], [words for words, _ in keys], title=told, alignment="left", ncols=3,
                       loc="outside lower left")  # fmt: skip
-        return _finished(canvas, name, title, *_life_words(found, children))
+        return finished(canvas, name, title, *_life_words(found, children))
 
 
 def _face(colour: str, hatch: str) -> str:
@@ -669,18 +565,18 @@ def contracts(found: Part) -> Figure:
     by_saving = sorted(found["contracts"].items(), key=lambda item: -(item[1]["net_saving_gbp"]["mean"] or 0))
     labels = [c["name"] + (" (this contract)" if slug == found["scenario"] else "") for slug, c in by_saving]
     panels = {"payments_gbp": "£ paid, with any top-up", "net_saving_gbp": "£ boroughs keep"}
-    with _style(name):
-        canvas = _canvas(1.5 + min(0.4 * len(by_saving), PAGE_ROWS_IN))
+    with look_of(name):
+        canvas = new_canvas(1.5 + min(0.4 * len(by_saving), PAGE_ROWS_IN))
         sides = canvas.subplots(1, 2, sharey=True)
         for axes, (key, words) in zip(sides, panels.items(), strict=True):
             for i, (_, c) in enumerate(by_saving):
                 _claim_and_none(axes, i, c[key]["mean"], c.get("if_no_effect", {}).get(key, {}).get("mean"))
-            _rows_of(axes, [_wrap(label, 26) for label in labels])
-            _zero(axes, vertical=True)
+            rows_of(axes, [wrapped(label, 26) for label in labels])
+            zero_line(axes, vertical=True)
             axes.margins(x=0.1)
-            axes.xaxis.set_major_locator(_round_ticks(4))
-            axes.xaxis.set_major_formatter(_money_tick)
-            _above(axes, words)
+            axes.xaxis.set_major_locator(round_ticks(4))
+            axes.xaxis.set_major_formatter(money_tick)
+            above_axis(axes, words)
         keys = [sides[0].plot([], [], linewidth=0, marker=marker, color=NAVY, markerfacecolor=face, markersize=7)[0]
                 for marker, face in (("o", NAVY), ("s", "white"))]  # fmt: skip
         canvas.legend(keys, ["if therapy does what is claimed", "if it does nothing"], loc="outside lower center",
@@ -695,7 +591,7 @@ def contracts(found: Part) -> Figure:
         scaled = any(c["price_factor"] != 1 for _, c in by_saving)
         note = "Prices are scaled to the same expected cost." if scaled else "Prices as published."
         note += " Paid: by boroughs and any central top-up. Boroughs keep: cashable care cost avoided, less payments."
-        return _finished(canvas, name, title, _contract_words(rows), head, rows, note)
+        return finished(canvas, name, title, _contract_words(rows), head, rows, note)
 
 
 def _claim_and_none(axes: Axes, row: int, claim: float | None, none: float | None) -> None:
@@ -724,8 +620,8 @@ def boroughs(exposure: Part) -> Figure:
     name, title = "boroughs", "Boroughs side by side: what each pays, keeps, and its chance to gain"
     everyone = sorted(exposure["boroughs"].values(), key=lambda b: -b["payments_gbp"]["mean"])
     found, n = everyone[:MOST_BOROUGHS], exposure["replications"]
-    with _style(name):
-        canvas = _canvas(1.5 + min(0.38 * len(found), PAGE_ROWS_IN))
+    with look_of(name):
+        canvas = new_canvas(1.5 + min(0.38 * len(found), PAGE_ROWS_IN))
         sides = canvas.subplots(1, 3, sharey=True, width_ratios=(4, 4, 1.6))
         for axes, key, marker, words in (
             (sides[0], "payments_gbp", "o", "£ it pays"), (sides[1], "net_saving_gbp", "D", "£ it keeps"),
@@ -735,22 +631,22 @@ def boroughs(exposure: Part) -> Figure:
                 axes.plot((stat["p10"], stat["p90"]), (i, i), color=MIDDLE, linewidth=7, solid_capstyle="butt")
                 axes.plot((stat["p10"], stat["p90"]), (i, i), color=NAVY, linewidth=0, marker="|", markersize=9)
                 axes.plot(stat["mean"], i, color=NAVY, marker=marker, markersize=6)
-                axes.annotate(_said(stat["mean"]), (stat["mean"], i), (0, 6), textcoords="offset points", ha="center",
-                              fontsize=9)  # fmt: skip
+                axes.annotate(label_pounds(stat["mean"]), (stat["mean"], i), (0, 6), textcoords="offset points",
+                              ha="center", fontsize=9)  # fmt: skip
             low, high = (end(0.0, *(b[key][at] for b in found)) for end, at in ((min, "p10"), (max, "p90")))
             room = 0.1 * (high - low) or 1.0
             axes.set_xlim(low - room if low < 0 else low, high + room)
-            axes.xaxis.set_major_locator(_round_ticks(3 if high - low > MILLION else 2))  # £400k is longer than £4m
-            axes.xaxis.set_major_formatter(_money_tick)
-            _above(axes, words)
-            _zero(axes, vertical=True)
+            axes.xaxis.set_major_locator(round_ticks(3 if high - low > MILLION else 2))  # £400k is longer than £4m
+            axes.xaxis.set_major_formatter(money_tick)
+            above_axis(axes, words)
+            zero_line(axes, vertical=True)
         _named_bars(sides[2], {b["name"]: b["better_off_prob"] for b in found}, TEAL, "////", lambda p: _chance(p, n))
         sides[2].set_xlim(0, 1)
         sides[2].set_xticks((0, 1))
-        sides[2].xaxis.set_major_formatter(_percent_tick)
-        _above(sides[2], "chance to gain")
+        sides[2].xaxis.set_major_formatter(percent_tick)
+        above_axis(sides[2], "chance to gain")
         for axes in sides:
-            _rows_of(axes, [_wrap(b["name"], 20) for b in found])
+            rows_of(axes, [wrapped(b["name"], 20) for b in found])
         average = tuple(sides[0].plot([], [], color=NAVY, linewidth=0, marker=marker)[0] for marker in "oD")
         keys: list[Any] = [average, Patch(facecolor=MIDDLE, edgecolor=NAVY)]
         together: dict[Any, Any] = {tuple: HandlerTuple(None)}
@@ -762,7 +658,7 @@ def boroughs(exposure: Part) -> Figure:
             for b in everyone
         ]  # fmt: skip
         head = ("Borough", "Pays", "Keeps", "1 in 10 lower", "1 in 10 higher", "Chance to gain")
-        return _finished(canvas, name, title, _borough_words(found, n), head, rows)
+        return finished(canvas, name, title, _borough_words(found, n), head, rows)
 
 
 def _chance(prob: float, n: int) -> str:
