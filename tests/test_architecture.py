@@ -16,7 +16,7 @@ PACKAGE = ROOT / "model" / "edgeofcare"
 # Rooms in the order in which data flows: an import may only go up this list, or stay inside its own folder.
 ROOMS = (
     "errors", "calendar", "provenance", "inputs", "care", "engine", "money", "summary", "results", "walk", "analysis",
-    "documents", "cli",
+    "documents", "pages", "cli",
 )  # fmt: skip
 SOURCES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
 PURE = ("care/", "money/")

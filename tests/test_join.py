@@ -282,7 +282,7 @@ def test_break_even_lies_straight_between_two_points() -> None:
 
 def test_a_scenario_without_fft_is_not_offered_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "VOLUME_CHOICES", (0.5, 1.0))
-    monkeypatch.setattr(module, "_months", lambda scenario: [scenario.clock.day_0])
+    monkeypatch.setattr(module, "joining_months", lambda scenario: [scenario.clock.day_0])
     joined: Joined = join(load("essex"), ["haringey@2014-04-01"], replications=20, limits=True)
     assert joined.limits is not None and set(joined.limits["by_teams"]) == {"as-is", "plus-mst", "own"}
 

@@ -87,13 +87,18 @@ def check(scenario: ScenarioName) -> None:
 
 
 @app.command()
-def show(scenario: ScenarioName, as_json: AsJson = False) -> None:
+def show(
+    scenario: ScenarioName,
+    as_json: AsJson = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print one whole scenario file that needs no other.")] = False,
+) -> None:
     """Show every input of a scenario with its source."""
     from edgeofcare.inputs.describe import resolved, resolved_text
     from edgeofcare.inputs.load import load
+    from edgeofcare.inputs.write import as_toml as written
 
     found = load(scenario)
-    say(json.dumps(resolved(found)) if as_json else resolved_text(found))
+    say(json.dumps(resolved(found)) if as_json else written(found).rstrip("\n") if as_toml else resolved_text(found))
 
 
 @app.command()
@@ -554,6 +559,28 @@ def report(
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     for path in write_report(folder, wanted, out):
         say(f"{path} written.")
+
+
+@app.command("app")
+def pages(
+    port: Annotated[int, typer.Option(help="Port on this computer; 0 for any that is free.")] = 8321,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the front page in your browser.")] = False,
+) -> None:
+    """Serve the pages on this computer, for your browser. Nothing leaves it."""
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("marimo", "anywidget") if find_spec(name) is None]:
+        raise OptionError(f'the pages need {" and ".join(missing)}: type make app, or pip install "edgeofcare[app]"')
+    from edgeofcare.pages.serve import serve
+
+    def ready(address: str) -> None:
+        say(f"The pages are at {address} on this computer only. Press Ctrl-C to stop.")
+        if open_browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    serve(port, ready)
 
 
 @app.command()

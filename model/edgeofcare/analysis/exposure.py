@@ -6,7 +6,7 @@ In: a scenario. Out: an `Exposures`. Must not know: how answers are shown, files
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -160,11 +160,17 @@ def workers() -> Iterator[ThreadPoolExecutor]:
 
 
 def live_in(
-    pool: ThreadPoolExecutor, world: World, contracts: Sequence[Scenario], seed: int, replications: int, full: bool
+    pool: ThreadPoolExecutor,
+    world: World,
+    contracts: Sequence[Scenario],
+    seed: int,
+    replications: int,
+    full: bool,
+    tell: Callable[[], None] | None = None,
 ) -> Lives:
     """Begin to live a world, and settle these scenarios' contracts on the same lives; the first gives all rows if full.
 
-    full: also by year, and without therapy.
+    full: also by year, and without therapy. tell: called at the end of each chunk.
     """
     plan = make_plan(world.scenario, world.entry_scale_days, world.hazard_ratio)
     engine = engine_of(available_engine(None))
@@ -176,6 +182,8 @@ def live_in(
         for i, scenario in enumerate(contracts):
             done = settle(counts, plan, scenario, costs, service)
             found.append(_rows(lived, done, scenario, full and i == 0))
+        if tell:
+            tell()
         return found
 
     return Lives(plan, [pool.submit(chunk, first) for first in range(0, replications, CHUNK)])

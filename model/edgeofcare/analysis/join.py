@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
+from math import ceil
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.analysis.contracts import Progress
+from edgeofcare.analysis.contracts import CHUNK, Progress
 from edgeofcare.analysis.exposure import (
     Lives,
     Rows,
@@ -30,7 +32,7 @@ from edgeofcare.analysis.exposure import (
 from edgeofcare.analysis.worlds import World, claimed_world
 from edgeofcare.calendar import DAYS_PER_YEAR, add_months
 from edgeofcare.errors import OptionError
-from edgeofcare.inputs.boroughs import CapOnJoin, Joiner, Joining, Teams, load_joiner, with_joiners
+from edgeofcare.inputs.boroughs import CapOnJoin, Joiner, Joining, Teams, load_joiner, with_joiners, with_referrals
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.irr import internal_rate
@@ -89,7 +91,7 @@ class Joined:
 
 def join(
     scenario: Scenario,
-    boroughs: Sequence[str],
+    boroughs: Sequence[str | Joining],
     when: date | None = None,
     teams: str = "as-is",
     cap_on_join: str = "per_start",
@@ -101,8 +103,9 @@ def join(
 ) -> Joined:
     """Return what changes, for whom, if boroughs join a contract, all at once.
 
-    boroughs: names of shipped joiners or paths of their files, each with its own date if "@2019-04-01" follows. when:
-    the date of all others, otherwise that of their files. limits: also the volume at which they break even, the latest
+    boroughs: names of shipped joiners or paths of their files, each with its own date if "@2019-04-01" follows, or
+    joinings made with inputs.boroughs. when: the date of all others, otherwise that of their files. progress: told how
+    many parts of the work are done, of how many. limits: also the volume at which they break even, the latest
     month at which joining still pays, and other teams. in_sequence: also what each changes that joins after those
     named before it. Raises InputError for a borough that is in already, joins outside the window of referrals, or has
     no published figures; OptionError for options out of range.
@@ -111,20 +114,21 @@ def join(
         raise OptionError("name at least one borough that would join.")
     prepare(scenario, replications, seed)
     claimed = claimed_world(scenario)
-    joinings = [_joining(text, scenario, when, teams) for text in boroughs]
+    joinings = [_joining(one, scenario, when, teams) if isinstance(one, str) else one for one in boroughs]
     joiners = [one.joiner for one in joinings]
     with_joiners(scenario, joinings, 1.0, cast(CapOnJoin, cap_on_join))  # faults are told before anybody lives
-    points = [*VOLUME_CHOICES, *_teams_on_offer(scenario), *_months(scenario)[::MONTHS_BETWEEN]] if limits else []
-    steps, done = 1 + len(points) + (len(joiners) - 1 if in_sequence else 0), 0
+    points = [*VOLUME_CHOICES, *teams_on_offer(scenario), *joining_months(scenario)[::MONTHS_BETWEEN]] if limits else []
+    steps, done = 2 * ceil(replications / CHUNK) + len(points) + (len(joiners) - 1 if in_sequence else 0), 0
+    telling = Lock()  # chunks end on threads of their own
 
     def tell() -> None:
         nonlocal done
-        done = min(done + 1, steps)  # how many months a search looks at is not known before
-        if progress:
-            progress(done, steps)
+        with telling:
+            done = min(done + 1, steps)  # how many months a search looks at is not known before
+            if progress:
+                progress(done, steps)
 
-    pair, planned = live_pair(claimed, joinings, cap_on_join, replications, seed)
-    tell()
+    pair, planned = live_pair(claimed, joinings, cap_on_join, replications, seed, tell)
 
     def joined_by(some: Sequence[Joining], without: Rows) -> Pair:
         after = _joined_world(claimed, some, cap_on_join, planned)
@@ -166,7 +170,12 @@ def _joined_world(claimed: World, joinings: Sequence[Joining], cap_on_join: str,
 
 
 def live_pair(
-    claimed: World, joinings: Sequence[Joining], cap_on_join: str, replications: int, seed: int
+    claimed: World,
+    joinings: Sequence[Joining],
+    cap_on_join: str,
+    replications: int,
+    seed: int,
+    tell: Callable[[], None] | None = None,
 ) -> tuple[Pair, float]:
     """Live the contract without and with the joiners; with a contract cap that joiners raise, also settle it fixed.
 
@@ -174,13 +183,13 @@ def live_pair(
     """
     scenario = claimed.scenario
     with workers() as pool:
-        before = live_in(pool, claimed, [scenario], seed, replications, full=False)
+        before = live_in(pool, claimed, [scenario], seed, replications, full=False, tell=tell)
         planned = _planned_starts(before, claimed, seed, replications)
         after = _joined_world(claimed, joinings, cap_on_join, planned)
         settled = [after.scenario]
         if after.scenario.contract.cap_gbp != scenario.contract.cap_gbp:
             settled.append(with_values(after.scenario, {"contract.cap_gbp": scenario.contract.cap_gbp}))
-        lives = live_in(pool, after, settled, seed, replications, full=True)
+        lives = live_in(pool, after, settled, seed, replications, full=True, tell=tell)
         [without], [with_, *fixed] = before.rows, lives.rows
     years, real = years_of(lives.plan, after.scenario)
     return Pair(claimed, after, without, with_, fixed[0] if fixed else None, years, real), planned
@@ -403,7 +412,7 @@ def in_steps(pair: Pair, joinings: Sequence[Joining], joined_by: JoinedBy) -> li
 # ---- limits --------------------------------------------------------------------------------------------------------
 
 
-def _months(scenario: Scenario) -> list[date]:
+def joining_months(scenario: Scenario) -> list[date]:
     """Return the joining dates that may be tried: day 0, and the first of every month to the end of referrals."""
     clock = scenario.clock
     days = [clock.day_0]
@@ -412,7 +421,7 @@ def _months(scenario: Scenario) -> list[date]:
     return days
 
 
-def _teams_on_offer(scenario: Scenario) -> list[str]:
+def teams_on_offer(scenario: Scenario) -> list[str]:
     """Return the choices of teams that the scenario's therapies allow."""
     given = {team.therapy for team in scenario.teams.values()}
     return [choice for choice in TEAM_CHOICES if choice.removeprefix("plus-") in {"as-is", "own", *given}]
@@ -440,9 +449,9 @@ def find_limits(
         }
         for factor in VOLUME_CHOICES
     ]
-    teams = _teams_on_offer(pair.before.scenario)
+    teams = teams_on_offer(pair.before.scenario)
     by_teams = {name: choice([replace(one, teams=cast(Teams, name)) for one in joinings]) for name in teams}
-    by_date, latest = latest_month(_months(pair.before.scenario), from_day)
+    by_date, latest = latest_month(joining_months(pair.before.scenario), from_day)
     return {
         "by_volume": by_volume,
         "break_even_referrals_share": _crossing(by_volume),
@@ -477,10 +486,7 @@ def latest_month(
 
 
 def _at_volume(joiner: Joiner, factor: float) -> Joiner:
-    rate = joiner.borough.referrals_per_year * factor
-    path = f"boroughs.{joiner.slug}.referrals_per_year"
-    origins = {key: origin for key, origin in joiner.origins.items() if key != path}
-    return replace(joiner, borough=joiner.borough.model_copy(update={"referrals_per_year": rate}), origins=origins)
+    return with_referrals(joiner, joiner.borough.referrals_per_year * factor)
 
 
 def _short(pair: Pair, joiners: Sequence[Joiner]) -> dict[str, Any]:

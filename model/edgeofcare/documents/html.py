@@ -5,8 +5,10 @@ In: a document. Out: text. Must not know: scenarios, results, other formats.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -14,6 +16,7 @@ from xml.etree import ElementTree
 from edgeofcare.documents.document import CALLOUT_WORDS, Document, Figure, Heading, Table, printable
 
 if TYPE_CHECKING:
+    import jinja2
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -24,10 +27,58 @@ OWN_REFERENCE = re.compile(r"url\(\s*#")
 
 def html(document: Document) -> str:
     """Return the document as one self-contained page."""
+    return _rendered("report.html.j2", document, _drawing, deeper=0, taken={"content", "contents"})
+
+
+def fragment(document: Document, taken: str = "answer") -> str:
+    """Return the blocks of a document as a part of another page, whose title stands above: headings one level deeper.
+
+    Pictures are images with a text in their place. taken: beginning of every id, so that two parts do not share one.
+    """
+    return _rendered("blocks.html.j2", document, _image, deeper=1, taken=set(), start=f"{taken}-")
+
+
+def style() -> str:
+    """Return how blocks look, as CSS."""
+    return (TEMPLATES / "blocks.css").read_text(encoding="utf-8")
+
+
+def _rendered(
+    template: str,
+    document: Document,
+    drawing: Callable[[Figure, str], Markup],
+    deeper: int,
+    taken: set[str],
+    start: str = "",
+) -> str:
+    from markupsafe import Markup
+
+    name = _names(taken, start)
+    sheets = [
+        (wide, [(block, label, _key(block, name)) for block, label in pairs]) for wide, pairs in document.sheets
+    ]
+    whole = (TEMPLATES / "report.css").read_text(encoding="utf-8").replace("/* blocks.css stands here */\n", style())
+    return str(
+        _templates().get_template(template).render(
+            document=document,
+            style=Markup(whole),
+            sheets=sheets,
+            contents=[(block, key) for _, blocks in sheets for block, _, key in blocks if isinstance(block, Heading)],
+            callouts=CALLOUT_WORDS,
+            drawing=drawing,
+            kind=_kind,
+            name=name,
+            deeper=deeper,
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
     import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         trim_blocks=True,
@@ -35,28 +86,13 @@ def html(document: Document) -> str:
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: value if isinstance(value, Markup) or not isinstance(value, str) else printable(value),
     )
-    name = _names()
-    sheets = [
-        (wide, [(block, label, _key(block, name)) for block, label in pairs]) for wide, pairs in document.sheets
-    ]
-    return environment.get_template("report.html.j2").render(
-        document=document,
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        sheets=sheets,
-        contents=[(block, key) for _, blocks in sheets for block, _, key in blocks if isinstance(block, Heading)],
-        callouts=CALLOUT_WORDS,
-        drawing=_drawing,
-        kind=_kind,
-        name=name,
-    )
 
 
-def _names() -> Callable[[str], str]:
+def _names(taken: set[str], start: str) -> Callable[[str], str]:
     """Return a function that makes an id of a text, never the same twice on one page."""
-    taken = {"content", "contents"}
 
     def name(text: str) -> str:
-        slug = "-".join(re.findall("[a-z0-9]+", text.lower())) or "part"
+        slug = start + ("-".join(re.findall("[a-z0-9]+", text.lower())) or "part")
         wish, tries = slug, 1
         while wish in taken:
             tries += 1
@@ -82,6 +118,15 @@ def _kind(table: Table, column: int, text: str) -> Markup:
         return Markup(' class="prose"' if len(text) > PROSE else "")
     unbroken = table.unbroken(column, text) and (text not in table.head or " " not in text)
     return Markup(' class="number unbroken"' if unbroken else ' class="number"')
+
+
+def _image(figure: Figure, key: str) -> Markup:
+    """Return a picture as an image with its title for those who do not see it; the description stands below it."""
+    from markupsafe import Markup, escape
+
+    data = base64.b64encode(figure.svg.encode()).decode()
+    return Markup('<img src="data:image/svg+xml;base64,{}" alt="{}" aria-describedby="{}-description">').format(
+        Markup(data), escape(figure.title), key)  # fmt: skip
 
 
 # ---- pictures -----------------------------------------------------------------------------------------------------

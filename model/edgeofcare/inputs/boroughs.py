@@ -10,9 +10,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
+from functools import lru_cache
 from math import ceil, floor
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -102,6 +103,17 @@ def possible_joiners() -> list[str]:
     return sorted(path.stem for path in (scenario_folder() / "boroughs").glob("*.toml"))
 
 
+def names_of_joiners(scenario: Scenario) -> dict[str, str]:
+    """Return the names of the shipped joiners that are not in the scenario, for people, by slug."""
+    return {slug: name for slug, name in _joiner_names() if slug not in scenario.boroughs}
+
+
+@lru_cache(maxsize=1)
+def _joiner_names() -> tuple[tuple[str, str], ...]:
+    trees = {slug: read_file(scenario_folder() / "boroughs" / f"{slug}.toml").tree for slug in possible_joiners()}
+    return tuple((slug, tree["boroughs"][slug]["name"]) for slug, tree in trees.items())
+
+
 def load_joiner(name_or_path: str | Path, scenario: Scenario) -> Joiner:
     """Read a shipped joiner by name, or a joiner's file by path; raise InputError with every fault.
 
@@ -125,6 +137,14 @@ def load_joiner(name_or_path: str | Path, scenario: Scenario) -> Joiner:
     _refuse_twice(scenario, slug, layer.source)
     own = {dotted(path): origin for path, origin in origins.items() if path[0] == "boroughs"}
     return Joiner(slug, borough, own, file.adolescent_care_starts_per_year, layer.source.name)
+
+
+def with_referrals(joiner: Joiner, referrals_per_year: float) -> Joiner:
+    """Return the joiner with another number of families that it refers a year; that number has no source."""
+    path = f"boroughs.{joiner.slug}.referrals_per_year"
+    origins = {key: origin for key, origin in joiner.origins.items() if key != path}
+    borough = joiner.borough.model_copy(update={"referrals_per_year": referrals_per_year})
+    return replace(joiner, borough=borough, origins=origins)
 
 
 def _find(name_or_path: str | Path, scenario: Scenario) -> Path:

@@ -44,8 +44,12 @@ def is_number(value: Any) -> bool:
 
 
 def is_figure(node: dict[str, Any]) -> bool:
-    """Tell whether a table stands for a number: it has a plain `value` or a `reference`."""
-    return any(key in node and not isinstance(node[key], dict) for key in ("value", "reference"))
+    """Tell whether a table stands for a number: it has a plain `value` or a `reference`.
+
+    It stands for a row of numbers if its `value` is a table and it has a `source`.
+    """
+    row = isinstance(node.get("value"), dict) and "source" in node and node.keys() <= ORIGIN_KEYS | {"value"}
+    return row or any(key in node and not isinstance(node[key], dict) for key in ("value", "reference"))
 
 
 def within(value: Any, low: Any, high: Any) -> bool:

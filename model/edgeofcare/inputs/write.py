@@ -1,0 +1,48 @@
+"""A whole scenario as one TOML file that needs no other. In: a scenario. Out: text that loads to the same scenario.
+
+Must not know: what the numbers mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgeofcare.inputs.lines import KeyPath, dotted
+from edgeofcare.inputs.load import FILLED
+from edgeofcare.inputs.schema import Origin, Scenario
+
+
+def as_toml(scenario: Scenario) -> str:
+    """Return every value with its range and source; `load` of the file gives the same values, ranges and sources."""
+    import tomlkit
+
+    page = tomlkit.document()
+    tree = scenario.model_dump(exclude=FILLED)
+    for key in sorted(tree, key=lambda key: isinstance(tree[key], dict | tuple)):  # plain keys stand before tables
+        if tree[key] is not None:
+            page[key] = _written(tree[key], (key,), scenario.origins, inline=False)
+    return tomlkit.dumps(page)
+
+
+def _written(node: Any, path: KeyPath, origins: dict[str, Origin], inline: bool) -> Any:
+    """Return a value as TOML writes it; numbers with an origin, and all within lists, are tables in one line."""
+    import tomlkit
+
+    origin = origins.get(dotted(path))
+    if origin is not None:
+        figure = tomlkit.inline_table()
+        figure["value"] = _written(node, path, {}, inline=True)
+        figure.update({key: given for key, given in origin.model_dump(exclude_defaults=True).items() if given != ""})
+        return figure
+    if isinstance(node, dict):
+        table: Any = tomlkit.inline_table() if inline else tomlkit.table()
+        there = {key: child for key, child in node.items() if child is not None}
+        for key in sorted(there, key=lambda key: not inline and isinstance(there[key], dict)):
+            table[str(key)] = _written(there[key], (*path, key), origins, inline)
+        return table
+    if isinstance(node, list | tuple):
+        items = tomlkit.array()
+        for i, child in enumerate(node):
+            items.append(_written(child, (*path, i), origins, inline=True))
+        return items.multiline(any(isinstance(child, dict) for child in node))
+    return node

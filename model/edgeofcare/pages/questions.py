@@ -1,0 +1,101 @@
+"""Questions that several pages ask of a scenario: what therapy does, how often to simulate. Out: fields, scenarios.
+
+Must not know: browsers, results.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from edgeofcare.documents.page import percent
+from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate
+from edgeofcare.errors import OptionError
+from edgeofcare.inputs.evidence import published_evidence
+from edgeofcare.inputs.load import scenario_folder, with_values
+from edgeofcare.inputs.schema import Scenario
+from edgeofcare.pages.fields import Number, plain
+
+UNIT = "% of tracked days"
+
+
+def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number, Number]:
+    """Return the two numbers that say what therapy does: the share of tracked days out of care without it and with it.
+
+    Those of the scenario's own claim, or what its own measure comes to. Raises OptionError for a scenario that claims
+    nothing of its own.
+    """
+    usual, therapy = _claimed(scenario)
+    first = Number(
+        "usual", "Days out of care without therapy", usual, 1, 99, 1, UNIT,
+        "Of the days tracked after the start. English trials of such services found more than contracts claim.",
+        percent=True,
+    )  # fmt: skip
+    try:
+        now = first.read(texts.get("usual", first.text))
+    except OptionError:
+        now = usual
+    half, trial = now + (therapy - usual) / 2, _with_odds_ratio(now, _trial_odds_ratio())
+    shortcuts = (
+        ("as claimed", plain(round(100 * therapy, 1))),
+        ("half of that", plain(round(min(100 * half, 99), 1))),
+        ("none", texts.get("usual", first.text)),
+        ("as the English trial found", plain(round(100 * trial, 1))),
+    )
+    second = Number(
+        "therapy", "Days out of care with therapy", therapy, 1, 99, 1, UNIT,
+        "The same number as without therapy means that therapy changes nothing.", percent=True, shortcuts=shortcuts,
+    )  # fmt: skip
+    return first, second
+
+
+def with_effect(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
+    """Return the scenario with the effect that `effect_fields` asked for; itself if that is its own."""
+    usual, therapy = values["usual"], values["therapy"]
+    if (usual, therapy) == _claimed(scenario):
+        return scenario
+    what: dict[str, Any] = {"effect.hazard_ratio": 1.0} if usual == therapy else {"effect.therapy": therapy}
+    return with_values(scenario, {"effect.measure": TRACKED_SHARE, "effect.usual": usual, **what})
+
+
+def effect_words(values: Mapping[str, Any]) -> str:
+    """Return what is assumed of therapy, in words."""
+    usual, therapy = percent(values["usual"]), percent(values["therapy"])
+    if usual == therapy:
+        return f"If therapy changes nothing ({usual} of days out of care with it and without)"
+    return f"If therapy moves days out of care from {usual} to {therapy}"
+
+
+def size_fields(replications: int, most: int) -> tuple[Number, Number]:
+    """Return how many contracts to simulate, and the number of the luck."""
+    return (
+        Number("replications", "Simulated contracts", replications, 100, most, 100,
+               hint="More take longer and make averages steadier.", whole=True),
+        Number("seed", "Seed", 1, 0, 999_999, 1, hint="The number of the luck: the same gives the same answer.",
+               whole=True),
+    )  # fmt: skip
+
+
+def _claimed(scenario: Scenario) -> tuple[float, float]:
+    """Return the share of tracked days out of care without and with therapy that the scenario claims."""
+    effect = scenario.effect
+    if effect.prior == "evidence":
+        raise OptionError(f"{scenario.name} draws its effect from the evidence and claims none of its own. Choose a "
+                          f"scenario with a claim, such as pan_london.")  # fmt: skip
+    if effect.measure == TRACKED_SHARE and effect.usual is not None and effect.therapy is not None:
+        return effect.usual, effect.therapy
+    found = calibrate(scenario)
+    return found.measures["usual"][TRACKED_SHARE], found.measures["therapy"][TRACKED_SHARE]
+
+
+def _trial_odds_ratio() -> float:
+    """Return the odds ratio of being in care that the English trial found."""
+    trial = next(row for row in published_evidence(scenario_folder())["studies"] if row["id"] == "start")
+    return math.exp(trial["log_or"].value)
+
+
+def _with_odds_ratio(out_of_care: float, odds_ratio: float) -> float:
+    """Return the share out of care when the odds of being in care are multiplied."""
+    odds = (1 - out_of_care) / out_of_care * odds_ratio
+    return 1 / (1 + odds)

@@ -1,0 +1,98 @@
+"""Should this borough join? The contract without it and with it, on the same luck, for it and for everyone else."""
+
+import marimo
+
+app = marimo.App(width="full", app_title="Should this borough join? - edgeofcare")
+
+with app.setup:
+    from datetime import date
+
+    import marimo as mo
+
+    from edgeofcare import join
+    from edgeofcare.analysis.join import joining_months, teams_on_offer
+    from edgeofcare.documents.join import TEAM_WORDS
+    from edgeofcare.documents.join_document import join_document, join_headline
+    from edgeofcare.inputs.boroughs import Joining, load_joiner, names_of_joiners, with_referrals
+    from edgeofcare.pages import Choice, Number, Page, View, Visit, head, section
+    from edgeofcare.pages.questions import effect_fields, effect_words, size_fields, with_effect
+
+
+@app.function
+def questions(scenario, texts):
+    """What a visitor may change."""
+    names, months = names_of_joiners(scenario), joining_months(scenario)
+    usual = "haringey" if "haringey" in names else min(names)
+    borough = load_joiner(texts.get("borough") if texts.get("borough") in names else usual, scenario).borough
+    planned = borough.join_date if borough.join_date in months else months[0]
+    return (
+        Choice("borough", "Borough that would join", usual, tuple(names.items())),
+        Choice("when", "First day of its referrals", str(planned),
+               tuple((str(day), f"{day.day} {day:%B %Y}") for day in months)),
+        Number("referrals", "Families it refers", borough.referrals_per_year, 1, 300, 1, "a year",
+               "Nobody has published a joiner's rate: half of the founders' rate is taken."),
+        Choice("teams", "Therapy teams", "as-is", tuple((name, TEAM_WORDS[name]) for name in teams_on_offer(scenario))),
+        *effect_fields(scenario, texts),
+        *size_fields(2000, 10_000),
+    )  # fmt: skip
+
+
+@app.function
+def live(scenario, values, progress):
+    """Both worlds, without and with the borough."""
+    assumed = with_effect(scenario, values)
+    joiner = load_joiner(values["borough"], assumed)
+    if values["referrals"] != joiner.borough.referrals_per_year:
+        joiner = with_referrals(joiner, values["referrals"])
+    joining = Joining(joiner, date.fromisoformat(values["when"]), values["teams"])
+    return join(assumed, [joining], replications=values["replications"], seed=values["seed"], progress=progress)
+
+
+@app.function
+def show(joined, values):
+    """The answer in words, pictures and tables."""
+    found = joined.as_dict()
+    return View(join_document(found, effect_words(values)), join_headline(found), joined.scenario)
+
+
+@app.cell
+def _():
+    london = ("pan_london", "pan_london_ten", "pan_london_stay_dfe")
+    visit = Visit(Page("borough_joins", questions, live, show, scenarios=london), mo.query_params().to_dict())
+    form, actions = mo.ui.anywidget(visit.form), mo.ui.anywidget(visit.actions)
+    return actions, form, visit
+
+
+@app.cell
+def _():
+    mo.Html(head("borough_joins"))
+    return
+
+
+@app.cell
+def _(form):
+    form
+    return
+
+
+@app.cell
+def _(actions, form, visit):
+    shown = visit.update(form.value, actions.value)
+    mo.Html(section(visit.answer_html(), "Answer", "answer", main=True))
+    return (shown,)
+
+
+@app.cell
+def _(actions):
+    actions
+    return
+
+
+@app.cell
+def _(shown, visit):
+    mo.Html(section(visit.comparison_html() + visit.inputs_html(), "Pinned answers and inputs", "inputs"))
+    return
+
+
+if __name__ == "__main__":
+    app.run()
