@@ -2,6 +2,7 @@
 
 import marimo
 
+__generated_with = "0.25.2"
 app = marimo.App(width="full", app_title="Should this borough join? - edgeofcare")
 
 with app.setup:

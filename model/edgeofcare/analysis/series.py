@@ -5,7 +5,9 @@ In: a scenario. Out: plain tables that can be written as JSON. Must not know: pi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,9 @@ MOST_CHILDREN = 60  # of one replication, in the picture of lives
 
 def series(world: World, replications: int, seed: int) -> dict[str, Any]:
     """Return quantiles of what is paid, saved and earned, the bridge from gross to net, use of teams, waiting."""
-    parts = [_settled(world, seed, first, min(CHUNK, replications - first)) for first in range(0, replications, CHUNK)]
+    firsts = range(0, replications, CHUNK)
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        parts = list(pool.map(lambda first: _settled(world, seed, first, min(CHUNK, replications - first)), firsts))
     _, done = parts[0]
     scenario, day_0 = world.scenario, world.scenario.clock.day_0
 

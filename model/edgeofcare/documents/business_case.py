@@ -7,6 +7,7 @@ that says how to make it. Must not know: formats, engines, how a number came abo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from edgeofcare.documents.chapters import (
     Blocks,
@@ -21,14 +22,16 @@ from edgeofcare.documents.chapters import (
     with_parts,
 )
 from edgeofcare.documents.commercial import commercial_case
-from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph
+from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph, Said
 from edgeofcare.documents.economic import economic_case
 from edgeofcare.documents.financial import financial_case
 from edgeofcare.documents.logs import assumptions_log, backtest_counts, provenance, quality_log
 from edgeofcare.documents.management import management_case
-from edgeofcare.documents.page import effect_words, how_many, pounds, savers_words, worth_words
+from edgeofcare.documents.page import effect_words, how_many, percent, pounds, savers_words, worth_words
 from edgeofcare.documents.strategic import strategic_case
 from edgeofcare.documents.stress import stress_words
+
+PICTURES_ON_ONE_PAGE = 2
 
 
 def business_case(case: Case) -> Document:
@@ -44,6 +47,35 @@ def business_case(case: Case) -> Document:
                f"{head.get('scenario_sha256', '')[:12]}; {made}.",
         keywords=("outcomes contract", "social impact bond", "edge of care", head["scenario"]),
     )  # fmt: skip
+
+
+def in_one_page(document: Document) -> Document:
+    """Return the answer of a business case with its first pictures, and a list of what the whole of it holds."""
+    second = [i for i, block in enumerate(document.blocks) if isinstance(block, Heading) and block.level == 2][1:2]
+    rest = Bullets(document.chapters[1:])
+    shown = (*document.blocks[: second[0] if second else None], *document.figures[:PICTURES_ON_ONE_PAGE])
+    return replace(document, blocks=(*shown, Heading("What the whole report holds"), rest))
+
+
+def business_headline(case: Case) -> tuple[tuple[str, Said], ...]:
+    """Return the key figures of a case by label, averages over its simulated contracts."""
+    if "summary" not in case:
+        return ()
+    summary = case["summary"]
+    investor, rate = summary["investor"], summary["investor"]["irr_of_expected_flows"]
+    amounts = {
+        "Cost of care avoided": summary["avoided_cost_gbp"]["nominal"]["mean"],
+        "of it, what can be taken out of budgets": summary["avoided_cost_gbp"]["cashable"]["mean"],
+        "Paid for outcomes": summary["payments_gbp"]["total"]["mean"],
+        "Cost of the service": summary["service_cost_gbp"]["mean"],
+        "Investor's profit": investor["profit_gbp"]["mean"],
+        "Most the investor has in at once": investor["peak_funding_gbp"]["mean"],
+    }
+    shares = {
+        "Investor's return a year, on average flows": Said(percent(rate, 1), rate, "share"),
+        "Investor loses in": Said(percent(investor["loss_prob"]), investor["loss_prob"], "share"),
+    }
+    return (*((label, Said(pounds(gbp), gbp, "gbp")) for label, gbp in amounts.items()), *shares.items())
 
 
 def _once(blocks: Blocks) -> Blocks:

@@ -32,6 +32,10 @@ class Said(str):
         said.number, said.unit = number, unit
         return said
 
+    def __getnewargs__(self) -> tuple[str, float | None, str]:  # type: ignore[override]
+        """Return what a copy is made of."""
+        return str(self), self.number, self.unit
+
 
 @dataclass(frozen=True)
 class Heading:

@@ -11,7 +11,14 @@ from pathlib import Path
 from edgeofcare.documents.read import read_case
 from edgeofcare.errors import OptionError, RunFolderError
 
-FORMATS = ("html", "pdf", "docx", "xlsx")
+OFFICE = "application/vnd.openxmlformats-officedocument"
+MEDIA_TYPES = {
+    "html": "text/html",
+    "pdf": "application/pdf",
+    "docx": f"{OFFICE}.wordprocessingml.document",
+    "xlsx": f"{OFFICE}.spreadsheetml.sheet",
+}
+FORMATS = tuple(MEDIA_TYPES)
 
 
 def write_report(folder: Path, formats: Sequence[str] = ("html", "xlsx"), out: Path | None = None) -> list[Path]:
@@ -35,6 +42,12 @@ def write_report(folder: Path, formats: Sequence[str] = ("html", "xlsx"), out: P
     except OSError as error:
         raise RunFolderError(f"{place} cannot be written ({error.strerror}). Choose another --out.") from error
     return paths
+
+
+def report_file(case: dict[str, object], kind: str) -> tuple[str, str, bytes]:
+    """Return one file of a report: name, media type, content. Raises OptionError for a missing library."""
+    [(name, content)] = make_report(case, [kind]).items()
+    return name, MEDIA_TYPES[kind], content
 
 
 def make_report(case: dict[str, object], formats: Sequence[str]) -> dict[str, bytes]:

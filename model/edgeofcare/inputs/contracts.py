@@ -84,6 +84,11 @@ def contract_title(name_or_path: str | Path) -> str:
     return str(read_file(_find(name_or_path)).tree.get("title", ""))
 
 
+def names_of_contracts() -> dict[str, str]:
+    """Return the titles of the shipped contracts by name."""
+    return {name: contract_title(name) for name in shipped_contracts()}
+
+
 def contracts_over(
     scenario: Scenario, names: str | Sequence[str], service_cost_gbp: float | None = None
 ) -> dict[str, Scenario]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgeofcare.inputs.figures import within
 from edgeofcare.inputs.lines import KeyPath, dotted
 from edgeofcare.inputs.load import FILLED
 from edgeofcare.inputs.schema import Origin, Scenario
@@ -30,9 +31,12 @@ def _written(node: Any, path: KeyPath, origins: dict[str, Origin], inline: bool)
 
     origin = origins.get(dotted(path))
     if origin is not None:
+        told = origin.model_dump(exclude_defaults=True)
+        if origin.low is not None and not within(node, origin.low, origin.high):  # a number set outside has no range
+            told = {key: told[key] for key in told if key not in ("low", "high", "distribution")}
         figure = tomlkit.inline_table()
         figure["value"] = _written(node, path, {}, inline=True)
-        figure.update({key: given for key, given in origin.model_dump(exclude_defaults=True).items() if given != ""})
+        figure.update(told)
         return figure
     if isinstance(node, dict):
         table: Any = tomlkit.inline_table() if inline else tomlkit.table()

@@ -36,6 +36,7 @@ MOST_STORED, MOST_PINNED, MOST_UNDONE = 12, 4, 200
 SECONDS_BETWEEN_LOOKS = 0.05  # at how far the work is
 SECONDS_BEFORE_GUESSING = 2.0  # how long the rest will take
 CHANGED_FIRST = 3  # changed inputs that name a pinned answer
+FILES = {"html": "Report (HTML)", "xlsx": "Workbook (Excel)", "toml": "Scenario (TOML)"}
 SCENARIOS = ("pan_london", "pan_london_ten", "pan_london_stay_dfe", "essex", "essex_by_quarter")
 Texts = dict[str, str]
 Progress = Callable[[int, int], None]
@@ -55,8 +56,8 @@ class Page:
     """What a page asks and how it answers.
 
     fields: of a scenario and the texts now set. work: what takes time, done on Run. show: what is seen of its outcome,
-    made anew whenever a field of `at_once` changes. more: files that can be taken away besides, by label: what makes
-    them from the outcome, as (name, kind, content).
+    made anew whenever a field of `at_once` changes. at_start: work when the page opens. files: that can be taken away
+    besides or instead of those of every page, by kind: label, and what makes name, type and content of an outcome.
     """
 
     slug: str
@@ -65,7 +66,8 @@ class Page:
     show: Callable[[Any, Mapping[str, Any]], View]
     at_once: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = SCENARIOS
-    more: Mapping[str, Callable[[Any], tuple[str, str, bytes]]] = field(default_factory=dict)
+    at_start: bool = True
+    files: Mapping[str, tuple[str, Callable[[Any], tuple[str, str, bytes]]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class Visit:
         Arguments are ignored: a notebook names the values of its widgets here, so that this runs when they change.
         """
         form, actions = self.form, self.actions
-        run, problem, self._welcome = self.shown is None, self._welcome, ""
+        run, problem, self._welcome = self.shown is None and self.page.at_start, self._welcome, ""
         self._take(form.texts)
         try:
             if form.upload.get("count", 0) != self._uploads:
@@ -218,7 +220,7 @@ class Visit:
         elif run or self._key(values) in self._stored:
             problem = self._answer(values) or problem
         else:
-            note = "The answer below is for other inputs. Press Run for these."
+            note = "The answer below is for other inputs. Press Run for these." if self.shown else ""
         form.problem, form.note = problem, note
         form.link = self._link()
         self._act(actions)
@@ -310,12 +312,12 @@ class Visit:
         actions.problem = problem
 
     def download(self, kind: str) -> tuple[str, str, bytes]:
-        """Return a file of what is on the screen: name, kind, content. kind: toml, xlsx, html, or one of `more`."""
+        """Return a file of what is on the screen: name, kind, content. kind: toml, xlsx, html, or one of the page's."""
         if self.shown is None:
             raise OptionError("There is no answer yet. Press Run.")
         shown, name = self.shown, f"{self.page.slug}_{self.shown.view.scenario.name}"
-        if kind in self.page.more:
-            return self.page.more[kind](shown.outcome)
+        if kind in self.page.files:
+            return self.page.files[kind][1](shown.outcome)
         if kind == "toml":
             return f"{name}.toml", "application/toml", as_toml(shown.view.scenario).encode()
         comparison = self.comparison()
@@ -363,13 +365,11 @@ class Visit:
             {"name": "link", "label": "Copy a link with these inputs", "off": False},
         ]
         none = self.shown is None
+        files = FILES | {kind: label for kind, (label, _) in self.page.files.items()}
         self.actions.buttons = [
             {"name": "pin", "label": "Pin this answer", "off": none},
             {"name": "unpin", "label": "Remove pinned answers", "off": not self.pinned},
-            {"name": "html", "label": "Report (HTML)", "off": none},
-            {"name": "xlsx", "label": "Workbook (Excel)", "off": none},
-            {"name": "toml", "label": "Scenario (TOML)", "off": none},
-            *({"name": label, "label": label, "off": none} for label in self.page.more),
+            *({"name": kind, "label": label, "off": none} for kind, label in files.items()),
         ]
         pinned = len(self.pinned)
         self.actions.note = f"{pinned} pinned; at most {MOST_PINNED} are kept." if pinned else ""
@@ -379,7 +379,7 @@ class Visit:
     def answer_html(self) -> str:
         """Return the answer shown, as a part of the page."""
         if self.shown is None:
-            return "<p>No answer yet: mend the inputs, then press Run.</p>"
+            return "<p>No answer yet. Press Run.</p>"
         document = self.shown.view.document
         return (
             f'<h2 class="question">{_escaped(document.title)}</h2><p class="subtitle">{_escaped(document.subtitle)}</p>'

@@ -1,0 +1,116 @@
+"""One child's life as a document: what it says of each way a life can go, its numbers unrounded beside the words."""
+
+from __future__ import annotations
+
+import copy
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+from edgeofcare.analysis.child import n_referred, one_child
+from edgeofcare.analysis.worlds import World
+from edgeofcare.documents.child_document import FATES, UNTRACKED, child_answer, child_document
+from edgeofcare.documents.document import Bullets, Callout, Document, Paragraph, Said, Table
+from edgeofcare.documents.html import html
+from helpers import pan_london, shipped
+
+SEED, REPLICATION = 1, 3
+
+
+def world_of(scenario: Any) -> World:
+    effect = scenario.effect
+    return World("test", "claimed", "contract", 1.0, scenario, effect.entry_scale_days, effect.hazard_ratio, 0.0, 0.0)
+
+
+@lru_cache(maxsize=1)
+def children() -> tuple[dict[str, Any], ...]:
+    world = world_of(pan_london())
+    return tuple(one_child(world, SEED, REPLICATION, slug, number + 1) for slug in world.scenario.boroughs
+                 for number in range(n_referred(world, SEED, REPLICATION, slug)))  # fmt: skip
+
+
+def first(fate: str, tracked: bool) -> dict[str, Any]:
+    return next(child for child in children() if child["fate"] == fate and (child["tracking"] is not None) == tracked)
+
+
+def tables(document: Document) -> dict[str, Table]:
+    return {block.caption: block for block in document.blocks if isinstance(block, Table)}
+
+
+def said(cells: Any) -> list[float | None]:
+    return [cell.number for cell in cells if isinstance(cell, Said)]
+
+
+def test_it_says_at_once_that_the_child_is_invented() -> None:
+    found = first("completed", True)
+    document = child_document(found)
+    assert document.title == f"Child {found['number']} of {found['borough_name']}, simulated contract 3"
+    assert document.subtitle.startswith("An invented child: no real child")
+    assert isinstance(document.blocks[0], Callout) and document.blocks[0].text.startswith(child_answer(found))
+    page = html(document)
+    assert "no real child is described" in page and html(child_document(found)) == page
+
+
+@pytest.mark.parametrize("way", sorted({(c["fate"], c["tracking"] is not None) for c in children()}))
+def test_every_way_a_life_can_go_is_told(way: tuple[str, bool]) -> None:
+    found = first(*way)
+    document = child_document(found)
+    steps = tables(document)["What happens to this child, in order of date"]
+    days = [row[1].number for row in steps.rows if isinstance(row[1], Said)]
+    assert days == sorted(set(days)) and len(days) == len(steps.rows)
+    last = max(found["birthday_18_day"], found.get("stop_day", 0))  # therapy may go on after the birthday
+    assert (days[0], days[-1]) == (found["referred_day"], last)
+    assert found["birthday_18_day"] in days
+    if not found["started"]:
+        assert FATES[found["fate"]] in child_answer(found)
+        assert all(row[2] == row[3] for row in steps.rows)
+        assert any(FATES[found["fate"]] in row[2] for row in steps.rows)
+    elif not way[1]:
+        assert UNTRACKED[found["why_not_tracked"]] in child_answer(found)
+    assert len(document.figures) == 1 and len(html(document)) > 5000
+
+
+def test_its_money_adds_up_to_the_numbers_beside_the_words() -> None:
+    for found in [child for child in children() if child["arms"]["usual"]["care_cost"]][:5]:
+        care = tables(child_document(found))["What this child's care costs while tracked"]
+        *rows, total = care.rows
+        for column, (arm, key) in enumerate(
+            (arm, key) for arm in ("usual", "therapy") for key in ("tracked_care_days", "tracked_care_cost_gbp")
+        ):
+            numbers = [row[3 + column].number for row in rows if isinstance(row[3 + column], Said)]
+            assert sum(numbers) == pytest.approx(found["arms"][arm][key], abs=1e-6)
+            assert said(total)[1 + column] == pytest.approx(found["arms"][arm][key], abs=1e-6)
+        paid = tables(child_document(found))["What the contract pays for this child"]
+        due = [row["due_gbp"] for row in found["payments"]]
+        assert [row[3].number for row in paid.rows if isinstance(row[3], Said)] == [*due, sum(due)]
+
+
+def test_the_headline_says_fewer_more_or_the_same() -> None:
+    found = copy.deepcopy(first("completed", True))
+    usual, therapy = (found["arms"][arm] for arm in ("usual", "therapy"))
+    for days, cost, words in (
+        (
+            (300, 100),
+            (90e3, 20e3),
+            "100 days in care while tracked instead of 300: 200 fewer, and care costs £70k less",
+        ),
+        ((300, 100), (20e3, 90e3), "200 fewer, yet care costs £70k more"),
+        ((100, 101), (20e3, 90e3), "101 days in care while tracked instead of 100: 1 more, and care costs £70k more"),
+        ((0, 0), (0.0, 0.0), "no tracked day in care either way"),
+        ((1, 1), (500.0, 500.0), "spends 1 day in care while tracked either way."),
+        ((90, 90), (20e3, 90e3), "either way, yet care costs £70k more"),
+    ):
+        usual["tracked_care_days"], therapy["tracked_care_days"] = days
+        usual["tracked_care_cost_gbp"], therapy["tracked_care_cost_gbp"] = cost
+        assert words in child_answer(found)
+
+
+def test_terms_owed_for_all_children_together_are_named_not_shared_out() -> None:
+    found = one_child(world_of(shipped("essex")), SEED, REPLICATION, "essex", 1)
+    document = child_document(found)
+    if found["started"]:
+        texts = [block.text for block in document.blocks if isinstance(block, Paragraph)]
+        assert any("care days saved below a baseline" in text for text in texts)
+    assert "What the contract pays for this child" not in tables(document)
+    assert any(isinstance(block, Bullets) for block in document.blocks)
