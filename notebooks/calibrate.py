@@ -11,6 +11,7 @@ with app.setup:
     from edgeofcare import run
     from edgeofcare.analysis.readings import readings
     from edgeofcare.documents.calibration_document import calibration_document, calibration_headline
+    from edgeofcare.documents.page import warnings_in_short
     from edgeofcare.pages import Page, View, Visit, head, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
 
@@ -34,7 +35,7 @@ def show(outcome, values):
     """What must be true, in words, a picture and tables."""
     assumed, found, summary = outcome
     about = {"title": assumed.title, "scenario": assumed.name} | {key: summary[key] for key in ("replications", "seed")}
-    document = calibration_document(found, about, summary.get("warnings", ()))
+    document = calibration_document(found, about, [" ".join(warnings_in_short(summary))])
     return View(document, calibration_headline(found), assumed)
 
 

@@ -12,18 +12,21 @@ with app.setup:
     from edgeofcare.analysis.worlds import claimed_world
     from edgeofcare.documents.child_document import child_document, child_headline
     from edgeofcare.pages import Choice, Number, Page, View, Visit, head, section
-    from edgeofcare.pages.questions import effect_fields, with_effect
+    from edgeofcare.pages.questions import effect_fields, step_field, with_effect
+
+    AT_ONCE = "Changes the answer at once."
+    AT_ONCE_KEYS = ("borough", "child", "contract", "seed")
 
 
 @app.function
 def questions(scenario, texts):
     """What a visitor may change."""
     names = {slug: borough.name for slug, borough in scenario.boroughs.items()}
+    largest = max(names, key=lambda slug: scenario.boroughs[slug].referrals_per_year)
     return (
-        Choice("borough", "Borough", min(names), tuple(names.items())),
-        Number("child", "Child, in the order of referral", 1, 1, 2000, 1, whole=True),
-        Number("contract", "Simulated contract", 0, 0, 9999, 1, hint="The luck of this contract; others differ.",
-               whole=True),
+        Choice("borough", "Borough", largest, tuple(names.items()), AT_ONCE),
+        step_field("child", "Child, in the order of referral", 3, 1, 999, texts, AT_ONCE),
+        step_field("contract", "Simulated contract, from 0", 0, 0, 9999, texts, f"{AT_ONCE} Each has other luck."),
         Number("seed", "Seed", 1, 0, 999_999, 1, whole=True),
         *effect_fields(scenario, texts),
     )  # fmt: skip
@@ -31,22 +34,20 @@ def questions(scenario, texts):
 
 @app.function
 def live(scenario, values, progress):
-    """The child in both lives."""
-    assumed = with_effect(scenario, values)
-    world = claimed_world(assumed)
-    return assumed, one_child(world, values["seed"], values["contract"], values["borough"], values["child"])
+    """The world in which children live."""
+    return claimed_world(with_effect(scenario, values))
 
 
 @app.function
-def show(outcome, values):
-    """The life in words, a picture and tables."""
-    assumed, found = outcome
-    return View(child_document(found), child_headline(found), assumed)
+def show(world, values):
+    """The child in both lives, in words, a picture and tables."""
+    found = one_child(world, values["seed"], values["contract"], values["borough"], values["child"])
+    return View(child_document(found), child_headline(found), world.scenario)
 
 
 @app.cell
 def _():
-    visit = Visit(Page("one_child", questions, live, show), mo.query_params().to_dict())
+    visit = Visit(Page("one_child", questions, live, show, at_once=AT_ONCE_KEYS), mo.query_params().to_dict())
     form, actions = mo.ui.anywidget(visit.form), mo.ui.anywidget(visit.actions)
     return actions, form, visit
 

@@ -93,7 +93,7 @@ def calibration_document(
 
 def _blocks(readings: Sequence[Reading], warnings: Sequence[str]) -> Iterator[Block]:
     yield Callout(calibration_answer(readings))
-    yield from (Callout(text, "warning") for text in warnings)
+    yield from (Callout(text, "warning") for text in warnings if text)
     met = [reading for reading in readings if reading.calibration]
     for reading in readings:
         if reading.calibration is None and not reading.own:

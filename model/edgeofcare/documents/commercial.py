@@ -15,7 +15,7 @@ from edgeofcare.documents.chapters import (
     turns,
     with_parts,
 )
-from edgeofcare.documents.contracts import risk_words
+from edgeofcare.documents.contracts import contract_words, risk_words
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, table_of
 from edgeofcare.documents.page import how_many, percent, pounds
 
@@ -108,7 +108,7 @@ def _breakeven(case: Case) -> Blocks:
 
 def _contracts(case: Case) -> Blocks:
     found, n, own = case["contracts"]["contracts"], case["contracts"]["replications"], case["contracts"]["scenario"]
-    names = {slug: f"This case: {c['name']}" if slug == own else _contract_words(slug, c["name"])
+    names = {slug: f"This case: {c['name']}" if slug == own else contract_words(slug, c["name"])
              for slug, c in found.items()}  # fmt: skip
     yield Paragraph(
         f"Each contract below was settled on the same simulated children ({n:,} simulated contracts). Some paid for "
@@ -140,14 +140,6 @@ def _contracts(case: Case) -> Blocks:
         words = risk_words(nulls[own])
         yield Paragraph(f"The risk that therapy does nothing lies, in this case, with {words}")
     yield from figures(case, "contracts")
-
-
-def _contract_words(slug: str, name: str) -> str:
-    """Return a contract's name with the place that it comes from, unless the name says it."""
-    place = slug.replace("_", " ")
-    if place in name.lower().replace("-", " "):
-        return name
-    return f"{name} ({place.title() if place.replace(' ', '').isalpha() else place.upper()})"
 
 
 def _bearer(contract: Case) -> str:

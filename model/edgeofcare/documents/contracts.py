@@ -129,6 +129,14 @@ def risk_words(contract: Figures) -> str:
     return f"both. {pounds(paid)} is paid for nothing ({percent(share)} of plan), and {loses}."
 
 
+def contract_words(name: str, title: str) -> str:
+    """Return what a contract is called with the place or file that it comes from, unless that says the same."""
+    place = name.replace("_", " ")
+    if place in title.lower().replace("-", " "):
+        return title
+    return f"{title} ({place.title() if place.replace(' ', '').isalpha() else place.upper()})"
+
+
 def _millions(value: float) -> str:
     return f"{value / 1e6:.1f}".replace("-0.0", "0.0")
 

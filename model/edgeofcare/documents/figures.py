@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
+from edgeofcare.documents.contracts import contract_words
 from edgeofcare.documents.document import Figure
 from edgeofcare.documents.drawing import (
     CRIMSON,
@@ -563,7 +564,8 @@ def contracts(found: Part) -> Figure:
     """Return contracts on the same children: what is paid and what boroughs keep, if therapy works and if not."""
     name, title = "contracts", "Contracts side by side: what is paid, and what boroughs keep"
     by_saving = sorted(found["contracts"].items(), key=lambda item: -(item[1]["net_saving_gbp"]["mean"] or 0))
-    labels = [c["name"] + (" (this contract)" if slug == found["scenario"] else "") for slug, c in by_saving]
+    labels = [f"{c['name']} (this contract)" if slug == found["scenario"] else contract_words(slug, c["name"])
+              for slug, c in by_saving]  # fmt: skip
     panels = {"payments_gbp": "£ paid, with any top-up", "net_saving_gbp": "£ boroughs keep"}
     with look_of(name):
         canvas = new_canvas(1.5 + min(0.4 * len(by_saving), PAGE_ROWS_IN))

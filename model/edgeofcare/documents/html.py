@@ -115,7 +115,7 @@ def _kind(table: Table, column: int, text: str) -> Markup:
     from markupsafe import Markup
 
     if not table.to_the_right[column]:
-        return Markup(' class="prose"' if len(text) > PROSE else "")
+        return Markup(' class="wordy"' if len(text) > PROSE else "")
     unbroken = table.unbroken(column, text) and (text not in table.head or " " not in text)
     return Markup(' class="number unbroken"' if unbroken else ' class="number"')
 

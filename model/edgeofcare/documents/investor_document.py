@@ -11,7 +11,7 @@ from typing import Any
 
 from edgeofcare.documents.chapters import Blocks, Case, chance, figures, payers, with_parts
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph, Said, Table, table_of
-from edgeofcare.documents.page import effect_words, how_many, percent, pounds, warning_words
+from edgeofcare.documents.page import effect_words, how_many, percent, pounds, warnings_in_short
 from edgeofcare.documents.stress import stress_words
 from edgeofcare.errors import OptionError
 
@@ -94,9 +94,8 @@ def _answer(parts: Parts, target_irr_per_year: float | None) -> Blocks:
         yield from with_parts(_case(parts), "series", lambda _: iter(()))
     if summary["replications"] == 1:
         yield Callout("One simulated contract says nothing about chance: run more.", "warning")
-    _, *warnings = (*warning_words(summary), "")  # the heading goes: a callout has its own
-    if any(warnings):
-        yield Callout(" ".join(" ".join(warnings).split()), "warning")
+    if warnings := warnings_in_short(summary):
+        yield Callout(" ".join(warnings), "warning")
 
 
 def _not_needed(summary: Case) -> bool:

@@ -155,17 +155,25 @@ def _rate(value: float | None) -> str:
 
 
 def warning_words(summary: Summary) -> Iterator[str]:
-    """Yield what a reader must know before believing the numbers; what holds for several boroughs is told once."""
+    """Yield what a reader must know before believing the numbers, in lines of the page."""
+    told = warnings_in_short(summary)
+    if told:
+        yield "TAKE CARE"
+    yield from map(_wrapped, told)
+
+
+def warnings_in_short(summary: Summary) -> list[str]:
+    """Return the warnings of a run; what holds for several boroughs is told once."""
     told: dict[str, list[str]] = {}
     for text in summary.get("warnings", ()):
         name, _, rest = text.partition(": ")
         told.setdefault(rest.rsplit(". ", 1)[-1] if rest else name, []).append(text)
-    if told:
-        yield "TAKE CARE"
+    sentences = []
     for first, *others in told.values():
-        yield _wrapped(first)
+        sentences.append(first)
         if others:
-            yield _wrapped(f"The same goes for {', '.join(text.partition(': ')[0] for text in others)}.")
+            sentences.append(f"The same goes for {', '.join(text.partition(': ')[0] for text in others)}.")
+    return sentences
 
 
 def _wrapped(text: str) -> str:

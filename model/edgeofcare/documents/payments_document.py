@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeofcare.documents.chapters import Blocks, chance
-from edgeofcare.documents.contracts import risk_words
+from edgeofcare.documents.contracts import contract_words, risk_words
 from edgeofcare.documents.document import Bullets, Callout, Document, Heading, Said, Table, table_of
 from edgeofcare.documents.page import how_many, in_hundred, percent, pounds
 from edgeofcare.errors import OptionError
@@ -203,14 +203,6 @@ def _risk(c: Found) -> str:
     """Return who loses what if therapy does nothing; "both" alone would not say who."""
     words = risk_words(c)
     return f"payers and investors{words.removeprefix('both')}" if words.startswith("both") else words
-
-
-def contract_words(name: str, title: str) -> str:
-    """Return what a contract is called with the place or file that it comes from, unless that says the same."""
-    place = name.replace("_", " ")
-    if place in title.lower().replace("-", " "):
-        return title
-    return f"{title} ({place.title() if place.replace(' ', '').isalpha() else place.upper()})"
 
 
 def payments_headline(found: Found, name: str) -> tuple[tuple[str, Said], ...]:

@@ -38,8 +38,9 @@ class Number:
 
     @property
     def text(self) -> str:
-        """The published value as it stands in the box."""
-        return plain(100 * self.value if self.percent else self.value)
+        """The published value as it stands in the box, one digit finer than the steps of the slider."""
+        digits = 1 - math.floor(math.log10(self.step))
+        return plain(round(100 * self.value if self.percent else self.value, digits))
 
     def read(self, text: str) -> float | int:
         """Return the value of a text; raise OptionError with the rule that it breaks. The published text is exact."""
@@ -150,7 +151,7 @@ def read_all(fields: Sequence[Field], texts: Mapping[str, str]) -> tuple[dict[st
 
 
 def plain(number: float) -> str:
-    """Return a number as a person would type it: 35, 22.1, 1500000."""
+    """Return a number as a person would type it: 35, 22.1, 1500000; six digits after the point at most."""
     return f"{number:.6f}".rstrip("0").rstrip(".") if number % 1 else f"{number:.0f}"
 
 

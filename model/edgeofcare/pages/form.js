@@ -1,6 +1,8 @@
 // The inputs of a page, or the buttons below an answer. Native elements only: every input has its label, its limits in
 // words beside it, and works from the keyboard. Numbers are checked by the program, not here.
 
+const LONG = 45; // characters of an option that need a line of their own
+
 const make = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -31,25 +33,29 @@ function render({ model, el }) {
 
   const number = (field) => {
     const id = `field-${field.key}`;
+    let shown = null; // what the program last said, so that it does not write over what is being typed
     const box = make("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", "data-key": field.key,
       "aria-describedby": `${id}-hint ${id}-error` });
     const slider = make("input", { type: "range", min: field.low, max: field.high, step: field.step, id: `${id}-slider`,
       "aria-label": `${field.label}, slider` });
     const show = (text) => {
-      if (box.value !== text) box.value = text;
+      if (box.value !== text && text !== shown) box.value = text;
+      shown = text;
       if (Number.isFinite(asNumber(text))) slider.value = asNumber(text);
       slider.setAttribute("aria-valuetext", `${text} ${field.unit}`);
     };
     slider.addEventListener("input", () => { box.value = slider.value; });
     slider.addEventListener("change", () => set(field.key, slider.value));
     box.addEventListener("change", () => set(field.key, box.value.trim()));
-    const row = make("span", { class: "number" }, slider, box, make("span", { class: "unit", text: field.unit }));
-    const shortcuts = field.shortcuts.length && make("span", { class: "shortcuts" }, ...field.shortcuts.map(([label, text]) => {
+    const row = make("span", { class: "row" }, slider, box);
+    const shortcuts = field.shortcuts.length && make("span", { class: "shortcuts" }, ...field.shortcuts.map(([label], i) => {
       const button = make("button", { type: "button", class: "small", text: label, "aria-label": `${field.label}: ${label}` });
-      button.addEventListener("click", () => set(field.key, text));
+      button.addEventListener("click", () => set(field.key, parts.get(field.key).field.shortcuts[i][1]));
       return button;
     }));
-    return { parts: [make("label", { for: id, text: field.label }), row, shortcuts], inputs: [box, slider], show, id };
+    const label = make("label", { for: id, text: field.label });
+    if (field.unit) label.append(make("span", { class: "unit", text: ` (${field.unit})` }));
+    return { parts: [label, row, shortcuts], inputs: [box, slider], show, id };
   };
 
   const choice = (field) => {
@@ -74,14 +80,23 @@ function render({ model, el }) {
       show: (text) => { for (const [box] of boxes) box.checked = text.split(",").includes(box.value); } };
   };
 
+  const isLong = (field) => field.kind === "choice" && field.options.some(([, label]) => label.length > LONG);
   const kinds = { number, choice, several };
   const grid = make("div", { class: "fields" });
   let built = "";
 
+  // What is typed while the program thinks must not be lost: elements are made anew only if other things are asked.
+  const shapeOf = (field) => [field.key, field.kind, field.label, field.unit, field.options, field.low, field.high,
+    field.step, field.shortcuts?.map(([label]) => label)];
+
   const build = () => {
     const fields = model.get("fields");
-    const shape = JSON.stringify(fields);
-    if (shape === built) return;
+    const shape = JSON.stringify(fields.map(shapeOf));
+    if (shape === built) {
+      for (const field of fields) parts.get(field.key).field = field;
+      show();
+      return;
+    }
     built = shape;
     const had = el.getRootNode().activeElement;
     const focus = had && had.id;
@@ -92,7 +107,7 @@ function render({ model, el }) {
       made.error = make("span", { class: "error", id: `${made.id}-error`, role: "alert" });
       made.field = field;
       parts.set(field.key, made);
-      return make(made.group ? "fieldset" : "div", { class: `field ${field.kind}`,
+      return make(made.group ? "fieldset" : "div", { class: `field ${field.kind}${isLong(field) ? " long" : ""}`,
         "aria-describedby": made.group && `${made.id}-hint ${made.id}-error` }, ...made.parts, made.hint, made.error);
     }));
     show();

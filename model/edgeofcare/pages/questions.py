@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from edgeofcare.documents.page import percent
@@ -75,6 +76,16 @@ def size_fields(replications: int, most: int) -> tuple[Number, Number]:
         Number("seed", "Seed", 1, 0, 999_999, 1, hint="The number of the luck: the same gives the same answer.",
                whole=True),
     )  # fmt: skip
+
+
+def step_field(key: str, label: str, value: int, low: int, high: int, texts: Mapping[str, str], hint: str) -> Number:
+    """Return a whole number with buttons for the one before and the one after."""
+    asked = Number(key, label, value, low, high, 1, hint=hint, whole=True)
+    try:
+        now = int(asked.read(texts.get(key, asked.text)))
+    except OptionError:
+        now = value
+    return replace(asked, shortcuts=(("before", str(max(now - 1, low))), ("next", str(min(now + 1, high)))))
 
 
 def _claimed(scenario: Scenario) -> tuple[float, float]:
