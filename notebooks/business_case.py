@@ -15,7 +15,8 @@ with app.setup:
     from edgeofcare.analysis.case import make_case
     from edgeofcare.documents.business_case import business_case, business_headline, in_one_page
     from edgeofcare.documents.read import read_case
-    from edgeofcare.documents.report import report_file
+    from edgeofcare.documents.report import MEDIA_TYPES, rendered
+    from edgeofcare.documents.workbook import workbook
     from edgeofcare.pages import Page, View, Visit, head, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
 
@@ -32,20 +33,23 @@ def live(scenario, values, progress):
     assumed = with_effect(scenario, values)
     with tempfile.TemporaryDirectory() as folder:
         case = make_case(assumed, Path(folder) / "case", values["replications"], values["seed"], progress)
-        return assumed, read_case(case)
+        parts = read_case(case)
+    return assumed, parts, business_case(parts)
 
 
 @app.function
 def show(outcome, values):
     """The answer of the case; the rest stands in the report."""
-    assumed, case = outcome
-    return View(in_one_page(business_case(case)), business_headline(case), assumed)
+    assumed, parts, document = outcome
+    return View(in_one_page(document), business_headline(parts), assumed)
 
 
 @app.function
 def file_of(kind, outcome):
-    """The whole report in one format."""
-    return report_file(outcome[1], kind)
+    """The whole report in one format, or the workbook."""
+    _, parts, document = outcome
+    content = workbook(parts) if kind == "xlsx" else rendered(document, kind)
+    return f"business_case_{parts['case']['scenario']}.{kind}", MEDIA_TYPES[kind], content
 
 
 @app.cell

@@ -498,10 +498,10 @@ def test_lives_stand_in_the_same_order_on_both_sides(monkeypatch: pytest.MonkeyP
 
 def test_contracts_stand_in_the_order_of_what_boroughs_keep(made: dict[str, Figure]) -> None:
     rows = made["contracts"].table.rows
-    assert rows[0] == ("Care days saved", "£2.00m", "£200k", "£3.00m", "-£200k")
+    assert rows[0] == ("Care days saved (Other)", "£2.00m", "£200k", "£3.00m", "-£200k")
     assert rows[1][0] == "Weeks out of care (this contract)"
     assert made["contracts"].table.note.startswith("Prices as published.")
-    assert "boroughs keep most under Care days saved, £3.00m, and least under Weeks" in made["contracts"].description
+    assert "most under Care days saved (Other), £3.00m, and least under Weeks" in made["contracts"].description
 
 
 def test_contracts_without_a_world_of_no_effect_and_with_scaled_prices() -> None:

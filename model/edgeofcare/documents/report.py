@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgeofcare.documents.document import Document
 from edgeofcare.documents.read import read_case
 from edgeofcare.errors import OptionError, RunFolderError
 
@@ -44,36 +45,32 @@ def write_report(folder: Path, formats: Sequence[str] = ("html", "xlsx"), out: P
     return paths
 
 
-def report_file(case: dict[str, object], kind: str) -> tuple[str, str, bytes]:
-    """Return one file of a report: name, media type, content. Raises OptionError for a missing library."""
-    [(name, content)] = make_report(case, [kind]).items()
-    return name, MEDIA_TYPES[kind], content
-
-
 def make_report(case: dict[str, object], formats: Sequence[str]) -> dict[str, bytes]:
     """Return the files of a report by name; the document is made once for all formats that show it."""
+    from edgeofcare.documents.business_case import business_case
+    from edgeofcare.documents.workbook import workbook
+
     files: dict[str, bytes] = {}
     document = None
-    for name in dict.fromkeys(formats):
-        if name == "xlsx":
-            from edgeofcare.documents.workbook import workbook
-
+    for kind in dict.fromkeys(formats):
+        if kind == "xlsx":
             files["model.xlsx"] = workbook(case)
             continue
-        if document is None:
-            from edgeofcare.documents.business_case import business_case
-
-            document = business_case(case)
-        if name == "html":
-            from edgeofcare.documents.html import html
-
-            files["business_case.html"] = html(document).encode("utf-8")
-        elif name == "pdf":
-            from edgeofcare.documents.pdf import pdf
-
-            files["business_case.pdf"] = pdf(document)
-        else:
-            from edgeofcare.documents.word import docx
-
-            files["business_case.docx"] = docx(document)
+        document = document or business_case(case)
+        files[f"business_case.{kind}"] = rendered(document, kind)
     return files
+
+
+def rendered(document: Document, kind: str) -> bytes:
+    """Return a document in a format: html, pdf or docx. Raises OptionError for a missing library."""
+    if kind == "html":
+        from edgeofcare.documents.html import html
+
+        return html(document).encode("utf-8")
+    if kind == "pdf":
+        from edgeofcare.documents.pdf import pdf
+
+        return pdf(document)
+    from edgeofcare.documents.word import docx
+
+    return docx(document)

@@ -247,7 +247,8 @@ class Visit:
                 while len(self._stored) > MOST_STORED:
                     self._stored.popitem(last=False)
             outcome = self._stored[key]
-            self.shown = self._made(outcome, self.page.show(outcome, values))
+            if self.shown is None or self.shown.outcome is not outcome or self.shown.texts != self._texts:
+                self.shown = self._made(outcome, self.page.show(outcome, values))
         except EdgeOfCareError as error:
             return f"It could not be run with these inputs: {error}"
         except Exception as error:
@@ -305,10 +306,13 @@ class Visit:
             elif name == "unpin":
                 self.pinned = []
             else:
+                actions.progress = {"done": 0, "total": 0, "what": "Making the file"}
                 try:
                     actions.give(*self.download(name))
                 except EdgeOfCareError as error:
                     problem = str(error)
+                finally:
+                    actions.progress = {}
         actions.problem = problem
 
     def download(self, kind: str) -> tuple[str, str, bytes]:
