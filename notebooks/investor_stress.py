@@ -11,7 +11,7 @@ with app.setup:
     from edgeofcare import run, stress, with_values
     from edgeofcare.analysis.series import series
     from edgeofcare.analysis.worlds import claimed_world
-    from edgeofcare.documents.investor_document import investor_document, investor_headline
+    from edgeofcare.documents.investor_document import investor_document, investor_headline, investor_pictures
     from edgeofcare.inputs.contracts import at_price
     from edgeofcare.pages import Choice, Number, Page, View, Visit, head, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
@@ -56,7 +56,7 @@ def live(scenario, values, progress):
     if names:
         few = min(n, STRESS_REPLICATIONS)
         parts["stress"] = stress(assumed, names, replications=few, seed=seed, progress=progress).as_dict()
-    return assumed, parts
+    return assumed, parts | {"pictures": investor_pictures(parts)}
 
 
 @app.function

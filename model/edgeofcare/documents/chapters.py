@@ -59,8 +59,11 @@ def with_parts(case: Case, parts: str, tell: Callable[[Case], Blocks]) -> Blocks
 
 
 def figures(case: Case, *names: str) -> Blocks:
-    """Yield pictures, or how to make the parts that they draw."""
+    """Yield pictures, or how to make the parts that they draw; those under `pictures` of the case were drawn before."""
     for name in names:
+        if name in case.get("pictures", {}):
+            yield case["pictures"][name]
+            continue
         part, draw = FIGURES[name]
         yield from with_parts(case, part, partial(_drawn, draw=draw))
 

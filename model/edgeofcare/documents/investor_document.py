@@ -10,12 +10,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgeofcare.documents.chapters import Blocks, Case, chance, figures, payers, with_parts
-from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph, Said, Table, table_of
+from edgeofcare.documents.document import (
+    Block,
+    Bullets,
+    Callout,
+    Document,
+    Figure,
+    Heading,
+    Paragraph,
+    Said,
+    Table,
+    table_of,
+)
 from edgeofcare.documents.page import effect_words, how_many, percent, pounds, warnings_in_short
 from edgeofcare.documents.stress import stress_words
 from edgeofcare.errors import OptionError
 
 Parts = Mapping[str, Any]
+STRESSES = "stresses"  # the picture of them
 EVEN = 0.5  # chance of a loss from which it is likelier than not
 # Outcomes of money.irr that have no one rate to hold against a target, and are counted as missing it.
 NO_SINGLE_RATE = ("none", "several")
@@ -24,9 +36,9 @@ NO_SINGLE_RATE = ("none", "several")
 def investor_document(parts: Parts, target_irr_per_year: float | None = None) -> Document:
     """Return whether and when the investor is paid, and what would stop it.
 
-    parts: `summary` (of a run), and as far as they were made `series`, `stress` and `contracts` (for the tranches of
-    the scenario's own contract). target_irr_per_year: the return asked for, 0.08 for 8%. Raises OptionError for a
-    target that is not a rate.
+    parts: `summary` (of a run), and as far as they were made `series`, `stress`, `contracts` (for the tranches of
+    the scenario's own contract) and `pictures` (of `investor_pictures`). target_irr_per_year: the return asked for,
+    0.08 for 8%. Raises OptionError for a target that is not a rate.
     """
     summary = parts["summary"]
     scenario = summary["scenario"]
@@ -231,13 +243,27 @@ def _most_harmful_first(found: Case) -> Sequence[Case]:
 
 
 def _sinks(case: Case) -> Blocks:
-    from edgeofcare.documents.investor_figures import stress_profits
-
     found = case["stress"]
     if found["party"] == "investor":
         yield Bullets(tuple(stress_words({**found, "skipped": {}})))
     if found["stresses"]:
-        yield stress_profits(found, _most_harmful_first(found))
+        yield case["pictures"][STRESSES] if STRESSES in case.get("pictures", {}) else _stress_picture(found)
+
+
+def _stress_picture(found: Case) -> Figure:
+    from edgeofcare.documents.investor_figures import stress_profits
+
+    return stress_profits(found, _most_harmful_first(found))
+
+
+def investor_pictures(parts: Parts) -> dict[str, Figure]:
+    """Return the pictures of `investor_document` by name; given back to it as part `pictures`, none is drawn again."""
+    case = _case(parts)
+    names = ("j_curve", "irr", "exceedance") if "series" in parts and not _not_needed(parts["summary"]) else ()
+    found = {name: block for name in names for block in figures(case, name) if isinstance(block, Figure)}
+    if parts.get("stress", {}).get("stresses"):
+        found[STRESSES] = _stress_picture(parts["stress"])
+    return found
 
 
 def _stresses(found: Case, who: str) -> Table:
