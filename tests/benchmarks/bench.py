@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ import lower_bound
 import national
 import queue_ciw
 import textbook_simpy
+from pages import pages
 
 from edgeofcare.engine import kernel, reference
 from edgeofcare.engine.plan import Plan
@@ -284,7 +286,7 @@ def report(short: bool) -> list[str]:
          seconds_of_a_billion < 300),
     ]  # fmt: skip
     if not short:
-        for part in (whole_processes, questions):
+        for part in (whole_processes, questions, in_a_browser):
             more_lines, more_goals = part()
             lines += more_lines
             goals += more_goals
@@ -344,6 +346,14 @@ def questions() -> tuple[list[str], list[tuple[str, str, str, bool]]]:
         goals.append((f"{name}, seconds", f"{run.wall:.1f}", f"{goal}", run.wall < goal))
     lines = ["", "## Questions, fresh processes, wall time, all cores, caches warm"]
     return lines + table("what | seconds | peak, GB", *rows), goals
+
+
+def in_a_browser() -> tuple[list[str], list[tuple[str, str, str, bool]]]:
+    """Time the pages in a real browser, where there is one."""
+    if shutil.which("chromium") is None:
+        return ["", "The pages were not timed: there is no Chromium here."], []
+    rows, goals = pages()
+    return ["", "## Pages in a browser, wall time, middle of five", *table("what | seconds", *rows)], goals
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,18 @@ class Sample:
     limit: npt.NDArray[np.int64]
     stop: npt.NDArray[np.int64]
     dose: Floats
+    by_ratio: dict[float, Floats] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def along_scales(self) -> Floats:
+        """The values without therapy at each of SCALES_DAYS, whatever the target: (scale, 2 + 2 days)."""
+        return np.array([self.values("usual", scale) for scale in SCALES_DAYS])
+
+    def along_ratios(self, scale_days: float) -> Floats:
+        """Return the values with therapy at each of RATIOS, whatever the target: (ratio, 2 + 2 days)."""
+        if scale_days not in self.by_ratio:
+            self.by_ratio[scale_days] = np.array([self.values("therapy", scale_days, ratio) for ratio in RATIOS])
+        return self.by_ratio[scale_days]
 
     def counts(self, arm: str, scale_days: float, hazard_ratio: float = 1.0) -> list[int]:
         """Return the whole numbers of `measure_sample` in one arm."""
@@ -264,7 +277,27 @@ def calibrate(scenario: Scenario, n_children: int = N_CHILDREN) -> Calibration:
     Raises CalibrationError with the reachable range when a target is out of reach.
     """
     path = _cache_path(scenario, n_children)
-    return Calibration(**cached_json(path, lambda: asdict(solve(scenario, make_sample(scenario, n_children)))))
+    return Calibration(**cached_json(path, lambda: asdict(solve(scenario, _kept(scenario, n_children)))))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A sample by all that it depends on."""
+
+    key: str
+    day: int | None
+    n_children: int
+    scenario: Scenario = field(compare=False)
+
+
+def _kept(scenario: Scenario, n_children: int) -> Sample:
+    """Return the calibration sample, with what was measured on it for other targets of the same children."""
+    return _remembered(_Asked(sample_key(scenario), scenario.effect.day, n_children, scenario))
+
+
+@lru_cache(maxsize=4)
+def _remembered(asked: _Asked) -> Sample:
+    return make_sample(asked.scenario, asked.n_children)
 
 
 def solve(scenario: Scenario, sample: Sample) -> Calibration:
@@ -277,7 +310,7 @@ def solve(scenario: Scenario, sample: Sample) -> Calibration:
     scale, ratio, target = effect.entry_scale_days, effect.hazard_ratio, effect.therapy
     if scale is None:
         assert effect.usual is not None
-        values = [float(sample.values("usual", s)[at]) for s in SCALES_DAYS]
+        values = sample.along_scales[:, at].tolist()
         scale = root(lambda s: float(sample.values("usual", s)[at]), SCALES_DAYS, values, effect.usual, max)
         if scale is None:
             raise _out_of_reach("usual", effect.measure, effect.usual, values)
@@ -286,7 +319,7 @@ def solve(scenario: Scenario, sample: Sample) -> Calibration:
         target = therapy_target(effect, float(usual[at]))
         ratio = 1.0  # no effect means exactly none
         if not is_null(effect):
-            values = [float(sample.values("therapy", scale, r)[at]) for r in RATIOS]
+            values = sample.along_ratios(scale)[:, at].tolist()
             found = root(
                 lambda r: float(sample.values("therapy", scale, r)[at]), RATIOS, values, target, nearest_to_one
             )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from edgeofcare.documents.page import percent
-from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate
+from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate, with_odds_ratio
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.evidence import published_evidence
 from edgeofcare.inputs.load import scenario_folder, with_values
@@ -37,7 +37,7 @@ def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number,
         now = first.read(texts.get("usual", first.text))
     except OptionError:
         now = usual
-    half, trial = now + (therapy - usual) / 2, _with_odds_ratio(now, _trial_odds_ratio())
+    half, trial = now + (therapy - usual) / 2, 1 - with_odds_ratio(1 - now, _trial_odds_ratio())
     shortcuts = (
         ("as claimed", plain(round(100 * therapy, 1))),
         ("half of that", plain(round(min(100 * half, 99), 1))),
@@ -56,8 +56,9 @@ def with_effect(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     usual, therapy = values["usual"], values["therapy"]
     if (usual, therapy) == _claimed(scenario):
         return scenario
-    what: dict[str, Any] = {"effect.hazard_ratio": 1.0} if usual == therapy else {"effect.therapy": therapy}
-    return with_values(scenario, {"effect.measure": TRACKED_SHARE, "effect.usual": usual, **what})
+    return with_values(
+        scenario, {"effect.measure": TRACKED_SHARE, "effect.usual": usual, "effect.therapy": therapy}
+    )
 
 
 def effect_words(values: Mapping[str, Any]) -> str:
@@ -104,9 +105,3 @@ def _trial_odds_ratio() -> float:
     """Return the odds ratio of being in care that the English trial found."""
     trial = next(row for row in published_evidence(scenario_folder())["studies"] if row["id"] == "start")
     return math.exp(trial["log_or"].value)
-
-
-def _with_odds_ratio(out_of_care: float, odds_ratio: float) -> float:
-    """Return the share out of care when the odds of being in care are multiplied."""
-    odds = (1 - out_of_care) / out_of_care * odds_ratio
-    return 1 / (1 + odds)

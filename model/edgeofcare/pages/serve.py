@@ -16,6 +16,7 @@ from edgeofcare.errors import OptionError
 from edgeofcare.pages.shell import HERE, PAGES, front
 
 HOST = "127.0.0.1"
+SECONDS_TO_GO = 1  # how long open pages may hold up the end
 # Scripts and styles that the notebooks' frame writes into its own pages are let in; nothing from elsewhere is.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -107,7 +108,7 @@ def serve(port: int, ready: Callable[[str], None]) -> None:
 
     place = _listen(port)
     address = f"http://{HOST}:{place.getsockname()[1]}/"
-    server = uvicorn.Server(uvicorn.Config(pages_app(), log_level="warning", ws="websockets-sansio", lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(pages_app(), log_level="warning", timeout_graceful_shutdown=SECONDS_TO_GO))
 
     def tell() -> None:
         while not server.started and not server.should_exit:
