@@ -15,7 +15,7 @@ with app.setup:
     from edgeofcare.documents.join import TEAM_WORDS
     from edgeofcare.documents.join_document import join_document, join_headline
     from edgeofcare.inputs.boroughs import Joining, load_joiner, names_of_joiners, with_referrals
-    from edgeofcare.pages import Choice, Number, Page, View, Visit, head, section
+    from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, effect_words, size_fields, with_effect
 
 
@@ -59,7 +59,7 @@ def show(joined, values):
 @app.cell
 def _():
     london = ("pan_london", "pan_london_ten", "pan_london_stay_dfe")
-    visit = Visit(Page("borough_joins", questions, live, show, scenarios=london), mo.query_params().to_dict())
+    visit = Visit(Page("borough_joins", questions, live, show, scenarios=london), link_inputs())
     form, actions = mo.ui.anywidget(visit.form), mo.ui.anywidget(visit.actions)
     return actions, form, visit
 

@@ -17,7 +17,7 @@ with app.setup:
     from edgeofcare.documents.read import read_case
     from edgeofcare.documents.report import MEDIA_TYPES, rendered
     from edgeofcare.documents.workbook import workbook
-    from edgeofcare.pages import Page, View, Visit, head, section
+    from edgeofcare.pages import Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
 
 
@@ -58,7 +58,7 @@ def _():
     files = {kind: (f"Whole report ({label})", partial(file_of, kind)) for kind, label in kinds.items()}
     files["xlsx"] = ("Workbook with live formulas", partial(file_of, "xlsx"))
     page = Page("business_case", questions, live, show, at_start=False, files=files)
-    visit = Visit(page, mo.query_params().to_dict())
+    visit = Visit(page, link_inputs())
     form, actions = mo.ui.anywidget(visit.form), mo.ui.anywidget(visit.actions)
     return actions, form, visit
 

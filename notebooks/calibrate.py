@@ -12,7 +12,7 @@ with app.setup:
     from edgeofcare.analysis.readings import readings
     from edgeofcare.documents.calibration_document import calibration_document, calibration_headline
     from edgeofcare.documents.page import warnings_in_short
-    from edgeofcare.pages import Page, View, Visit, head, section
+    from edgeofcare.pages import Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
 
 
@@ -41,7 +41,7 @@ def show(outcome, values):
 
 @app.cell
 def _():
-    visit = Visit(Page("calibrate", questions, live, show), mo.query_params().to_dict())
+    visit = Visit(Page("calibrate", questions, live, show), link_inputs())
     form, actions = mo.ui.anywidget(visit.form), mo.ui.anywidget(visit.actions)
     return actions, form, visit
 

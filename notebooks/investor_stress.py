@@ -13,7 +13,7 @@ with app.setup:
     from edgeofcare.analysis.worlds import claimed_world
     from edgeofcare.documents.investor_document import investor_document, investor_headline, investor_pictures
     from edgeofcare.inputs.contracts import at_price
-    from edgeofcare.pages import Choice, Number, Page, View, Visit, head, section
+    from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
 
     STRESSES = {
@@ -70,7 +70,7 @@ def show(outcome, values):
 @app.cell
 def _():
     page = Page("investor_stress", questions, live, show, at_once=("target",))
-    visit = Visit(page, mo.query_params().to_dict())
+    visit = Visit(page, link_inputs())
     form, actions = mo.ui.anywidget(visit.form), mo.ui.anywidget(visit.actions)
     return actions, form, visit
 

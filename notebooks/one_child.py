@@ -11,7 +11,7 @@ with app.setup:
     from edgeofcare.analysis.child import one_child
     from edgeofcare.analysis.worlds import claimed_world
     from edgeofcare.documents.child_document import child_document, child_headline
-    from edgeofcare.pages import Choice, Number, Page, View, Visit, head, section
+    from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, step_field, with_effect
 
     AT_ONCE = "Changes the answer at once."
@@ -47,7 +47,7 @@ def show(world, values):
 
 @app.cell
 def _():
-    visit = Visit(Page("one_child", questions, live, show, at_once=AT_ONCE_KEYS), mo.query_params().to_dict())
+    visit = Visit(Page("one_child", questions, live, show, at_once=AT_ONCE_KEYS), link_inputs())
     form, actions = mo.ui.anywidget(visit.form), mo.ui.anywidget(visit.actions)
     return actions, form, visit
 

@@ -11,7 +11,7 @@ with app.setup:
     from edgeofcare import compare_contracts
     from edgeofcare.documents.payments_document import SORTS, payments_document, payments_headline
     from edgeofcare.inputs.contracts import names_of_contracts
-    from edgeofcare.pages import Choice, Page, Several, View, Visit, head, section
+    from edgeofcare.pages import Choice, Page, Several, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
 
 
@@ -50,7 +50,7 @@ def show(outcome, values):
 @app.cell
 def _():
     page = Page("payment_structures", questions, live, show, at_once=("contracts", "sort"))
-    visit = Visit(page, mo.query_params().to_dict())
+    visit = Visit(page, link_inputs())
     form, actions = mo.ui.anywidget(visit.form), mo.ui.anywidget(visit.actions)
     return actions, form, visit
 

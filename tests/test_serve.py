@@ -40,7 +40,7 @@ class Inner:
             await send({"type": "websocket.accept"})
 
 
-def ask(app: App, path: str, host: str | None = OWN, kind: str = "http") -> list[dict[str, Any]]:
+def ask(app: App, path: str, host: str | None = OWN, kind: str = "http", origin: str = "") -> list[dict[str, Any]]:
     """The messages with which a request is answered."""
     said: list[dict[str, Any]] = []
 
@@ -51,6 +51,7 @@ def ask(app: App, path: str, host: str | None = OWN, kind: str = "http") -> list
         said.append(dict(message))
 
     headers = [(b"accept", b"*/*"), *([(b"host", host.encode())] if host is not None else [])]
+    headers += [(b"origin", origin.encode())] if origin else []
     scope = {"type": kind, "path": path, "headers": headers, "method": "GET"}
     asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
     return said
@@ -93,7 +94,6 @@ def test_all_else_comes_from_the_notebooks_with_the_policy_added(path: str) -> N
 @pytest.mark.parametrize("path", ["/", "/front.css", "/borough_joins/", "/none"])
 @pytest.mark.parametrize("host", [OWN, "localhost", "evil.example:8321"])
 def test_every_answer_carries_a_policy(path: str, host: str) -> None:
-    # For evil.example a true defect: the refusal (421) carries neither the policy nor the other two headers.
     told = headers(ask(guarded(Inner()), path, host))
     assert len(told["content-security-policy"]) == 1 and "default-src 'self'" in told["content-security-policy"][0]
     assert told["x-content-type-options"] == ["nosniff"] and told["referrer-policy"] == ["no-referrer"]
@@ -103,7 +103,7 @@ def test_the_policy_lets_nothing_out() -> None:
     for policy in (POLICY, FRONT_POLICY):
         rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
         assert rules["default-src"] == "'self'" and rules["frame-ancestors"] == "'none'"
-        assert not any(source in value.split() for value in rules.values() for source in ("*", "http:", "https:", "ws:"))
+        assert not {"*", "http:", "https:", "ws:", "wss:"} & set(" ".join(rules.values()).split())
         assert "://" not in policy
     assert "connect-src 'self';" in POLICY and "object-src 'none';" in POLICY
     assert "unsafe" not in FRONT_POLICY
@@ -129,6 +129,20 @@ def test_a_live_connection_under_another_name_is_refused(host: str | None) -> No
     inner = Inner()
     assert ask(guarded(inner), "/borough_joins/ws", host, "websocket") == [{"type": "websocket.close", "code": 1008}]
     assert inner.asked == []
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "https://127.0.0.1.evil.example", "null"])
+def test_a_live_connection_that_a_page_from_elsewhere_opens_is_refused(origin: str) -> None:
+    # A browser lets any page open a connection to this computer, with this Host and its own Origin.
+    inner = Inner()
+    said = ask(guarded(inner), "/borough_joins/ws", OWN, "websocket", origin)
+    assert said == [{"type": "websocket.close", "code": 1008}] and inner.asked == []
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:8321", "http://localhost:8321"])
+def test_a_live_connection_of_its_own_page_is_let_in(origin: str) -> None:
+    said = ask(guarded(Inner()), "/borough_joins/ws", origin.removeprefix("http://"), "websocket", origin)
+    assert said == [{"type": "websocket.accept"}]
 
 
 @pytest.mark.parametrize("host", [HOST, OWN, "localhost", "localhost:1"])
@@ -182,7 +196,6 @@ def test_a_port_that_is_taken_is_refused_with_another_to_try(taken: int) -> None
 
 
 def test_the_last_port_taken_does_not_propose_one_that_is_none() -> None:
-    # A true defect: the sentence proposes --port 65536.
     with socket.socket() as place:
         try:
             place.bind((HOST, 65_535))
@@ -229,7 +242,6 @@ def test_the_command_says_which_library_is_missing_and_how_to_get_it(
     assert f'the pages need {" and ".join(missing)}: type make app, or pip install "edgeofcare[app]"' in said
 
 
-@pytest.mark.slow
 def test_the_server_starts_answers_and_stops(tmp_path: Path) -> None:
     """On a port of its own, in a process of its own: the front page, a notebook with the policy, no other host."""
     script = (

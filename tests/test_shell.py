@@ -75,7 +75,8 @@ def test_ways_from_nowhere_mark_no_page() -> None:
 def test_a_section_stands_under_its_label_or_is_not_there() -> None:
     assert section("", "Answer", "answer", main=True) == ""
     assert section("<p>1</p>", 'A "b" <c>', "k") == (
-        '<div class="edgeofcare" role="region" aria-label="A &quot;b&quot; &lt;c&gt;" id="k" tabindex="-1"><p>1</p></div>'
+        '<div class="edgeofcare" role="region" aria-label="A &quot;b&quot; &lt;c&gt;" id="k" tabindex="-1">'
+        "<p>1</p></div>"
     )
     assert ' role="main" ' in section("<p>1</p>", "Answer", "answer", main=True)
 

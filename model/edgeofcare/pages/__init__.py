@@ -4,7 +4,7 @@ Notebooks import from here all that stands around their question; the question a
 """
 
 from edgeofcare.pages.fields import Choice, Number, Several
-from edgeofcare.pages.shell import head, section
+from edgeofcare.pages.shell import head, link_inputs, section
 from edgeofcare.pages.visit import Page, View, Visit
 
-__all__ = ["Choice", "Number", "Page", "Several", "View", "Visit", "head", "section"]
+__all__ = ["Choice", "Number", "Page", "Several", "View", "Visit", "head", "link_inputs", "section"]

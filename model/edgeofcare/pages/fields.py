@@ -14,6 +14,7 @@ from typing import Any
 from edgeofcare.errors import OptionError
 
 SIGNS = re.compile("[\u2212\u2012\u2013]")  # minus signs and dashes that text from elsewhere has for a minus
+WRITTEN = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?(?<=[\d.])(?<![-+,]\.)")  # commas group thousands only
 LONGEST_SAID = 40  # characters of what was typed that a sentence repeats
 
 
@@ -48,11 +49,8 @@ class Number:
             return int(self.value) if self.whole else self.value
         span = f"a {'whole ' if self.whole else ''}number from {grouped(self.low)} to {grouped(self.high)}"
         rule = f"{self.label}: write {span}{f' ({self.unit})' if self.unit else ''}"
-        bare = SIGNS.sub("-", text).replace(",", "").replace("£", "").replace("%", "").strip()
-        try:
-            number = float(bare)
-        except ValueError:
-            number = math.nan
+        bare = _bare(text)
+        number = float(bare.replace(",", "")) if WRITTEN.fullmatch(bare) else math.nan
         if not self.low <= number <= self.high or (self.whole and number != int(number)):
             raise OptionError(f"{rule}. {_got(text)}")
         return int(number) if self.whole else number / 100 if self.percent else number
@@ -67,7 +65,7 @@ class Number:
 
     def said(self, text: str) -> str:
         """Return a value for people, with its unit."""
-        return f"{text}{'%' if self.unit.startswith('%') else ''} {self.unit.removeprefix('%').strip()}".strip()
+        return f"{_bare(text)}{'%' if self.unit.startswith('%') else ''} {self.unit.removeprefix('%').strip()}".strip()
 
 
 @dataclass(frozen=True)
@@ -158,6 +156,11 @@ def plain(number: float) -> str:
 def grouped(number: float) -> str:
     """Return a number as a person would read it: 35, 22.1, 1,500,000."""
     return f"{number:,.6f}".rstrip("0").rstrip(".") if number % 1 else f"{number:,.0f}"
+
+
+def _bare(text: str) -> str:
+    """Return what was typed as a number, without the signs of its unit."""
+    return SIGNS.sub("-", text).replace("£", "").replace("%", "").strip()
 
 
 def _got(text: str) -> str:

@@ -19,6 +19,7 @@ from edgeofcare.inputs.schema import Scenario
 from edgeofcare.pages.fields import Number, plain
 
 UNIT = "% of tracked days"
+LOW, HIGH = 1, 99  # of it
 
 
 def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number, Number]:
@@ -29,7 +30,7 @@ def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number,
     """
     usual, therapy = _claimed(scenario)
     first = Number(
-        "usual", "Days out of care without therapy", usual, 1, 99, 1, UNIT,
+        "usual", "Days out of care without therapy", usual, LOW, HIGH, 1, UNIT,
         "Of the days tracked after the start. English trials of such services found more than contracts claim.",
         percent=True,
     )  # fmt: skip
@@ -39,13 +40,13 @@ def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number,
         now = usual
     half, trial = now + (therapy - usual) / 2, 1 - with_odds_ratio(1 - now, _trial_odds_ratio())
     shortcuts = (
-        ("as claimed", plain(round(100 * therapy, 1))),
-        ("half of that", plain(round(min(100 * half, 99), 1))),
+        ("as claimed", _shown(therapy)),
+        ("half of that", _shown(half)),
         ("none", texts.get("usual", first.text)),
-        ("as the English trial found", plain(round(100 * trial, 1))),
+        ("as the English trial found", _shown(trial)),
     )
     second = Number(
-        "therapy", "Days out of care with therapy", therapy, 1, 99, 1, UNIT,
+        "therapy", "Days out of care with therapy", therapy, LOW, HIGH, 1, UNIT,
         "The same number as without therapy means that therapy changes nothing.", percent=True, shortcuts=shortcuts,
     )  # fmt: skip
     return first, second
@@ -77,6 +78,11 @@ def size_fields(replications: int, most: int) -> tuple[Number, Number]:
         Number("seed", "Seed", 1, 0, 999_999, 1, hint="The number of the luck: the same gives the same answer.",
                whole=True),
     )  # fmt: skip
+
+
+def _shown(share: float) -> str:
+    """Return a share as the box shows it, within its limits."""
+    return plain(round(min(max(100 * share, LOW), HIGH), 1))
 
 
 def step_field(key: str, label: str, value: int, low: int, high: int, texts: Mapping[str, str], hint: str) -> Number:

@@ -16,6 +16,8 @@ from edgeofcare.errors import OptionError
 from edgeofcare.pages.shell import HERE, PAGES, front
 
 HOST = "127.0.0.1"
+NAMES = (HOST, "localhost")
+LAST_PORT = 65535
 SECONDS_TO_GO = 1  # how long open pages may hold up the end
 # Scripts and styles that the notebooks' frame writes into its own pages are let in; nothing from elsewhere is.
 POLICY = (
@@ -50,23 +52,20 @@ def pages_app() -> App:
 def guarded(notebooks: App) -> App:
     """Return an application that gives the front page itself, asks others for the rest, and adds the policy to all.
 
-    Requests under another name than this computer's are refused: no page from elsewhere can reach in by a name of its
-    own that leads here.
+    Requests under another name than this computer's, or from a page of another server, are refused: nothing that a
+    browser has open besides can reach in.
     """
     own = {"/": ("text/html; charset=utf-8", front().encode()),
            "/front.css": ("text/css", (HERE / "front.css").read_bytes())}  # fmt: skip
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and _host(scope) not in (HOST, "localhost", "testserver"):
+        if scope["type"] in ("http", "websocket") and not _from_here(scope):
             await _refuse(scope, send)
             return
         found = own.get(scope.get("path", "")) if scope["type"] == "http" else None
         if found is not None:
             kind, content = found
-            await send({"type": "http.response.start", "status": 200, "headers": [
-                (b"content-type", kind.encode()), (b"content-security-policy", FRONT_POLICY.encode()),
-                (b"content-length", str(len(content)).encode()), *SAFE]})  # fmt: skip
-            await send({"type": "http.response.body", "body": content})
+            await _give(send, 200, kind, content, FRONT_POLICY)
             return
 
         async def send_guarded(message: Message) -> None:
@@ -83,20 +82,26 @@ def guarded(notebooks: App) -> App:
 SAFE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
-def _host(scope: Message) -> str:
-    for name, value in scope.get("headers", ()):
-        if name == b"host":
-            return str(value.decode("latin-1").rsplit(":", 1)[0])
-    return ""
+def _from_here(scope: Message) -> bool:
+    """Return whether a request was meant for this computer, and comes from a page of this server or from no page."""
+    found = {name: value.decode("latin-1") for name, value in scope.get("headers", ()) if name in (b"host", b"origin")}
+    host, origin = found.get(b"host", ""), found.get(b"origin")
+    return host.rsplit(":", 1)[0] in NAMES and origin in (None, f"http://{host}")
 
 
 async def _refuse(scope: Message, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    await send({"type": "http.response.start", "status": 421, "headers": [(b"content-type", b"text/plain")]})
-    told = b"Open this page as http://127.0.0.1 on the computer it runs on.\n"
-    await send({"type": "http.response.body", "body": told})
+    told = f"Open this page as http://{HOST} on the computer it runs on.\n"
+    await _give(send, 421, "text/plain; charset=utf-8", told.encode(), FRONT_POLICY)
+
+
+async def _give(send: Send, status: int, kind: str, content: bytes, policy: str) -> None:
+    head = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode()),
+            (b"content-security-policy", policy.encode()), *SAFE]  # fmt: skip
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": content})
 
 
 def serve(port: int, ready: Callable[[str], None]) -> None:
@@ -122,16 +127,17 @@ def serve(port: int, ready: Callable[[str], None]) -> None:
 
 
 def _listen(port: int) -> socket.socket:
-    if not 0 <= port <= 65535:
-        raise OptionError(f"--port must be from 0 (any that is free) to 65535 (got {port}).")
+    if not 0 <= port <= LAST_PORT:
+        raise OptionError(f"--port must be from 0 (any that is free) to {LAST_PORT} (got {port}).")
     place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         place.bind((HOST, port))
     except OSError as error:
         place.close()
-        raise OptionError(f"port {port} cannot be used ({error.strerror}). Choose another, such as --port {port + 1}, "
-                          f"or --port 0 for any that is free.") from error  # fmt: skip
+        other = port + 1 if port < LAST_PORT else port - 1
+        raise OptionError(f"port {port} cannot be used ({error.strerror}). Choose another, such as --port {other}, or "
+                          f"--port 0 for any that is free.") from error  # fmt: skip
     return place
 
 

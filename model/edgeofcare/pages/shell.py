@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from edgeofcare.documents.html import style
 
@@ -58,6 +59,13 @@ PAGES = {
         "See which rates of entering care follow from a contract's claim, and whether so many children could there be.",
     ),
 }
+
+
+def link_inputs() -> dict[str, Any]:
+    """Return the inputs that the link of the page carries; none in a script or in Jupyter."""
+    import marimo as mo
+
+    return dict(mo.query_params().to_dict()) if mo.running_in_notebook() else {}
 
 
 def head(slug: str) -> str:

@@ -30,7 +30,8 @@ from edgeofcare.pages.fields import Choice, Field, read_all
 from edgeofcare.pages.form import Form
 from edgeofcare.provenance import version
 
-OWN_FILE = "own_file"  # the scenario that a visitor brought
+OWN_FILE = "own_file"  # beginning of the names of scenarios that a visitor brought
+LONGEST_NAME_BYTES = 80
 LARGEST_FILE_BYTES = 2_000_000
 MOST_STORED, MOST_PINNED, MOST_UNDONE = 12, 4, 200
 SECONDS_BETWEEN_LOOKS = 0.05  # at how far the work is
@@ -96,7 +97,7 @@ class Visit:
         self.page = page
         self.shown: Shown | None = None
         self.pinned: list[Shown] = []
-        self._own: Scenario | None = None
+        self._own: dict[str, Scenario] = {}
         self._stored: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._before: list[Texts] = []
         self._presses: dict[str, int] = {}
@@ -119,17 +120,16 @@ class Visit:
         return self._scenario(self._texts["scenario"])
 
     def _scenario(self, name: str) -> Scenario:
-        return self._own if name == OWN_FILE and self._own is not None else _shipped(name)
+        return self._own[name] if name in self._own else _shipped(name)
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return (*self.page.scenarios, *([OWN_FILE] if self._own else []))
+        return (*self.page.scenarios, *self._own)
 
     def _asked(self, texts: Mapping[str, str]) -> tuple[Field, ...]:
         """Return the fields; some depend on what is set in others."""
         options = [(one, f"{_shipped(one).title} ({one})") for one in self.page.scenarios]
-        if self._own is not None:
-            options.append((OWN_FILE, f"Your file: {self._own.name}.toml"))
+        options += [(one, f"Your file: {scenario.name}.toml") for one, scenario in self._own.items()]
         choice = Choice("scenario", "Scenario", self.page.scenarios[0], tuple(options),
                         "Everything that is not asked below comes from it.")  # fmt: skip
         return (choice, *self.page.fields(self._scenario(texts["scenario"]), texts))
@@ -164,27 +164,25 @@ class Visit:
 
     def _upload(self, upload: Mapping[str, Any]) -> None:
         """Take a scenario file that the visitor brought, or say what is wrong with it, line by line."""
-        name = re.sub(r"[^\w.-]+", "_", str(upload.get("name", "")))[-80:].lstrip(".") or "scenario.toml"
+        stem = re.sub(r"[^\w.-]+", "_", str(upload.get("name", ""))).strip(".").removesuffix(".toml")
+        name = (stem.encode()[:LONGEST_NAME_BYTES].decode(errors="ignore") or "scenario") + ".toml"
         if upload.get("size", 0) > LARGEST_FILE_BYTES:
             most = f"{LARGEST_FILE_BYTES / 1e6:g} MB"
             raise OptionError(f"{name} is larger than {most}: no scenario is. Choose another file.")
+        key = f"{OWN_FILE}_{len(self._own) + 1}" if self._own else OWN_FILE
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_text(str(upload.get("text", "")), encoding="utf-8", newline="")
             try:
-                found = load(path)
+                self._own[key] = load(path)
+                self._asked({"scenario": key})
             except EdgeOfCareError as error:
+                self._own.pop(key, None)
                 told = str(error).replace(f"{Path(folder).resolve()}/", "").replace(f"{folder}/", "")
-                raise OptionError(f"The file was not taken; the inputs are as before.\n{told}") from error
-        before, self._own = self._own, found
-        try:
-            self._asked({"scenario": OWN_FILE})
-        except EdgeOfCareError as error:
-            self._own = before
-            raise OptionError(f"The file was not taken; the inputs are as before.\n{name}: {error}") from error
+                where = "" if told.startswith(name) else f"{name}: "
+                raise OptionError(f"The file was not taken; the inputs are as before.\n{where}{told}") from error
         self._keep()
-        self._stored = OrderedDict((key, value) for key, value in self._stored.items() if key[0] != OWN_FILE)
-        self._set({"scenario": OWN_FILE})
+        self._set({"scenario": key})
 
     # ---- what is asked ---------------------------------------------------------------------------------------------
 
@@ -218,7 +216,9 @@ class Visit:
             note = "" if self.shown is None else "The answer below is for the inputs before."
             problem = problem or ("Nothing was run. Mend what is marked above." if run else "")
         elif run or self._key(values) in self._stored:
-            problem = self._answer(values) or problem
+            failed = self._answer(values)
+            note = "The answer below is for the inputs before." if failed and self.shown else ""
+            problem = failed or problem
         else:
             note = "The answer below is for other inputs. Press Run for these." if self.shown else ""
         form.problem, form.note = problem, note
@@ -252,11 +252,7 @@ class Visit:
         except EdgeOfCareError as error:
             return f"It could not be run with these inputs: {error}"
         except Exception as error:
-            traceback.print_exc(file=sys.stderr)
-            return (
-                f"The program failed ({type(error).__name__}: {error}). This is a defect: please report it with the "
-                f"link of this page. The page goes on; try other inputs."
-            )
+            return _defect(error)
         return ""
 
     def _work(self, values: Mapping[str, Any]) -> Any:
@@ -311,6 +307,8 @@ class Visit:
                     actions.give(*self.download(name))
                 except EdgeOfCareError as error:
                     problem = str(error)
+                except Exception as error:
+                    problem = _defect(error)
                 finally:
                     actions.progress = {}
         actions.problem = problem
@@ -400,9 +398,18 @@ class Visit:
         return "" if self.shown is None else fragment(Document("Inputs", "", (self.shown.inputs,), ""), "inputs")
 
 
+def _defect(error: Exception) -> str:
+    """Return what is said of a fault of the program; where it happened goes to the terminal."""
+    traceback.print_exception(error, file=sys.stderr)
+    return (
+        f"The program failed ({type(error).__name__}: {error}). This is a defect: please report it with the link of "
+        f"this page. The page goes on; try other inputs."
+    )
+
+
 def _unknown(named: str, used: str) -> str:
     """Say that a link names a scenario that is not here."""
-    if named == OWN_FILE:
+    if named.startswith(OWN_FILE):
         return (
             f"This link was made with a scenario file, which a link cannot carry. Choose that file below, then set its "
             f"inputs. Until then this shows {used}."
