@@ -82,7 +82,7 @@ def _(actions):
 
 @app.cell
 def _(shown, visit):
-    mo.Html(section(visit.comparison_html() + visit.inputs_html(), "Pinned answers and inputs", "inputs"))
+    mo.Html(section(visit.below_html(shown), "Pinned answers and inputs", "inputs"))
     return
 
 

@@ -388,14 +388,13 @@ class Visit:
             f"{fragment(document)}"
         )
 
-    def comparison_html(self) -> str:
-        """Return the pinned answers beside the one shown; nothing if none is pinned."""
-        table = self.comparison()
-        return "" if table is None else fragment(Document("Pinned answers", "", (table,), ""), "pinned")
-
-    def inputs_html(self) -> str:
-        """Return the inputs of the answer shown."""
-        return "" if self.shown is None else fragment(Document("Inputs", "", (self.shown.inputs,), ""), "inputs")
+    def below_html(self, *_: object) -> str:
+        """Return the pinned answers beside the one shown, and its inputs. Arguments are ignored, as of `update`."""
+        if self.shown is None:
+            return ""
+        comparison = self.comparison()
+        blocks = (*((comparison,) if comparison else ()), self.shown.inputs)
+        return fragment(Document("Pinned answers and inputs", "", blocks, ""), "below")
 
 
 def _defect(error: Exception) -> str:
