@@ -88,22 +88,16 @@ def _(form):
 
 
 @app.cell
-def _(actions, form, visit):
-    shown = visit.update(form.value, actions.value)
-    mo.Html(section(visit.answer_html(), "Answer", "answer", main=True))
-    return (shown,)
-
-
-@app.cell
 def _(actions):
     actions
     return
 
 
 @app.cell
-def _(shown, visit):
-    mo.Html(section(visit.below_html(shown), "Pinned answers and inputs", "inputs"))
-    return
+def _(actions, form, visit):
+    shown = visit.update(form.value, actions.value)
+    mo.Html(section(visit.answer_html(), "Answer", "answer", main=True))
+    return (shown,)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ with app.setup:
 
     from edgeofcare import compare_contracts
     from edgeofcare.documents.payments_document import SORTS, payments_document, payments_headline
-    from edgeofcare.inputs.contracts import names_of_contracts
+    from edgeofcare.inputs.contracts import names_for
     from edgeofcare.pages import Choice, Page, Several, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
 
@@ -18,7 +18,7 @@ with app.setup:
 @app.function
 def questions(scenario, texts):
     """What a visitor may change."""
-    names = names_of_contracts()
+    names = names_for(scenario)
     return (
         Several("contracts", "Contracts to show", tuple(names), tuple(names.items()), "Changes the answer at once."),
         Choice("sort", "Sorted by", "boroughs_keep", tuple((key, sort.words) for key, sort in SORTS.items()),
@@ -34,7 +34,7 @@ def questions(scenario, texts):
 def live(scenario, values, progress):
     """Every contract on the same lives."""
     assumed = with_effect(scenario, values)
-    found = compare_contracts(assumed, "all", values["replications"], values["seed"],
+    found = compare_contracts(assumed, list(names_for(scenario)), values["replications"], values["seed"],
                               same_cost=values["size"] == "same", progress=progress)  # fmt: skip
     return assumed, found.as_dict()
 
@@ -68,22 +68,16 @@ def _(form):
 
 
 @app.cell
-def _(actions, form, visit):
-    shown = visit.update(form.value, actions.value)
-    mo.Html(section(visit.answer_html(), "Answer", "answer", main=True))
-    return (shown,)
-
-
-@app.cell
 def _(actions):
     actions
     return
 
 
 @app.cell
-def _(shown, visit):
-    mo.Html(section(visit.below_html(shown), "Pinned answers and inputs", "inputs"))
-    return
+def _(actions, form, visit):
+    shown = visit.update(form.value, actions.value)
+    mo.Html(section(visit.answer_html(), "Answer", "answer", main=True))
+    return (shown,)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,10 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
 SECONDS_TO_START = 60
 PATIENCE_MS = 60_000  # two processors are shared with others
 SLUGS = ("borough_joins", "investor_stress", "payment_structures", "business_case", "one_child", "calibrate")
-FEW = {slug: "?replications=100" for slug in SLUGS} | {"one_child": ""}  # a link that asks for few simulated contracts
+FEW = dict.fromkeys(SLUGS, "?replications=100") | {"one_child": ""}  # a link that asks for few simulated contracts
 # The element that has the focus, also inside a widget.
-FOCUSED = "(() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement; "
+FOCUSED = "let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;"
+SCROLLED = "[document.documentElement, document.querySelector('#App')]"  # the second only where the notebooks' frame is
 
 
 def found_browser() -> str:
@@ -161,8 +162,8 @@ class Visitor:
 
     def focused(self, what: str) -> Any:
         """Return something of the element that has the focus. what: an expression of `e`."""
-        return self.page.evaluate(f"{FOCUSED} return {what}; }})()")
+        return self.page.evaluate(f"(() => {{ {FOCUSED} return {what}; }})()")
 
     def widths(self) -> list[int]:
         """Return how wide the document and the frame in which it scrolls are, in CSS pixels."""
-        return self.page.evaluate("[document.documentElement, document.querySelector('#App')].map((e) => e?.scrollWidth ?? 0)")
+        return self.page.evaluate(f"{SCROLLED}.map((e) => e?.scrollWidth ?? 0)")

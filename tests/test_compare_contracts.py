@@ -385,3 +385,22 @@ def test_rows_have_one_line_for_each_replication() -> None:
     for key, values in rows_of(done, lived).items():
         assert values.shape in ((3,), (3, len(laid()["cuyahoga"].boroughs))), key
     assert plan_of(small()).tracks[0].delay_days == 91
+
+
+# ---- the scenario's own contract among others ----------------------------------------------------------------------
+
+
+def test_a_scenarios_own_contract_is_compared_as_it_stands() -> None:
+    from edgeofcare.documents.payments_document import payments_document
+    from edgeofcare.inputs.contracts import names_for
+    from edgeofcare.inputs.load import with_values
+
+    dearer = with_values(load("pan_london"), {"contract.terms.1.price_gbp": 500.0})
+    assert "own" not in names_for(load("pan_london")) and next(iter(names_for(dearer))) == "own"
+    found = compare_contracts(dearer, ["own", "pan_london"], FEW, 1).as_dict()
+    alone = eoc.run(dearer, FEW, 1).summary
+    own = found["contracts"]["own"]
+    assert own["payments_gbp"]["mean"] == pytest.approx(alone["payments_gbp"]["total"]["mean"], abs=0.005)
+    assert own["before_caps_gbp"]["mean"] > found["contracts"]["pan_london"]["before_caps_gbp"]["mean"]
+    table = next(block for block in payments_document(found).blocks if hasattr(block, "rows"))
+    assert sum(row[0].startswith("This case: ") for row in table.rows) == 1

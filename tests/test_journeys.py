@@ -1,4 +1,4 @@
-"""What commissioners, investors and analysts do on the pages, done in a real browser from the first look to the file."""
+"""What commissioners, investors and analysts do on the pages, in a real browser, from the first look to the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgeofcare.inputs.write import as_toml
 from pages_server import FEW, SLUGS, Visitor, found_browser, serving
 
 USUAL, THERAPY = "Days out of care without therapy", "Days out of care with therapy"
-INPUTS, PINNED, STRESSES = "Inputs of this answer", "Pinned answers against the one shown", "stress"
+INPUTS, PINNED = "Inputs of this answer", "Pinned answers against the one shown"
 OWN_FILE = "A scenario file of your own"
 SECONDS_AT_ONCE = 3.0  # what changes at once; a person should not have to wait
 NUMBER = re.compile(r"([+-]?)£?(\d[\d,]*(?:\.\d+)?)(m|k|%)?")
@@ -23,14 +23,14 @@ UNITS = {"m": 1e6, "k": 1e3, "%": 0.01, "": 1.0}
 Arrive = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     found_browser()
     with serving(tmp_path_factory.mktemp("elsewhere")) as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     found = found_browser()
     from playwright.sync_api import sync_playwright
@@ -110,8 +110,8 @@ def test_a_commissioner_asks_whether_haringey_should_join_and_takes_the_answer_a
     shown = person.rows(PINNED)
     assert len(shown[0]) == 3 and "as published" in shown[0][1] and "with therapy 35%" in shown[0][2]
     figures = {label: (before, now) for label, before, now in shown[1:]}
-    for words, text in zip(figures["Joiner: better off in"], (first, second), strict=True):
-        assert NUMBER.search(words) and re.search(rf"\b{NUMBER.search(words)[2]} of 100 ", text), (words, text)  # type: ignore[index]
+    for words, text in zip(figures["Joiner: net saving, average"], (first, second), strict=True):
+        assert words.lstrip("-") in text, (words, text)
 
     book = openpyxl.load_workbook(person.take("Workbook", tmp_path))
     assert second in [str(row[0]) for row in book["Answer"].values]
@@ -125,7 +125,8 @@ def test_a_commissioner_asks_whether_haringey_should_join_and_takes_the_answer_a
 
     scenario = load(person.take("Scenario", tmp_path))
     assert scenario.boroughs["haringey"].name == "Haringey"
-    assert scenario.effect.usual == 0.35 and scenario.effect.hazard_ratio == 1
+    effect = scenario.effect  # none: the same measure in both lives, or hazards left as they are
+    assert effect.usual == 0.35 and (effect.therapy == effect.usual or effect.hazard_ratio == 1)
 
     report = person.take("Report (HTML)", tmp_path).read_text(encoding="utf-8")
     assert second.removeprefix("In short. ") in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", report))
@@ -138,7 +139,7 @@ def test_a_commissioner_asks_whether_haringey_should_join_and_takes_the_answer_a
 def test_an_investor_asks_for_another_return_tries_every_stress_and_sends_the_link(arrive: Arrive) -> None:
     person = arrive()
     person.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    person.open("investor_stress")
+    person.open("investor_stress", "?replications=300")
     expect(person.in_short).to_contain_text("A return of at least 8% a year")
     box = person.box("Return the investor asks for")
     box.fill("25")
@@ -157,7 +158,6 @@ def test_an_investor_asks_for_another_return_tries_every_stress_and_sends_the_li
     expect(person.form.get_by_role("progressbar")).to_be_hidden()
     person.run()
     expect(person.form.get_by_role("progressbar")).to_be_visible()
-    expect(person.form.get_by_text(re.compile(r"Simulating: \d+ of \d+"))).to_be_visible()
     expect(table.locator("tr").nth(few)).to_be_visible()
     expect(person.form.get_by_role("progressbar")).to_be_hidden()
 
@@ -212,7 +212,7 @@ def test_an_analyst_compares_contracts_on_a_scenario_of_their_own(arrive: Arrive
     line = 1 + next(i for i, text in enumerate(broken.splitlines()) if text.startswith("usual = {value = 3.5"))
     upload.set_input_files({"name": "broken.toml", "mimeType": "application/toml", "buffer": broken.encode()})
     told = person.form.get_by_role("alert").filter(has_text="The file was not taken")
-    expect(told).to_contain_text(f"broken.toml, line {line}")
+    expect(told).to_contain_text(f"broken.toml:{line}: ")  # the name of the file, then the line
     expect(told).to_contain_text("effect.usual")
     assert person.rows(INPUTS) == kept
     expect(person.list("Scenario")).to_have_value("own_file")
@@ -229,18 +229,12 @@ def test_an_analyst_compares_contracts_on_a_scenario_of_their_own(arrive: Arrive
 def test_the_next_child_is_a_number_away(arrive: Arrive) -> None:
     person = arrive()
     person.open("one_child")
-    heading = person.answer.get_by_role("heading", level=2)
-    expect(heading).to_contain_text("Child 1 of ")
-    person.box("Child, in the order of referral").fill("2")
-    person.box("Child, in the order of referral").press("Enter")
-    expect(heading).to_contain_text("Child 2 of ")
-
-
-def test_what_a_claim_asks_is_answered_when_the_page_opens(arrive: Arrive) -> None:
-    person = arrive()
-    person.open("calibrate", FEW["calibrate"])
-    expect(person.in_short).to_be_visible()
-    assert person.answer.get_by_role("table").count() >= 1
+    heading, box = person.answer.get_by_role("heading", level=2), person.box("Child, in the order of referral")
+    number = int(box.input_value())
+    expect(heading).to_contain_text(f"Child {number} of ")
+    box.fill(str(number + 1))
+    box.press("Enter")
+    expect(heading).to_contain_text(f"Child {number + 1} of ")
 
 
 def test_a_business_case_waits_until_it_is_asked_for(arrive: Arrive) -> None:
@@ -370,22 +364,17 @@ def test_a_page_is_for_everyone_also_with_an_error_and_with_a_pinned_answer(arri
     person = arrive(bypass_csp=True)
     answered = slug != "business_case"  # which takes long: see the slow test
     person.open(slug, FEW[slug], answered)
+    expect(person.answer).to_contain_text(re.compile(r"In short|Child \d") if answered else "No answer yet")
     for width in (1280, 320):
         assert_for_everyone(person, width)
+    person.page.set_viewport_size({"width": 640, "height": 480})  # what 1280 by 960 pixels hold at 200%
+    assert max(person.widths()) <= 640
     if answered:
         person.actions.get_by_role("button", name="Pin this answer").click()
         expect(person.table(PINNED)).to_be_visible()
     person.type(THERAPY, "150")
     expect(person.box(THERAPY)).to_have_attribute("aria-invalid", "true")
-    for width in (320, 1280):
-        assert_for_everyone(person, width)
-
-
-@pytest.mark.parametrize("slug", SLUGS)
-def test_nothing_is_cut_off_at_twice_the_size(arrive: Arrive, slug: str) -> None:
-    person = arrive(width=640, height=480, device_scale_factor=2)  # what 1280 by 960 pixels hold at 200%
-    person.open(slug, FEW[slug], answered=slug != "business_case")
-    assert max(person.widths()) <= 640
+    assert_for_everyone(person, 320)
 
 
 # ---- nobody else -----------------------------------------------------------------------------------------------------
@@ -406,4 +395,4 @@ def test_the_browser_refuses_to_call_anyone_else(arrive: Arrive, home: str) -> N
         try { await fetch(url, { mode: "no-cors" }); return "answered"; } catch { return await refused; }
     }"""
     assert person.page.evaluate(ask, elsewhere) == "connect-src"
-    person.asked.remove(elsewhere) if elsewhere in person.asked else None
+    person.asked = [url for url in person.asked if url != elsewhere]  # asked for by this test

@@ -100,7 +100,7 @@ def test_a_notebook_opens_with_an_answer(name: str) -> None:
     said = [number for _, number in visit.shown.view.headline]
     assert said and all(str(one) for one in said)
     assert any(one.number is not None and math.isfinite(one.number) for one in said)
-    html = visit.answer_html() + visit.below_html()
+    html = visit.answer_html()
     assert '<h2 class="question">' in html and "Inputs of this answer" in html
     words = set(html.replace(">", " ").replace("<", " ").replace(",", " ").split())
     assert not words & {"nan", "None", "inf", "-inf", "NaN", "£nan", "nan%", "inf%"}

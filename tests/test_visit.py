@@ -123,7 +123,7 @@ def test_a_page_opens_with_the_published_scenario_answered() -> None:
 def test_a_page_that_waits_for_run_opens_empty() -> None:
     toy, visit = started(at_start=False)
     assert visit.shown is None and toy.worked == [] and visit.form.note == visit.form.problem == ""
-    assert "No answer yet. Press Run." in visit.answer_html() and visit.below_html() == ""
+    assert "No answer yet. Press Run." in visit.answer_html()
     assert {"pin", "html", "xlsx", "toml"} <= off(visit)
     for call in (visit.document, lambda: visit.download("html")):
         with pytest.raises(OptionError, match="There is no answer yet"):
@@ -384,7 +384,7 @@ def test_progress_is_told_while_work_runs_and_not_after() -> None:
 
 def test_pinned_answers_stand_beside_the_one_shown() -> None:
     _, visit = started()
-    assert visit.comparison() is None and "Pinned answers against" not in visit.below_html()
+    assert visit.comparison() is None and "Pinned answers against" not in visit.answer_html()
     press(visit, "pin")
     write(visit, rate="40")
     press(visit, "run")
@@ -392,7 +392,7 @@ def test_pinned_answers_stand_beside_the_one_shown() -> None:
     assert table is not None and table.head == ("", "Pinned 1: as published", "Shown: Rate 40 a year")
     label, *cells = table.rows[0]
     assert label == "Product" and [cell.number for cell in cells if isinstance(cell, Said)] == pytest.approx([3.5, 14])
-    assert "Pinned 1: as published" in visit.below_html() and "1 pinned" in visit.actions.note
+    assert "Pinned 1: as published" in visit.answer_html() and "1 pinned" in visit.actions.note
     press(visit, "unpin")
     assert visit.comparison() is None and visit.actions.note == "" and "unpin" in off(visit)
 

@@ -188,7 +188,7 @@ def update(
     say(json.dumps(update_json(told), allow_nan=False) if as_json else update_page(told))
 
 
-Contracts = Annotated[str, typer.Option(help="all, names with commas between them, or paths of contract files.")]
+Contracts = Annotated[str, typer.Option(help="all, own (the scenario's), names with commas between them, or files.")]
 
 
 @app.command()

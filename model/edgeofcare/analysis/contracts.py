@@ -297,7 +297,7 @@ def compare_contracts(
 ) -> Comparison:
     """Settle contracts on the same lives, in the claimed world or (grid) in every world.
 
-    contracts: "all", names of shipped contracts or paths of contract files. same_cost: scale prices, caps and
+    contracts: "all", "own", names of shipped contracts or paths of contract files. same_cost: scale prices, caps and
     principals once, so that each contract is expected to pay what the scenario's own pays in the claimed world.
     Raises InputError for a contract at fault, OptionError for a scenario without a claim and a number out of range.
     """

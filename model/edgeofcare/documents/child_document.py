@@ -33,10 +33,9 @@ from edgeofcare.documents.drawing import (
     look_of,
     new_canvas,
     rows_of,
-    slug_words,
 )
 from edgeofcare.documents.figures import ARM_WORDS, HOME, PLACES, THERAPY
-from edgeofcare.documents.page import pounds
+from edgeofcare.documents.page import pounds, slug_words
 from edgeofcare.documents.strategic import THERAPIES
 from edgeofcare.provenance import version
 

@@ -15,7 +15,7 @@ from edgeofcare.documents.chapters import (
     turns,
     with_parts,
 )
-from edgeofcare.documents.contracts import contract_words, risk_words
+from edgeofcare.documents.contracts import contract_words, own_contract, risk_words
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, table_of
 from edgeofcare.documents.page import how_many, percent, pounds
 
@@ -107,7 +107,7 @@ def _breakeven(case: Case) -> Blocks:
 
 
 def _contracts(case: Case) -> Blocks:
-    found, n, own = case["contracts"]["contracts"], case["contracts"]["replications"], case["contracts"]["scenario"]
+    found, n, own = case["contracts"]["contracts"], case["contracts"]["replications"], own_contract(case["contracts"])
     names = {slug: f"This case: {c['name']}" if slug == own else contract_words(slug, c["name"])
              for slug, c in found.items()}  # fmt: skip
     yield Paragraph(

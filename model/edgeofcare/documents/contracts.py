@@ -129,6 +129,11 @@ def risk_words(contract: Figures) -> str:
     return f"both. {pounds(paid)} is paid for nothing ({percent(share)} of plan), and {loses}."
 
 
+def own_contract(found: Figures) -> str:
+    """Return under which name a comparison holds the scenario's own contract, if it holds it."""
+    return "own" if "own" in found["contracts"] else str(found["scenario"])
+
+
 def contract_words(name: str, title: str) -> str:
     """Return what a contract is called with the place or file that it comes from, unless that says the same."""
     place = name.replace("_", " ")

@@ -120,12 +120,6 @@ def wrapped(text: str, width: int = LABEL_WIDTH) -> str:
     return re.sub(r"([._]) ", r"\1", parts)
 
 
-def slug_words(slug: str) -> str:
-    """Return a slug as words: mst_a as MST A, outreach_team as Outreach team."""
-    parts = [part.upper() if len(part) <= 3 else part for part in slug.split("_")]
-    return " ".join([parts[0][:1].upper() + parts[0][1:], *parts[1:]])
-
-
 def above_axis(axes: Axes, text: str) -> None:
     """Write what a vertical axis shows above it, lying, so that nobody has to turn their head."""
     axes.set_title(text, fontweight="normal")

@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
-from edgeofcare.documents.contracts import contract_words
+from edgeofcare.documents.contracts import contract_words, own_contract
 from edgeofcare.documents.document import Figure
 from edgeofcare.documents.drawing import (
     CRIMSON,
@@ -41,11 +41,10 @@ from edgeofcare.documents.drawing import (
     room_above,
     round_ticks,
     rows_of,
-    slug_words,
     wrapped,
     zero_line,
 )
-from edgeofcare.documents.page import MILLION, how_many, in_hundred, percent, pounds
+from edgeofcare.documents.page import MILLION, how_many, in_hundred, percent, pounds, slug_words
 from edgeofcare.documents.sensitivity import output_words
 
 Part = Mapping[str, Any]
@@ -564,7 +563,8 @@ def contracts(found: Part) -> Figure:
     """Return contracts on the same children: what is paid and what boroughs keep, if therapy works and if not."""
     name, title = "contracts", "Contracts side by side: what is paid, and what boroughs keep"
     by_saving = sorted(found["contracts"].items(), key=lambda item: -(item[1]["net_saving_gbp"]["mean"] or 0))
-    labels = [f"{c['name']} (this contract)" if slug == found["scenario"] else contract_words(slug, c["name"])
+    own = own_contract(found)
+    labels = [f"{c['name']} (this contract)" if slug == own else contract_words(slug, c["name"])
               for slug, c in by_saving]  # fmt: skip
     panels = {"payments_gbp": "£ paid, with any top-up", "net_saving_gbp": "£ boroughs keep"}
     with look_of(name):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgeofcare.documents.chapters import Blocks, Case, chance, figures, payers, with_parts
+from edgeofcare.documents.contracts import own_contract
 from edgeofcare.documents.document import (
     Block,
     Bullets,
@@ -331,7 +332,7 @@ def _returns(parts: Parts, target_irr_per_year: float | None) -> Table:
 def _tranches(parts: Parts) -> Blocks:
     """Yield what each part of the money earns, where the comparison of contracts holds the scenario's own in parts."""
     found = parts.get("contracts", {"scenario": "", "contracts": {}, "replications": 0})
-    own, n = found["contracts"].get(found["scenario"]), found["replications"]
+    own, n = found["contracts"].get(own_contract(found)), found["replications"]
     if own is None or len(own["investor"]["tranches"]) == 1:
         return
     yield table_of(

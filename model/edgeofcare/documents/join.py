@@ -181,6 +181,8 @@ def _cap_words(found: Figures) -> Iterator[str]:
         f"The contract's cap rises from {pounds(cap['without'])} to {pounds(cap['with'])}, by what joining brings; "
         f"it binds in {percent(binds['with'])} of contracts {before}."
     )
+    if not binds["with_fixed_cap"]:
+        return
     fixed = sum(b["effect_of_a_fixed_cap_gbp"]["mean"] for b in found["incumbents"].values())
     yield (
         f"Were the cap kept at {pounds(cap['without'])}, it would bind in {percent(binds['with_fixed_cap'])}, and the "

@@ -6,13 +6,14 @@ It computes nothing but roundings. Must not know: scenarios, engines, formats.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
+from edgeofcare.calendar import financial_year
 from edgeofcare.documents.chapters import day
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Said, Table, table_of
-from edgeofcare.documents.drawing import slug_words
 from edgeofcare.documents.join import SURE, TEAM_WORDS, join_words
 from edgeofcare.documents.join_figures import Found, gains, joiner_years, said_gbp
-from edgeofcare.documents.page import how_many, percent, pounds
+from edgeofcare.documents.page import how_many, percent, pounds, slug_words
 
 CAP_WORDS = {"per_start": "a cap rises by what joiners bring", "fixed": "a cap stays as it is"}
 HALF = 0.5
@@ -202,7 +203,7 @@ def _years_table(joiner: Found) -> Table:
             said_gbp(row["avoided_nominal_gbp"]), said_gbp(row["avoided_cashable_gbp"]),
             said_gbp(row["net_saving_gbp"]), said_gbp(row["cumulative_net_saving_gbp"]), _share(row["in_credit_prob"]),
         )
-        for year, row in joiner["years"].items()
+        for year, row in joiner["years"].items() if year >= financial_year(date.fromisoformat(joiner["join_date"]))
     ]  # fmt: skip
     head = (
         "Financial year", "Pays, average", "Pays, dearest 1 in 10", "Pays, dearest 1 in 20", "Care avoided",
@@ -329,10 +330,11 @@ def join_headline(found: Found) -> tuple[tuple[str, Said], ...]:
     rows = [row for b in found["joiner"].values() for row in _joiner_headline(b, b["name"] if several else "Joiner")]
     contract, after = found["contract"], found["investor"]["with"]
     hit = min(b["change_in_net_saving_gbp"]["mean"] for b in found["incumbents"].values())
+    least = "Hardest hit" if hit < 0 else "Gains least"
     rows += [
         ("Boroughs already in together: change in net saving",
          said_gbp(contract["change_in_net_saving_of_those_in_gbp"]["mean"], change=True)),
-        ("Hardest hit of them: change in net saving", said_gbp(hit, change=True)),
+        (f"{least} of them: change in net saving", said_gbp(hit, change=True)),
         ("Investor: rate of return a year on expected flows", _share(after["irr_of_expected_flows"], 1)),
     ]  # fmt: skip
     if contract["cap_gbp"]["with"] is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgeofcare.documents.document import Table, table_of
-from edgeofcare.documents.page import percent, pounds
+from edgeofcare.documents.page import percent, pounds, slug_words
 
 Case = Mapping[str, Any]
 ASSUMPTION_HEAD = ("Input", "What it is", "Value", "Range", "Source", "Quality", "Impact", "Swing of profit")
@@ -17,7 +17,6 @@ QUALITY_HEAD = ("Check", "Kind", "Finding", "Status")
 PASSED, TO_READ, NOT_RUN, FAILED = "passed", "to be read", "not run here", "failed"
 PENNY = 0.01
 CLOSE = 0.005  # of a share: a target is met if what was reached rounds to it in whole points
-SHORT = 3  # letters of a word that is read as initials
 LONGEST_UNIT = 24  # characters; a longer one is a definition
 # What the inputs that matter most are, where the schema speaks to those who write scenarios.
 PLAIN_WORDS = {
@@ -56,12 +55,6 @@ def input_units(case: Case) -> dict[str, str]:
 
 def _assumptions(case: Case) -> Sequence[Case]:
     return tuple(case.get("assumptions", {}).get("assumptions", ()))
-
-
-def slug_words(slug: str) -> str:
-    """Return a slug as words: mst_a as MST A, night_team as Night team."""
-    words = [word.upper() if len(word) <= SHORT else word for word in slug.split("_")]
-    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def _input_words(row: Case, case: Case) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from edgeofcare.documents.answers import amount
 from edgeofcare.documents.chapters import Blocks, Case, chance, day, drivers, figures, inputs_of, with_parts
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, Table, table_of
-from edgeofcare.documents.logs import backtest_counts, slug_words
-from edgeofcare.documents.page import percent, pounds
+from edgeofcare.documents.logs import backtest_counts
+from edgeofcare.documents.page import percent, pounds, slug_words
 from edgeofcare.documents.stress import stress_words
 from edgeofcare.inputs.published import reference_file
 

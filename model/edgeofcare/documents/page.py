@@ -46,6 +46,14 @@ def percent(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{100 * value:.{digits}f}%"
 
 
+def slug_words(slug: str) -> str:
+    """Return a slug as words: mst_a as MST A, outreach_team as Outreach team, mst_b_for_brent as MST B for Brent."""
+    team, of, borough = slug.partition("_for_")
+    parts = [part.upper() if len(part) <= 3 else part for part in team.split("_")]
+    words = " ".join([parts[0][:1].upper() + parts[0][1:], *parts[1:]])
+    return f"{words} for {borough.replace('_', ' ').title()}" if of else words
+
+
 def how_many(prob: float, n: int) -> str:
     """Return in how many of n simulated contracts something happens, without claiming more than was seen."""
     if n == 1:

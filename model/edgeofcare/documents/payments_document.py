@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeofcare.documents.chapters import Blocks, chance
-from edgeofcare.documents.contracts import contract_words, risk_words
+from edgeofcare.documents.contracts import contract_words, own_contract, risk_words
 from edgeofcare.documents.document import Bullets, Callout, Document, Heading, Said, Table, table_of
 from edgeofcare.documents.page import how_many, in_hundred, percent, pounds
 from edgeofcare.errors import OptionError
@@ -238,7 +238,7 @@ def _chance(prob: float, n: int) -> Said:
 
 
 def _label(found: Found, name: str, c: Found) -> str:
-    return f"This case: {c['name']}" if name == found["scenario"] else contract_words(name, c["name"])
+    return f"This case: {c['name']}" if name == own_contract(found) else contract_words(name, c["name"])
 
 
 def _works(found: Found, chosen: Mapping[str, Found], n: int, sort_by: str) -> Table:

@@ -17,8 +17,7 @@ from edgeofcare.documents.chapters import (
     with_parts,
 )
 from edgeofcare.documents.document import Callout, Heading, Paragraph, Table, table_of
-from edgeofcare.documents.logs import slug_words
-from edgeofcare.documents.page import number, percent, pounds, warning_words
+from edgeofcare.documents.page import number, percent, pounds, slug_words, warning_words
 from edgeofcare.inputs.published import reference_file
 
 THERAPIES = {"mst": "Multisystemic therapy (MST)", "fft": "Functional family therapy (FFT)"}

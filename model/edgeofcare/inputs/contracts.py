@@ -35,8 +35,10 @@ from edgeofcare.inputs.load import (
     Layer,
     checked_model,
     checked_origins,
+    load,
     read_file,
     scenario_folder,
+    scenario_hash,
     shipped,
     value_at,
 )
@@ -59,6 +61,7 @@ ORDER = (
     "fee_for_service",
     "self_finance",
 )
+OWN = "own"  # the scenario's own contract, among others
 ONLY_IN_SCENARIOS = set(Scenario.model_fields) - {"title", "description", "contract", "capital"} - FILLED | {"extends"}
 
 
@@ -73,6 +76,15 @@ class ContractFile(Frozen):
     """The investors' money, where it belongs to the terms; the scenario's if not given."""
 
 
+def names_for(scenario: Scenario) -> dict[str, str]:
+    """Return the titles of the contracts to compare on a scenario, by name: the shipped ones, its own first if it is
+    none of them."""
+    named = scenario.name in shipped_contracts()  # the contract of a shipped scenario is shipped under its name
+    shipped_own = named and scenario_hash(load(scenario.name)) == scenario_hash(scenario)
+    own = {} if shipped_own else {OWN: f"This scenario's own: {scenario.contract.name or scenario.title}"}
+    return own | {name: contract_title(name) for name in shipped_contracts()}
+
+
 def shipped_contracts() -> list[str]:
     """Return the names of the shipped contracts: payments by outcome, then by improvement, then the comparators."""
     names = {path.stem for path in _folder().glob("*.toml")}
@@ -84,22 +96,20 @@ def contract_title(name_or_path: str | Path) -> str:
     return str(read_file(_find(name_or_path)).tree.get("title", ""))
 
 
-def names_of_contracts() -> dict[str, str]:
-    """Return the titles of the shipped contracts by name."""
-    return {name: contract_title(name) for name in shipped_contracts()}
-
-
 def contracts_over(
     scenario: Scenario, names: str | Sequence[str], service_cost_gbp: float | None = None
 ) -> dict[str, Scenario]:
     """Return the scenario under each of these contracts, by name; raise InputError with every fault of all of them.
 
-    names: "all" (the shipped ones), names and files, as a list or with commas between.
+    names: "all" (the shipped ones), "own" (the scenario's), names and files, as a list or with commas between.
     """
     found: dict[str, Scenario] = {}
     files: dict[str, Path] = {}
     faults: list[Fault] = []
     for asked in _asked(names):
+        if asked == OWN:
+            found[OWN] = scenario
+            continue
         try:
             path = _find(asked)
             if files.setdefault(path.stem, path) != path:

@@ -162,8 +162,9 @@ function render({ model, el }) {
   const bar = make("div", { class: "buttons" });
   const buttons = () => {
     const list = model.get("buttons");
-    if (bar.children.length !== list.length) {
-      bar.replaceChildren(...list.map((one) => {
+    if (bar.querySelectorAll("button").length !== list.length) {
+      const title = model.get("fields").length ? "" : make("span", { class: "title", text: `${model.get("name")}:` });
+      bar.replaceChildren(title, ...list.map((one) => {
         const button = make("button", { type: one.name === "run" ? "submit" : "button", class: one.main ? "main" : "" });
         if (one.name === "link") button.addEventListener("click", copy);
         else if (one.name !== "run") button.addEventListener("click", () => {
@@ -172,9 +173,10 @@ function render({ model, el }) {
         return button;
       }));
     }
+    const made = bar.querySelectorAll("button");
     list.forEach((one, i) => {
-      bar.children[i].textContent = one.label;
-      bar.children[i].setAttribute("aria-disabled", one.off ? "true" : "false");
+      made[i].textContent = one.label;
+      made[i].setAttribute("aria-disabled", one.off ? "true" : "false");
     });
   };
 
@@ -226,13 +228,24 @@ function render({ model, el }) {
     event.preventDefault();
     press("run");
   });
+  // The frame takes links within the page for its own and leaves the focus where it was.
+  const skip = (event) => {
+    if (!event.target.closest?.("a.skip")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    document.getElementById("answer")?.focus();
+  };
+  if (model.get("carries_link")) document.addEventListener("click", skip, true);
   el.replaceChildren(form);
   build(); buttons(); messages(); progress(); address();
   const listen = { "change:fields": build, "change:texts": () => { show(); link.hidden = true; }, "change:errors": errors,
     "change:buttons": buttons, "change:problem": messages, "change:note": messages, "change:progress": progress,
     "change:link": address, "change:file": save };
   for (const [name, act] of Object.entries(listen)) model.on(name, act);
-  return () => { for (const [name, act] of Object.entries(listen)) model.off(name, act); };
+  return () => {
+    document.removeEventListener("click", skip, true);
+    for (const [name, act] of Object.entries(listen)) model.off(name, act);
+  };
 }
 
 export default { render };

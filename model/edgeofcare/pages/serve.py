@@ -56,7 +56,8 @@ def guarded(notebooks: App) -> App:
     browser has open besides can reach in.
     """
     own = {"/": ("text/html; charset=utf-8", front().encode()),
-           "/front.css": ("text/css", (HERE / "front.css").read_bytes())}  # fmt: skip
+           "/front.css": ("text/css", (HERE / "front.css").read_bytes()),
+           "/icon.svg": ("image/svg+xml", (HERE / "icon.svg").read_bytes())}  # fmt: skip
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and not _from_here(scope):

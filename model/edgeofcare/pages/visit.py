@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from edgeofcare.documents.document import Block, Document, Heading, Said, Table
+from edgeofcare.documents.document import Document, Heading, Said, Table
 from edgeofcare.documents.html import fragment, html
 from edgeofcare.documents.sheets import sheets
 from edgeofcare.errors import EdgeOfCareError, OptionError
@@ -248,11 +248,14 @@ class Visit:
                     self._stored.popitem(last=False)
             outcome = self._stored[key]
             if self.shown is None or self.shown.outcome is not outcome or self.shown.texts != self._texts:
+                self.form.progress = {"done": 0, "total": 0, "what": "Drawing the answer"}
                 self.shown = self._made(outcome, self.page.show(outcome, values))
         except EdgeOfCareError as error:
             return f"It could not be run with these inputs: {error}"
         except Exception as error:
             return _defect(error)
+        finally:
+            self.form.progress = {}
         return ""
 
     def _work(self, values: Mapping[str, Any]) -> Any:
@@ -264,18 +267,15 @@ class Visit:
 
         started = time.monotonic()
         self.form.progress = {"done": 0, "total": 0, "what": "Preparing"}
-        try:
-            with ThreadPoolExecutor(max_workers=1) as pool:
-                working = pool.submit(self.page.work, self.scenario, values, tell)
-                seen = [0, 0]
-                while not working.done():
-                    time.sleep(SECONDS_BETWEEN_LOOKS)
-                    if done != seen:
-                        seen = list(done)
-                        self.form.progress = {"done": seen[0], "total": seen[1], "what": _so_far(seen, started)}
-                return working.result()
-        finally:
-            self.form.progress = {}
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            working = pool.submit(self.page.work, self.scenario, values, tell)
+            seen = [0, 0]
+            while not working.done():
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+                if done != seen:
+                    seen = list(done)
+                    self.form.progress = {"done": seen[0], "total": seen[1], "what": _so_far(seen, started)}
+            return working.result()
 
     def _made(self, outcome: Any, view: View) -> Shown:
         rows, changed = [], []
@@ -329,14 +329,15 @@ class Visit:
         return f"{name}.html", "text/html", html(self.document()).encode()
 
     def document(self) -> Document:
-        """Return all that is on the screen as one document: the answer, what it is held against, the inputs."""
+        """Return all that is on the screen: the answer in short, pinned answers beside it, the rest, the inputs."""
         if self.shown is None:
             raise OptionError("There is no answer yet. Press Run.")
         shown, comparison = self.shown, self.comparison()
-        against: list[Block] = [Heading("Pinned answers"), comparison] if comparison else []
+        first, *rest = shown.view.document.blocks
+        against = [comparison] if comparison else []
         return replace(
             shown.view.document,
-            blocks=(*shown.view.document.blocks, *against, Heading("Inputs"), shown.inputs),
+            blocks=(first, *against, *rest, Heading("Inputs of this answer"), shown.inputs),
             footer=f"edgeofcare {version()}; scenario {shown.view.scenario.name}, SHA-256 "
                    f"{scenario_hash(shown.view.scenario)[:12]}.",
         )  # fmt: skip
@@ -379,22 +380,14 @@ class Visit:
     # ---- as HTML ---------------------------------------------------------------------------------------------------
 
     def answer_html(self) -> str:
-        """Return the answer shown, as a part of the page."""
+        """Return all that is on the screen, as a part of the page."""
         if self.shown is None:
             return "<p>No answer yet. Press Run.</p>"
-        document = self.shown.view.document
+        document = self.document()
         return (
             f'<h2 class="question">{_escaped(document.title)}</h2><p class="subtitle">{_escaped(document.subtitle)}</p>'
             f"{fragment(document)}"
         )
-
-    def below_html(self, *_: object) -> str:
-        """Return the pinned answers beside the one shown, and its inputs. Arguments are ignored, as of `update`."""
-        if self.shown is None:
-            return ""
-        comparison = self.comparison()
-        blocks = (*((comparison,) if comparison else ()), self.shown.inputs)
-        return fragment(Document("Pinned answers and inputs", "", blocks, ""), "below")
 
 
 def _defect(error: Exception) -> str:
