@@ -217,8 +217,9 @@ def test_an_analyst_compares_contracts_on_a_scenario_of_their_own(arrive: Arrive
     assert person.rows(INPUTS) == kept
     expect(person.list("Scenario")).to_have_value("own_file")
 
+    expect(lines).to_have_count(all_of_them + 1)  # and the contract of the file
     contracts.nth(2).uncheck()
-    expect(lines).to_have_count(all_of_them - 1)
+    expect(lines).to_have_count(all_of_them)
     expect(told).to_be_hidden()
     assert load(person.take("Scenario", tmp_path)).title == "A partnership of our own"
 

@@ -330,11 +330,10 @@ def join_headline(found: Found) -> tuple[tuple[str, Said], ...]:
     rows = [row for b in found["joiner"].values() for row in _joiner_headline(b, b["name"] if several else "Joiner")]
     contract, after = found["contract"], found["investor"]["with"]
     hit = min(b["change_in_net_saving_gbp"]["mean"] for b in found["incumbents"].values())
-    least = "Hardest hit" if hit < 0 else "Gains least"
     rows += [
         ("Boroughs already in together: change in net saving",
          said_gbp(contract["change_in_net_saving_of_those_in_gbp"]["mean"], change=True)),
-        (f"{least} of them: change in net saving", said_gbp(hit, change=True)),
+        ("The one of them that fares worst: change in net saving", said_gbp(hit, change=True)),
         ("Investor: rate of return a year on expected flows", _share(after["irr_of_expected_flows"], 1)),
     ]  # fmt: skip
     if contract["cap_gbp"]["with"] is not None:
