@@ -21,7 +21,7 @@ LAST_PORT = 65535
 SECONDS_TO_GO = 1  # how long open pages may hold up the end
 # Scripts and styles that the notebooks' frame writes into its own pages are let in; nothing from elsewhere is.
 POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
     "frame-src 'none'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
