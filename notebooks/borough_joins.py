@@ -27,7 +27,8 @@ def questions(scenario, texts):
     borough = load_joiner(texts.get("borough") if texts.get("borough") in names else usual, scenario).borough
     planned = borough.join_date if borough.join_date in months else months[0]
     return (
-        Choice("borough", "Borough that would join", usual, tuple(names.items())),
+        Choice("borough", "Borough that would join", usual, tuple(names.items()),
+               f"Already in: {', '.join(one.name for one in scenario.boroughs.values())}."),
         Choice("when", "First day of its referrals", str(planned),
                tuple((str(day), f"{day.day} {day:%B %Y}") for day in months)),
         Number("referrals", "Families it refers", borough.referrals_per_year, 1, 300, 1, "a year",

@@ -99,9 +99,10 @@ def test_figures_of_the_grid_stand_under_their_world() -> None:
         assert line.split()[1:] == [f"{cell:.1f}" for cell in cells]
 
 
-def told(paid: float, plan: float, profit: float, top_up: float = 0.0) -> str:
+def told(paid: float, plan: float, profit: float, top_up: float = 0.0, cost: float = 0.0) -> str:
     null = {"payments_gbp": {"mean": paid}, "profit_gbp": {"mean": profit}}
-    return risk_words({"if_no_effect": null, "payments_gbp": {"mean": plan}, "top_up_gbp": {"mean": top_up}})
+    return risk_words({"if_no_effect": null, "payments_gbp": {"mean": plan}, "top_up_gbp": {"mean": top_up},
+                       "service_cost_gbp": {"mean": cost}})  # fmt: skip
 
 
 def test_who_bears_the_risk_of_each_kind() -> None:
@@ -114,7 +115,10 @@ def test_who_bears_the_risk_of_each_kind() -> None:
         "both. £5.40m is paid for nothing (56% of plan), and investors lose £1.50m."
     )
     assert told(7e6, 7e6, 0.0).endswith("(100% of plan); no investor is at risk.")
-    assert told(0.0, 0.0, 0.0).startswith("the investors. No investor is at risk; £0 is paid (0% of plan)")
+    assert told(0.0, 0.0, 0.0) == "nobody. No investor is at risk; £0 is paid (nothing is planned)."
+    assert told(6.0e6, 9.2e6, 1.4e5).startswith("the boroughs. "), "an investor who gains bears nothing"
+    assert told(1.1e4, 1.1e4, -6.9e6, cost=7e6).startswith("the investors. "), "little is paid, as planned"
+    assert "(less than 1% of plan)" in told(1.1e4, 9.6e6, -6.9e6)
 
 
 def test_shipped_contracts_are_told_for_what_they_are() -> None:

@@ -180,7 +180,7 @@ def test_several_are_read_in_the_order_of_the_list() -> None:
     assert PLACES.describe()["published"] == "b" and PLACES.describe()["kind"] == "several"
     for text in ("", ",", "a,z", "A"):
         assert refusal(PLACES, text).startswith("Boroughs: choose at least one of the list. ")
-    assert "Nothing is written." in refusal(PLACES, "")
+    assert "None is chosen." in refusal(PLACES, "")
 
 
 @given(st.sampled_from((PLACE, PLACES)), st.one_of(st.text(max_size=60), st.text("abc, ", max_size=9)))

@@ -81,7 +81,9 @@ def test_the_trial_found_more_days_in_care_by_the_published_odds_ratio(name: str
 def test_shortcuts_follow_what_is_typed_without_therapy() -> None:
     therapy = asked("pan_london", {"usual": "45"})[1]
     found = dict(therapy.shortcuts)
-    assert (found["as claimed"], found["half of that"], found["none"]) == ("65", "60", "45")
+    assert (found["as claimed"], found["half of that"], found["none"]) == ("73.8", "59.4", "45")
+    odds = [share / (1 - share) for share in (0.35, 0.65, 0.45, 0.738)]
+    assert odds[3] / odds[2] == pytest.approx(odds[1] / odds[0], rel=0.01), "the claim keeps its odds ratio"
     assert float(found["as the English trial found"]) < 45
     none = answered("pan_london", usual="45", therapy=found["none"])
     assert (none.effect.usual, calibrate(none).hazard_ratio) == (0.45, 1.0)

@@ -55,7 +55,7 @@ def test_the_front_page_leads_to_every_page_and_needs_nothing_from_elsewhere() -
     assert all(leaf.title in html and leaf.who in html for leaf in PAGES.values())
     assert not re.search(r"https?://|<script|<style| style=| on\w+=|<!-- pages", html)
     assert found.all("html") == [{"lang": "en-GB"}] and len(found.all("h1")) == len(found.all("main")) == 1
-    assert [one["href"] for one in found.all("link")] == ["/front.css"]
+    assert [one["href"] for one in found.all("link")] == ["/front.css", "/icon.svg"]
 
 
 @pytest.mark.parametrize("slug", PAGES)

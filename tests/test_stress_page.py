@@ -69,7 +69,7 @@ def test_the_words_turn_with_the_figures() -> None:
     [
         ("provider", r"The one thing that would take the service below half of its places: referrals are 30% of plan"),
         ("top_up", r"The three things that would sink the deal for Commissioning Better Outcomes: "),
-        ("newham", r"sink the deal for Newham: the children and the effect of the English trial \(Newham loses £"),
+        ("newham", r"for Newham(, the worst)?: the children and the effect of the English trial \(Newham loses £"),
     ],
 )
 def test_the_answer_for_other_parties(party: str, told: str) -> None:

@@ -46,7 +46,14 @@ class OptionError(EdgeOfCareError):
 
 
 class CalibrationError(EdgeOfCareError):
-    """A target cannot be reached by any rate of entry or hazard ratio."""
+    """A target cannot be reached by any rate of entry or hazard ratio.
+
+    arm: whose target, `usual` or `therapy`; target, low, high: the target and what can be reached, in its own measure.
+    """
+
+    def __init__(self, told: str, arm: str = "", target: float = 0.0, low: float = 0.0, high: float = 0.0) -> None:
+        super().__init__(told)
+        self.arm, self.target, self.low, self.high = arm, target, low, high
 
 
 class RunFolderError(EdgeOfCareError):

@@ -16,6 +16,7 @@ from edgeofcare.analysis.worlds import BASE_WORDS, EFFECT_WORDS
 from edgeofcare.documents.page import in_hundred, percent, pounds
 
 WIDTH = 118
+SMALL = 0.005  # a share that would be said as 0%
 MOST, LITTLE = 0.75, 0.25  # of what is paid under the claim: who bears the risk that therapy does nothing
 Figures = Mapping[str, Any]
 
@@ -115,18 +116,28 @@ def _risks(contracts: Figures) -> Iterator[str]:
 
 
 def risk_words(contract: Figures) -> str:
-    """Return in one sentence who loses what if therapy does nothing."""
+    """Return in one sentence who loses what if therapy does nothing.
+
+    Payers bear it if more is paid for nothing than a little of what the claim pays, or the service costs if that is
+    more; investors if they lose.
+    """
     null, claimed = contract["if_no_effect"], contract["payments_gbp"]["mean"]
     paid, lost = null["payments_gbp"]["mean"], -null["profit_gbp"]["mean"]
-    share = paid / claimed if claimed > 0 else 0.0
+    measure = max(claimed, contract["service_cost_gbp"]["mean"])
     loses = f"investors lose {pounds(lost)}" if lost > 0 else (
         f"investors still gain {pounds(-lost)}" if lost < 0 else "no investor is at risk")  # fmt: skip
-    if share >= MOST:
+    plan = f"{_share_of_plan(paid / claimed)} of plan" if claimed > 0 else "nothing is planned"
+    if paid <= LITTLE * measure:
+        who = "the investors" if lost > 0 else "nobody"
+        return f"{who}. {loses[0].upper()}{loses[1:]}; {pounds(paid)} is paid ({plan})."
+    if lost <= 0 or paid >= MOST * measure:
         who = "the boroughs and the central payer" if contract["top_up_gbp"]["mean"] else "the boroughs"
-        return f"{who}. {pounds(paid)} is paid for nothing ({percent(share)} of plan); {loses}."
-    if share <= LITTLE:
-        return f"the investors. {loses[0].upper()}{loses[1:]}; {pounds(paid)} is paid ({percent(share)} of plan)."
-    return f"both. {pounds(paid)} is paid for nothing ({percent(share)} of plan), and {loses}."
+        return f"{who}. {pounds(paid)} is paid for nothing ({plan}); {loses}."
+    return f"both. {pounds(paid)} is paid for nothing ({plan}), and {loses}."
+
+
+def _share_of_plan(share: float) -> str:
+    return "less than 1%" if 0 < share < SMALL else percent(share)
 
 
 def own_contract(found: Figures) -> str:

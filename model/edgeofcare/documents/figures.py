@@ -568,12 +568,12 @@ def contracts(found: Part) -> Figure:
               for slug, c in by_saving]  # fmt: skip
     panels = {"payments_gbp": "£ paid, with any top-up", "net_saving_gbp": "£ boroughs keep"}
     with look_of(name):
-        canvas = new_canvas(1.5 + min(0.4 * len(by_saving), PAGE_ROWS_IN))
+        canvas = new_canvas(1.5 + min(0.48 * len(by_saving), PAGE_ROWS_IN))
         sides = canvas.subplots(1, 2, sharey=True)
         for axes, (key, words) in zip(sides, panels.items(), strict=True):
             for i, (_, c) in enumerate(by_saving):
                 _claim_and_none(axes, i, c[key]["mean"], c.get("if_no_effect", {}).get(key, {}).get("mean"))
-            rows_of(axes, [wrapped(label, 26) for label in labels])
+            rows_of(axes, [wrapped(label, 30) for label in labels])
             zero_line(axes, vertical=True)
             axes.margins(x=0.1)
             axes.xaxis.set_major_locator(round_ticks(4))

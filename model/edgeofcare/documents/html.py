@@ -84,8 +84,13 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: value if isinstance(value, Markup) or not isinstance(value, str) else printable(value),
+        finalize=lambda value: value if isinstance(value, Markup) or not isinstance(value, str) else _unbroken(value),
     )
+
+
+def _unbroken(text: str) -> str:
+    """Return printable text in which no line ends between a minus and its pound: the loss would read as a gain."""
+    return printable(text).replace("-£", "\N{NON-BREAKING HYPHEN}£")
 
 
 def _names(taken: set[str], start: str) -> Callable[[str], str]:

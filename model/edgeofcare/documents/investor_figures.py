@@ -31,6 +31,7 @@ from edgeofcare.documents.page import pounds
 Part = Mapping[str, Any]
 
 MOST_STRESSES = 12  # drawn; the table has all
+MOST_NAMED = 3  # in the description
 ROW_IN = 0.42
 AROUND_ROWS_IN = 1.3
 LABEL_WIDTH = 30  # characters
@@ -78,8 +79,9 @@ def _values(row: Part) -> tuple[float, float]:
 
 def _words(planned: float, drawn: Sequence[Part], rows: Sequence[Part]) -> str:
     losses = sum(_values(row)[0] < 0 for row in rows)
-    worst = "; ".join(f"“{row['title']}”, {pounds(_values(row)[0])}" for row in drawn[:3])
+    harmful = [row for row in drawn if _values(row)[1] < 0][:MOST_NAMED]
+    worst = "; ".join(f"“{row['title']}”, {pounds(_values(row)[0])}" for row in harmful)
     return (
         f"As planned, investors' profit is {pounds(planned)} on average. Under {losses} of {len(rows)} stresses they "
-        f"lose money on average. The most harmful: {worst}."
+        f"lose money on average. {f'The most harmful: {worst}' if worst else 'None of them makes it worse'}."
     )

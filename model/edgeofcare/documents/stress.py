@@ -60,14 +60,17 @@ def _sink_words(found: Figures) -> Iterator[str]:
     sunk = [told[row["name"]] for row in chosen if row["sunk"]]
     rest = [told[row["name"]] for row in chosen if not row["sunk"]]
     if found["sinks"]["sunk_as_it_stands"]:
-        yield f"It needs no stress to {deal}; what makes it worst: {'; '.join(told.values()) or 'nothing'}."
+        worse = f"what makes it worst: {'; '.join(told.values())}" if told else "none of these stresses makes it worse"
+        yield f"It needs no stress to {deal}; {worse}."
         return
+    more = [name for name in found["sinks"]["all_that_sink"] if name not in {row["name"] for row in chosen}]
     if sunk:
-        count = NUMBERS[len(sunk)]
-        yield f"The {count} that would {deal}: {'; '.join(sunk)}."
+        others = sum(rows[name]["kind"] != "together" for name in more)
+        these = f"Of {len(sunk) + others} things that would {deal}, the worst" if others else (
+            f"The {NUMBERS[len(sunk)]} that would {deal}")  # fmt: skip
+        yield f"{these}: {'; '.join(sunk)}."
     else:
         yield f"None of these stresses would by itself {deal}."
-    more = [name for name in found["sinks"]["all_that_sink"] if name not in {row["name"] for row in chosen}]
     if more:
         yield f"So would {_listed([_lower(rows[name]['title']) for name in more])}."
     if rest:

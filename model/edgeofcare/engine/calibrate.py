@@ -396,8 +396,9 @@ def _out_of_reach(arm: str, name: str, target: float, values: Sequence[float]) -
     return CalibrationError(
         f"effect.{arm}: the target {target:.3f} of {name} is out of reach: between {min(values):.3f} and "
         f"{max(values):.3f} can be reached with these stays, ages and windows. Longer stays (care.stay) widen the "
-        f"range in care; a shorter wait or more completed therapies widen the range out of care."
-    )
+        f"range in care; a shorter wait or more completed therapies widen the range out of care.",
+        arm, target, min(values), max(values),
+    )  # fmt: skip
 
 
 def sample_key(scenario: Scenario) -> str:

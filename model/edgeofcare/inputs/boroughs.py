@@ -104,7 +104,15 @@ def possible_joiners() -> list[str]:
 
 
 def names_of_joiners(scenario: Scenario) -> dict[str, str]:
-    """Return the names of the shipped joiners that are not in the scenario, for people, by slug."""
+    """Return the names of the shipped joiners that are not in the scenario, for people, by slug.
+
+    All are boroughs of London. Raises OptionError for a scenario of which no borough is.
+    """
+    if not {*_published_rows(), *possible_joiners()} & set(scenario.boroughs):
+        raise OptionError(
+            f"the boroughs that could join here are London's, and {scenario.title} has none of them in. Choose a "
+            f"scenario of London boroughs; for others, write a file (edgeofcare new-borough) and use edgeofcare join."
+        )
     return {slug: name for slug, name in _joiner_names() if slug not in scenario.boroughs}
 
 

@@ -7,10 +7,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeofcare.inputs.figures import within
+from edgeofcare.inputs.figures import is_number, within
 from edgeofcare.inputs.lines import KeyPath, dotted
-from edgeofcare.inputs.load import FILLED
+from edgeofcare.inputs.load import FILLED, value_at
 from edgeofcare.inputs.schema import Origin, Scenario
+
+CHANGED = ", with changes"
+
+
+def told_as_set(scenario: Scenario, published: Scenario, where: str) -> Scenario:
+    """Return the scenario with the origins of numbers that differ from the published ones told as set, a judgement.
+
+    where: who set them ("Set on the page"). Their ranges go: they were those of other numbers.
+    """
+    origins = dict(scenario.origins)
+    for path, origin in scenario.origins.items():
+        try:
+            before, now = value_at(published, path), value_at(scenario, path)
+        except LookupError:
+            continue
+        if before != now and is_number(before):
+            told = f"{where}; {before:g} in {published.name}" + (f" ({origin.source})" if origin.source else "")
+            origins[path] = Origin(unit=origin.unit, name=origin.name, source=told, quality="judgement")
+    if origins == scenario.origins:
+        return scenario
+    changed = {"origins": origins, "title": f"{scenario.title.removesuffix(CHANGED)}{CHANGED}"}
+    pairs = tuple(pair for pair in scenario.correlations if all(_ranged(origins, path) for path in pair.between))
+    return scenario.model_copy(update=changed | {"correlations": pairs})
+
+
+def _ranged(origins: dict[str, Origin], path: str) -> bool:
+    return path in origins and origins[path].low is not None
 
 
 def as_toml(scenario: Scenario) -> str:

@@ -18,6 +18,14 @@ WRITTEN = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?(?<=[\d.])(?<![-+,]\.
 LONGEST_SAID = 40  # characters of what was typed that a sentence repeats
 
 
+class RefusedError(OptionError):
+    """A field's value that only the model can tell to be out of reach. key: of the field."""
+
+    def __init__(self, key: str, told: str) -> None:
+        super().__init__(told)
+        self.key = key
+
+
 @dataclass(frozen=True)
 class Number:
     """A number with a slider and a box. low, high, step: in the unit shown; whole: only whole numbers.
@@ -119,7 +127,8 @@ class Several:
         named = [part for part in text.split(",") if part]
         known = dict(self.options)
         if not named or any(name not in known for name in named):
-            raise OptionError(f"{self.label}: choose at least one of the list. {_got(text)}")
+            got = _got(text) if named else "None is chosen."
+            raise OptionError(f"{self.label}: choose at least one of the list. {got}")
         return tuple(name for name in known if name in named)
 
     def describe(self) -> dict[str, Any]:

@@ -223,7 +223,7 @@ function render({ model, el }) {
   };
 
   const form = make("form", { novalidate: true, "aria-label": model.get("name") }, grid, model.get("takes_file") && upload, bar,
-    doing, problem, note, link);
+    make("div", { class: "status" }, doing, problem, note), link);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     press("run");
@@ -233,7 +233,8 @@ function render({ model, el }) {
     if (!event.target.closest?.("a.skip")) return;
     event.preventDefault();
     event.stopPropagation();
-    document.getElementById("answer")?.focus();
+    document.getElementById("answer")?.focus({ preventScroll: true });
+    document.getElementById("answer")?.scrollIntoView({ block: "start" });
   };
   if (model.get("carries_link")) document.addEventListener("click", skip, true);
   el.replaceChildren(form);

@@ -12,25 +12,26 @@ from typing import Any
 
 from edgeofcare.documents.page import percent
 from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate, with_odds_ratio
-from edgeofcare.errors import OptionError
+from edgeofcare.errors import CalibrationError, OptionError
 from edgeofcare.inputs.evidence import published_evidence
 from edgeofcare.inputs.load import scenario_folder, with_values
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.pages.fields import Number, plain
+from edgeofcare.pages.fields import Number, RefusedError, plain
 
 UNIT = "% of tracked days"
 LOW, HIGH = 1, 99  # of it
+LABELS = {"usual": "Days out of care without therapy", "therapy": "Days out of care with therapy"}
 
 
 def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number, Number]:
     """Return the two numbers that say what therapy does: the share of tracked days out of care without it and with it.
 
-    Those of the scenario's own claim, or what its own measure comes to. Raises OptionError for a scenario that claims
-    nothing of its own.
+    Those of the scenario's own claim, or what its own measure comes to. Beside another share without therapy, the claim
+    keeps its odds ratio of being in care. Raises OptionError for a scenario that claims nothing of its own.
     """
     usual, therapy = _claimed(scenario)
     first = Number(
-        "usual", "Days out of care without therapy", usual, LOW, HIGH, 1, UNIT,
+        "usual", LABELS["usual"], usual, LOW, HIGH, 1, UNIT,
         "Of the days tracked after the start. English trials of such services found more than contracts claim.",
         percent=True,
     )  # fmt: skip
@@ -38,28 +39,41 @@ def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number,
         now = first.read(texts.get("usual", first.text))
     except OptionError:
         now = usual
-    half, trial = now + (therapy - usual) / 2, 1 - with_odds_ratio(1 - now, _trial_odds_ratio())
+    claimed = therapy if now == usual else 1 - with_odds_ratio(1 - now, _odds_ratio(usual, therapy))
+    trial = 1 - with_odds_ratio(1 - now, _trial_odds_ratio())
     shortcuts = (
-        ("as claimed", _shown(therapy)),
-        ("half of that", _shown(half)),
+        ("as claimed", _shown(claimed)),
+        ("half of that", _shown((now + claimed) / 2)),
         ("none", texts.get("usual", first.text)),
         ("as the English trial found", _shown(trial)),
     )
     second = Number(
-        "therapy", "Days out of care with therapy", therapy, LOW, HIGH, 1, UNIT,
+        "therapy", LABELS["therapy"], therapy, LOW, HIGH, 1, UNIT,
         "The same number as without therapy means that therapy changes nothing.", percent=True, shortcuts=shortcuts,
     )  # fmt: skip
     return first, second
 
 
 def with_effect(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
-    """Return the scenario with the effect that `effect_fields` asked for; itself if that is its own."""
+    """Return the scenario with the effect that `effect_fields` asked for; itself if that is its own.
+
+    Raises RefusedError for an effect that no rates of entering care can bring about in the scenario.
+    """
     usual, therapy = values["usual"], values["therapy"]
     if (usual, therapy) == _claimed(scenario):
         return scenario
-    return with_values(
+    changed = with_values(
         scenario, {"effect.measure": TRACKED_SHARE, "effect.usual": usual, "effect.therapy": therapy}
     )
+    try:
+        calibrate(changed)
+    except CalibrationError as error:
+        raise RefusedError(
+            error.arm,
+            f"{LABELS[error.arm]}: {percent(error.target, 1)} cannot be reached in this scenario. With its stays in "
+            f"care, ages and waits, {percent(error.low, 1)} to {percent(error.high, 1)} can.",
+        ) from None
+    return changed
 
 
 def effect_words(values: Mapping[str, Any]) -> str:
@@ -105,6 +119,11 @@ def _claimed(scenario: Scenario) -> tuple[float, float]:
         return effect.usual, effect.therapy
     found = calibrate(scenario)
     return found.measures["usual"][TRACKED_SHARE], found.measures["therapy"][TRACKED_SHARE]
+
+
+def _odds_ratio(usual: float, therapy: float) -> float:
+    """Return the odds ratio of being in care of two shares out of care."""
+    return (1 - therapy) / therapy * usual / (1 - usual)
 
 
 def _trial_odds_ratio() -> float:

@@ -40,8 +40,8 @@ PAGES = {
     "payment_structures": Leaf(
         "What does each payment structure cost whom?",
         "Commissioners, investors, analysts",
-        "Twelve contracts on the same families: what each pays if therapy works as claimed, and what it still pays if "
-        "it does nothing.",
+        "Twelve contracts, and that of a file of your own, on the same families: what each pays if therapy works as "
+        "claimed, and what it still pays if it does nothing.",
     ),
     "business_case": Leaf(
         "The business case of a scenario",

@@ -25,8 +25,8 @@ from edgeofcare.documents.sheets import sheets
 from edgeofcare.errors import EdgeOfCareError, OptionError
 from edgeofcare.inputs.load import load, scenario_hash
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.inputs.write import as_toml
-from edgeofcare.pages.fields import Choice, Field, read_all
+from edgeofcare.inputs.write import as_toml, told_as_set
+from edgeofcare.pages.fields import Choice, Field, RefusedError, read_all
 from edgeofcare.pages.form import Form
 from edgeofcare.provenance import version
 
@@ -250,6 +250,9 @@ class Visit:
             if self.shown is None or self.shown.outcome is not outcome or self.shown.texts != self._texts:
                 self.form.progress = {"done": 0, "total": 0, "what": "Drawing the answer"}
                 self.shown = self._made(outcome, self.page.show(outcome, values))
+        except RefusedError as error:
+            self.form.errors = {error.key: str(error)}
+            return "Nothing was run. Mend what is marked above."
         except EdgeOfCareError as error:
             return f"It could not be run with these inputs: {error}"
         except Exception as error:
@@ -285,9 +288,10 @@ class Visit:
             if text != before:
                 changed.append(f"{one.label} {text}")
         rest = f"Everything else is as in the scenario {view.scenario.name}."
-        head = ("Input", "Set to", "Published, where changed")
+        head = ("Input", "Set to", "As the page opens, where changed")
         table = Table("Inputs of this answer", head, tuple(rows), rest, (False, False, False))
-        return Shown(view, dict(self._texts), table, tuple(changed), outcome)
+        scenario = told_as_set(view.scenario, self.scenario, "Set on the page")
+        return Shown(replace(view, scenario=scenario), dict(self._texts), table, tuple(changed), outcome)
 
     # ---- keeping an answer -----------------------------------------------------------------------------------------
 
@@ -375,14 +379,16 @@ class Visit:
             *({"name": kind, "label": label, "off": none} for kind, label in files.items()),
         ]
         pinned = len(self.pinned)
-        self.actions.note = f"{pinned} pinned; at most {MOST_PINNED} are kept." if pinned else ""
+        full = " The next one takes the place of the oldest." if pinned == MOST_PINNED else ""
+        self.actions.note = f"{pinned} pinned; at most {MOST_PINNED} are kept.{full}" if pinned else ""
 
     # ---- as HTML ---------------------------------------------------------------------------------------------------
 
     def answer_html(self) -> str:
         """Return all that is on the screen, as a part of the page."""
         if self.shown is None:
-            return "<p>No answer yet. Press Run.</p>"
+            next_step = "Mend the inputs above." if self.form.errors or self.form.problem else "Press Run."
+            return f"<p>No answer yet. {next_step}</p>"
         document = self.document()
         return (
             f'<h2 class="question">{_escaped(document.title)}</h2><p class="subtitle">{_escaped(document.subtitle)}</p>'
