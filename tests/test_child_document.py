@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -104,6 +105,80 @@ def test_the_headline_says_fewer_more_or_the_same() -> None:
         usual["tracked_care_days"], therapy["tracked_care_days"] = days
         usual["tracked_care_cost_gbp"], therapy["tracked_care_cost_gbp"] = cost
         assert words in child_answer(found)
+
+
+def owed(due_gbp: float, without_gbp: float | None, pays: str = "per_week_out_of_care") -> dict[str, Any]:
+    return {"pays": pays, "price_gbp": 400.0, "units": 1, "due_gbp": due_gbp, "units_without_therapy": None,
+            "due_without_therapy_gbp": without_gbp}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("payments", "words", "caused"),
+    [
+        (
+            [owed(23e3, 15e3)],
+            "£23k for it, before caps and the like; £15k of that would be due without therapy too.",
+            True,
+        ),
+        (
+            [owed(15e3, 23e3)],
+            "£15k for it, before caps and the like; without therapy the same rule would pay more, £23k.",
+            False,
+        ),
+        (
+            [owed(14e3, 23e3), owed(1e3, None, "per_completion")],
+            "£15k for it, before caps and the like; without therapy the same rules would pay more, £23k.",
+            False,
+        ),
+        ([owed(15e3, 15e3)], "before caps and the like; the same would be due without therapy.", False),
+        ([owed(0.3, 0.1), owed(0.0, 0.2)], "before caps and the like; the same would be due without therapy.", False),
+        ([owed(15e3, 15_100.0)], "before caps and the like; almost the same would be due without therapy.", False),
+        ([owed(15e3, 0.0)], "The contract owes £15k for it, before caps and the like.", True),
+    ],
+)
+def test_what_is_due_without_therapy_too_is_part_of_the_payment_only_where_it_is_less(
+    payments: list[dict[str, Any]], words: str, caused: bool
+) -> None:
+    document = child_document({**first("completed", True), "payments": payments})
+    answer = document.blocks[0]
+    assert isinstance(answer, Callout) and answer.text.endswith(words)
+    note = tables(document)["What the contract pays for this child"].note
+    assert ("so much of the payment is not caused by therapy" in note) == caused
+    assert ("A dash there" in note) == any(row["due_without_therapy_gbp"] is None for row in payments)
+
+
+def test_all_that_is_due_for_simulated_children_is_told_as_it_is() -> None:
+    for found in children():
+        if found["started"] and found["payments"]:
+            due = sum(row["due_gbp"] for row in found["payments"])
+            anyway = sum(row["due_without_therapy_gbp"] or 0.0 for row in found["payments"])
+            text = child_document(found).blocks[0].text  # type: ignore[union-attr]
+            assert ("of that would be due" not in text) or anyway < due
+            assert ("would pay more" not in text) or anyway > due
+
+
+def test_paid_weeks_that_are_fewer_than_days_at_home_are_explained_as_they_are_counted() -> None:
+    fewer = 0
+    for found in [child for child in children() if child["tracking"]]:
+        window, (row,) = found["tracking"], [r for r in found["payments"] if r["pays"] == "per_week_out_of_care"]
+        for arm, units in (("usual", row["units_without_therapy"]), ("therapy", row["units"])):
+            home = [range(stay["from_day"], stay["until_day"]) for stay in found["arms"][arm]["stays"]
+                    if stay["place"] == "home"]  # fmt: skip
+            weeks = range(window["first_day"], window["until_day"] - 6, 7)  # marked off from the first day
+            assert units == sum(any(day in stay and day + 6 in stay for stay in home) for day in weeks)
+            fewer += units < (window["tracked_days"] - found["arms"][arm]["tracked_care_days"]) // 7
+        note = tables(child_document(found))["What the contract pays for this child"].note
+        assert "A week counts only if all of its seven days are at home" in note
+        assert "marked off every seven days from the first day of tracking" in note
+    assert fewer
+    nights = child_document({**first("completed", True), "payments": [owed(1.0, 0.0, "per_day_out_of_care")]})
+    assert "seven days" not in tables(nights)["What the contract pays for this child"].note
+
+
+def test_no_chance_is_told_of_one_child() -> None:
+    for found in children()[:20]:
+        text = re.sub("<style.*?</style>|<svg.*?</svg>", "", html(child_document(found)), flags=re.DOTALL)
+        assert not re.search(r"\d%|in 100", text)
 
 
 def test_terms_owed_for_all_children_together_are_named_not_shared_out() -> None:

@@ -113,6 +113,23 @@ def test_what_has_no_value_is_said_in_words(parts: Parts) -> None:
     assert_readable(investor_document(parts, 0.08))
 
 
+@pytest.mark.parametrize(("prob", "words"), [
+    (0.0, f"none of {FEW}"), (0.004, "fewer than 1 in 100"), (0.007, "fewer than 1 in 100"), (0.01, "1 in 100"),
+    (0.993, "more than 99 in 100"), (0.996, "more than 99 in 100"), (1.0, f"all {FEW}"),
+])  # fmt: skip
+def test_a_chance_is_the_same_in_words_and_in_tables(parts: Parts, prob: float, words: str) -> None:
+    parts["summary"]["investor"] |= {"loss_prob": prob, "never_paid_back_prob": prob, "cost_unpaid_prob": prob}
+    for row in (parts["stress"]["base"], *parts["stress"]["stresses"]):
+        row["investor"]["loss_prob"]["value"] = prob
+    document = investor_document(parts)
+    told = [row[1] for row in table(document, "What the investor puts in").rows
+            if row[0].startswith(("Loses money", "Never paid back", "Money runs out"))]  # fmt: skip
+    told += [row[4] for row in table(document, "Each stress").rows]
+    assert len(told) > 4 and set(told) == {words} == {dict(investor_headline(parts))["Loses money in"]}
+    assert numbers(tuple(told)) == [prob] * len(told)
+    assert f"loses money in {words.replace(f'of {FEW}', f'of the {FEW}')} simulated contracts" in answer(parts)
+
+
 def test_a_return_just_below_nil_is_said_without_a_minus(parts: Parts) -> None:
     parts["summary"]["investor"]["irr_of_expected_flows"] = -0.0004
     assert "a return of 0.0% a year" in answer(parts)
@@ -260,13 +277,16 @@ def test_pictures_and_pages_made_again_are_the_same_byte_by_byte(parts: Parts) -
 # ---- parts that are missing, and parts of the money ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("part", "words"), [("series", "The course over the years"), ("stress", "What would sink")])
-def test_a_part_that_was_not_run_is_said_to_be_missing(parts: Parts, part: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "words", "step"),
+    [("series", "The course over the years", "edgeofcare case pan_london"), ("stress", "Not tried", "Choose stresses")],
+)
+def test_a_part_that_was_not_run_is_said_to_be_missing(parts: Parts, part: str, words: str, step: str) -> None:
     del parts[part]
     document = investor_document(parts, 0.08)
     missing = [b.text for b in document.blocks if isinstance(b, Callout) and b.kind == "missing"]
     assert missing
-    assert all(text.startswith(words) and "edgeofcare case pan_london" in text for text in missing)
+    assert all(text.startswith(words) and step in text for text in missing)
     assert_readable(document)
 
 

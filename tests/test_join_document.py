@@ -25,6 +25,7 @@ from edgeofcare.inputs.load import load, with_values
 Found = Mapping[str, Any]
 LONDON = load("pan_london")
 FEW = 60
+PLURAL = re.compile("[Tt]ogether|[Bb]oroughs already in|those already in|Hardest")
 EFFECT = "If therapy moves days out of care from 35% to 65%, as assumed"
 
 
@@ -99,7 +100,7 @@ def changed(found: Found, net_gbp: float, better_off: float, others_gbp: float =
     other = copy.deepcopy(dict(found))
     [joiner] = other["joiner"].values()
     joiner["net_saving_gbp"] |= {"mean": net_gbp, "se": 1000.0}
-    joiner["better_off_prob"] = better_off
+    joiner |= {"better_off_prob": better_off, "worse_off_prob": 1 - better_off}
     contract = other["contract"]
     contract["change_in_net_saving_of_those_in_gbp"] |= {"mean": others_gbp, "se": 1000.0}
     contract["change_in_net_saving_of_all_gbp"] |= {"mean": net_gbp + others_gbp, "se": 1000.0}
@@ -121,8 +122,9 @@ def changed(found: Found, net_gbp: float, better_off: float, others_gbp: float =
         (250_000.0, 0.4, "On average, but in fewer than half of the contracts, joining pays for Haringey. It "),
         (-250_000.0, 0.6, "On average joining does not pay for Haringey, though in half of the contracts or more it "),
         (1_500.0, 0.5, "It makes no clear difference to Haringey. It would be better off in 50 of 100 simulated "
-                       "contracts, and about even on average."),
-        (0.0, 0.5, "It makes no clear difference to Haringey."),
+                       "contracts; what it saves on average is too small to tell from luck: £1,500."),
+        (0.0, 0.5, "It makes no clear difference to Haringey. It would be better off in 50 of 100 simulated contracts; "
+                   "on average it neither saves nor loses."),
     ],
 )  # fmt: skip
 def test_the_answer_comes_first_in_plain_words(gain: Found, net_gbp: float, better_off: float, words: str) -> None:
@@ -154,7 +156,9 @@ def test_what_is_assumed_is_said_before_the_answer(gain: Found) -> None:
 def test_a_joiner_that_refers_nobody_is_told_so(nobody: Found) -> None:
     document = join_document(nobody)
     assert answer(document).startswith("It makes no difference to Camden, which refers nobody. ")
-    assert answer(document).endswith("save about as much as before.")
+    assert answer(document).endswith("For the boroughs already in nothing changes.")
+    for figure in document.figures:
+        assert "neither save" in figure.description and not re.search("£[02-9]", figure.description)
     assert dict(join_headline(nobody))["Joiner: wait for therapy"].number is None
 
 
@@ -166,6 +170,82 @@ def test_the_bullets_are_the_sentences_of_the_command_line_without_its_options(f
             assert told.count(sentence) == 1
     use = next(item for item in told if item.startswith("Use of the teams"))
     assert not re.search(r"[a-z]_[a-z]", use)
+
+
+def test_a_chance_of_nothing_is_told(gain: Found) -> None:
+    found = changed(gain, 25_000.0, 0.35, -10_000.0)
+    found["joiner"]["haringey"]["worse_off_prob"] = 0.31
+    assert answer(join_document(found)).startswith(
+        "On average, but in fewer than half of the contracts, joining pays for Haringey. It would be better off in 35 "
+        "of 100 simulated contracts and worse off in 31 of 100, while in 34 of 100 nothing changes for it. On average "
+        "it saves £25k. Part of that"
+    )
+
+
+@pytest.mark.parametrize(
+    ("others_gbp", "words"),
+    [
+        (100_000.0, "The boroughs already in together lose £100k less."),
+        (-100_000.0, "Others lose too: the boroughs already in together lose £100k more."),
+        (1_500.0, "The boroughs already in together lose about as much as before."),
+    ],
+)
+def test_who_saves_nothing_is_not_said_to_save_more(gain: Found, others_gbp: float, words: str) -> None:
+    found = changed(gain, -250_000.0, 0.2, others_gbp)
+    for borough in found["incumbents"].values():
+        borough["net_saving_gbp"] = {"without": -900_000.0, "with": -800_000.0}
+        borough["change_in_net_saving_gbp"]["mean"] = 2_000.0
+    document = join_document(found)
+    assert answer(document).endswith(words)
+    assert "Newham loses £2,000 less" in document.figures[0].description
+
+
+def test_title_and_subtitle_say_the_contract_and_whose_teams(found: Found) -> None:
+    document, joiners = join_document(found), list(found["joiner"].values())
+    names = " and ".join(joiner["name"] for joiner in joiners)
+    assert document.title == f"Should {names} join? {found['title']}"
+    teams = "with teams of its own, which come only if Haringey joins: what follows is the effect of both."
+    own = found["contract"]["teams"] == "own"
+    assert document.subtitle.endswith(f"; {teams}" if own else "; with the teams there are.")
+    assert "_" not in document.title + document.subtitle
+
+
+def test_luck_that_differs_is_explained_where_the_reading_is(gain: Found) -> None:
+    document = join_document(gain)
+    assert "different luck" not in " ".join(join_words(gain)) + answer(document)
+    assert isinstance(document.blocks[-1], Bullets)
+    assert (
+        sum(item.startswith("Comparing years of different luck, Haringey") for item in document.blocks[-1].items) == 1
+    )
+
+
+def test_with_one_borough_in_there_is_no_plural(gain: Found) -> None:
+    found = copy.deepcopy(dict(gain))
+    found["incumbents"] = {"newham": found["incumbents"]["newham"]}
+    document = join_document(found)
+    told = [answer(document), *document.chapters, *tables(document), *join_words(found)]
+    told += [document.figures[0].description, *(row[0] for row in the_table(document, "The contract").rows)]
+    told += [label for label, _ in join_headline(found)]
+    assert not [text for text in told if PLURAL.search(text)]
+
+
+@pytest.mark.parametrize(("prob", "said"), [(0.0, "0%"), (0.004, "<1%"), (0.35, "35%"), (0.996, ">99%"), (1.0, "100%")])
+def test_tables_claim_certainty_only_where_it_is(gain: Found, prob: float, said: str) -> None:
+    found = copy.deepcopy(dict(gain))
+    found["joiner"]["haringey"]["better_off_prob"] = prob
+    found["incumbents"]["newham"]["worse_off_prob"] = prob
+    found["investor"]["with"]["loss_prob"] = found["contract"]["cap_binds_prob"]["with"] = prob
+    found["joiner"]["haringey"]["years"]["2021-22"]["in_credit_prob"] = prob
+    document = join_document(found)
+    shown = [
+        dict(join_headline(found))["Joiner: better off in"],
+        *(row[-1] for row in the_table(document, "already in").rows if row[0] == "Newham"),
+        *(row[2] for row in the_table(document, "The investor").rows if row[0] == "Loses money in"),
+        *(row[2] for row in the_table(document, "The contract").rows if row[0] == "Cap binds in"),
+        *(row[-1] for row in the_table(document, "Haringey by year").rows if row[0] == "2021-22"),
+    ]
+    assert shown == [said] * 5
+    assert all(isinstance(cell, Said) and cell.number == prob for cell in shown)
 
 
 # ---- the tables ----------------------------------------------------------------------------------------------------
@@ -210,7 +290,7 @@ def test_contract_teams_and_investor_are_those_found(found: Found) -> None:
     assert numbers(table, "Families starting, all boroughs") == [
         starts[key]["mean"] for key in ("without", "with", "change")
     ]
-    assert numbers(table, "Net saving, all boroughs together")[2] == contract["change_in_net_saving_of_all_gbp"]["mean"]
+    assert numbers(table, "Net saving, all boroughs")[2] == contract["change_in_net_saving_of_all_gbp"]["mean"]
     capped = contract["cap_gbp"]["without"] is not None
     assert ("Cap binds in" in {row[0] for row in table.rows}) == capped
     if capped:
@@ -283,8 +363,10 @@ def test_gains_are_sorted_and_the_numbers_found(found: Found) -> None:
     stats += [b["change_in_net_saving_gbp"] for b in found["incumbents"].values()]
     assert shown == sorted(((s["mean"], s["p10"], s["p90"]) for s in stats), key=lambda row: -row[0])
     assert figure.table.to_the_right[0] is False
-    for borough in [*found["joiner"].values(), *found["incumbents"].values()]:
+    for borough in found["joiner"].values():
         assert borough["name"] in figure.description
+    if "nothing changes." not in figure.description:
+        assert all(borough["name"] in figure.description for borough in found["incumbents"].values())
 
 
 def test_years_begin_when_the_joiner_pays_or_saves(gain: Found, nobody: Found) -> None:
@@ -298,6 +380,31 @@ def test_years_begin_when_the_joiner_pays_or_saves(gain: Found, nobody: Found) -
         ]  # fmt: skip
     [(slug, joiner)] = nobody["joiner"].items()
     assert len(joiner_years(slug, joiner).table.rows) == len(joiner["years"])
+
+
+@pytest.mark.parametrize(
+    ("avoided_gbp", "kept_gbp", "title", "words"),
+    [
+        (70_000.0, 400_000.0, ", and what it no longer pays for care", "then avoids £70k of cashable care. Its net "
+         "saving reaches £400k by the end of 2023-24."),
+        (-71_000.0, -418_000.0, ", and what more it pays for care", "then pays £71k more for care. By the end of "
+         "2023-24 it has lost £418k."),
+        (0.0, -237_000.0, " where no care is avoided", "no care is avoided then. By the end of 2023-24 it has lost "
+         "£237k."),
+        (0.1, 0.2, " where no care is avoided", "no care is avoided then. By the end of 2023-24 it has neither saved "
+         "nor lost."),
+    ],
+)  # fmt: skip
+def test_the_picture_of_years_fits_gain_loss_and_nothing(
+    gain: Found, avoided_gbp: float, kept_gbp: float, title: str, words: str
+) -> None:
+    joiner = copy.deepcopy(gain["joiner"]["haringey"])
+    joiner["avoided_gbp"]["cashable"] = avoided_gbp
+    for row in joiner["years"].values():
+        row |= {"avoided_cashable_gbp": avoided_gbp, "cumulative_net_saving_gbp": kept_gbp}
+    figure = joiner_years("haringey", joiner)
+    assert figure.title == f"Haringey: what it pays{title}"
+    assert figure.description.startswith("Haringey pays most in ") and figure.description.endswith(f"and {words}")
 
 
 def test_pictures_made_again_are_the_same_and_have_names_of_their_own(found: Found) -> None:
@@ -342,9 +449,12 @@ def test_key_figures_are_those_found(found: Found) -> None:
         assert said[f"{who}: families starting therapy"].number == joiner["started"]["mean"]
         assert said[f"{who}: wait for therapy"].number == joiner["waiting_days"]
     changes = [b["change_in_net_saving_gbp"]["mean"] for b in found["incumbents"].values()]
-    assert said["The one of them that fares worst: change in net saving"].number == min(changes)
     together = found["contract"]["change_in_net_saving_of_those_in_gbp"]["mean"]
-    assert said["Boroughs already in together: change in net saving"].number == together
+    if len(changes) == 1:
+        assert said["Borough already in: change in net saving"].number == together
+    else:
+        assert said["The one of them that fares worst: change in net saving"].number == min(changes)
+        assert said["Boroughs already in together: change in net saving"].number == together
     rate = found["investor"]["with"]["irr_of_expected_flows"]
     assert said["Investor: rate of return a year on expected flows"].number == rate
     if found["contract"]["cap_gbp"]["with"] is None:

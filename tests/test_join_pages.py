@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import sys
@@ -13,8 +14,8 @@ import pytest
 
 from edgeofcare import cli as module
 from edgeofcare.analysis.join import join
-from edgeofcare.documents.join import exposure_page, join_page, join_words, shares_page
-from edgeofcare.inputs.boroughs import Answers, new_borough
+from edgeofcare.documents.join import exposure_page, join_page, join_words, shares_page, teams_words
+from edgeofcare.inputs.boroughs import Answers, Joining, Teams, load_joiner, new_borough
 from edgeofcare.inputs.load import load, with_values
 
 Figures = Mapping[str, Any]
@@ -67,8 +68,13 @@ def the(words: Sequence[str], *parts: str) -> str:
     return found[0]
 
 
-def sure(change: Figures) -> bool:
-    return bool(abs(change["mean"]) > 2 * change["se"])
+def sure(change: Figures, nil: float = 0.5) -> bool:
+    return bool(abs(change["mean"]) > 2 * change["se"]) and abs(change["mean"]) >= nil
+
+
+def nothing(words: Sequence[str]) -> bool:
+    """Whether it is said that nothing changes for those already in."""
+    return any(re.match("For .* nothing changes", sentence) for sentence in words)
 
 
 # ---- cases ---------------------------------------------------------------------------------------------------------
@@ -116,7 +122,8 @@ def test_the_joiners_sentences_say_its_figures(found: Figures) -> None:
     for joiner in found["joiner"].values():
         name, net = joiner["name"], joiner["net_saving_gbp"]["mean"]
         sentence = the(words, f"{name} would be better off than doing nothing in")
-        says_chances(sentence, joiner["better_off_prob"], joiner["better_off_prob_independent_arms"])
+        same = 1 - joiner["better_off_prob"] - joiner["worse_off_prob"]
+        says_chances(sentence, joiner["better_off_prob"], *[joiner["worse_off_prob"], same] * (same > 0.01))
         cashable = joiner["avoided_gbp"]["cashable"]
         says_pounds(sentence, abs(net), cashable, cashable - net)
         assert ("it saves" in sentence) == (net >= 0) and ("it loses" in sentence) == (net < 0)
@@ -125,9 +132,11 @@ def test_the_joiners_sentences_say_its_figures(found: Figures) -> None:
         says_pounds(after, joiner["worst_year_gbp"]["p95"], joiner["years"][worst]["payments_gbp"]["mean"])
         assert worst in after
         waiting = words[words.index(sentence) + 2]
-        numbers = [int(n) for n in re.findall(r"\d+", waiting)]
-        assert numbers == [round(joiner[key]["mean"]) for key in ("referred", "started")] + [
-            round(joiner["waiting_days"])]  # fmt: skip
+        expected = [joiner["referred"]["mean"], joiner["started"]["mean"]]
+        expected += [joiner["waiting_days"]] * ("less than a day" not in waiting)
+        numbers = re.findall(r"\d+(?:\.\d+)?", waiting)
+        for digits, value in zip(numbers, expected, strict=True):
+            assert abs(float(digits) - value) <= 0.5001 * 10 ** -places(digits), waiting
         credit = words[words.index(sentence) + 3]
         reached = 0.0
         for year, prob in joiner["first_year_in_credit"].items():
@@ -141,8 +150,10 @@ def test_the_joiners_sentences_say_its_figures(found: Figures) -> None:
 
 def test_waiting_and_starts_of_those_already_in(found: Figures) -> None:
     words, boroughs = join_words(found), found["incumbents"].values()
+    if nothing(words):
+        return
     moved = {b["name"]: b["waiting_days"]["change"]["mean"] for b in boroughs
-             if b["waiting_days"]["change"]["se"] and sure(b["waiting_days"]["change"])}  # fmt: skip
+             if b["waiting_days"]["change"]["se"] and sure(b["waiting_days"]["change"], 0.05)}  # fmt: skip
     if not moved:
         the(words, "wait no longer than before")
     else:
@@ -154,7 +165,7 @@ def test_waiting_and_starts_of_those_already_in(found: Figures) -> None:
     change = found["contract"]["change_in_starts_of_those_in"]
     total = sum(b["change_in_starts"]["mean"] for b in boroughs)
     assert change["mean"] == pytest.approx(total, abs=1e-9)
-    if not sure(change):
+    if not sure(change, 0.05):
         the(words, "As many of their children start")
         return
     sentence = the(words, "of their children start therapy")
@@ -165,6 +176,8 @@ def test_waiting_and_starts_of_those_already_in(found: Figures) -> None:
 
 def test_who_is_hit_hardest_and_what_all_lose(found: Figures) -> None:
     words = join_words(found)
+    if nothing(words):
+        return
     changes = {b["name"]: b["change_in_net_saving_gbp"] for b in found["incumbents"].values()}
     worst = min(changes, key=lambda name: changes[name]["mean"])
     if changes[worst]["mean"] < 0 and sure(changes[worst]):
@@ -239,19 +252,22 @@ def test_steps_and_limits(found: Figures) -> None:
     chance = [r["joiner_better_off_prob"] for r in limits["by_join_date"] if r["join_date"] == latest]
     says_chances(sentence, *chance)
     teams = limits["by_teams"].values()
-    says_pounds(the(words, "The joiner fares best"), max(t["joiner_net_saving_gbp"] for t in teams),
-                max(t["change_for_incumbents_gbp"]["mean"] for t in teams))  # fmt: skip
+    says_pounds(the(words, "The joiner fares best"), abs(max(t["joiner_net_saving_gbp"] for t in teams)),
+                abs(max(t["change_for_incumbents_gbp"]["mean"] for t in teams)))  # fmt: skip
 
 
 def test_the_page_holds_the_words_and_a_line_for_each_borough_and_year(found: Figures) -> None:
     page = join_page(found)
     plain = " ".join(page.split())
     assert all(" ".join(sentence.split()) in plain for sentence in join_words(found))
+    for joiner in found["joiner"].values():
+        says_chances(the(re.split(r"(?<=\.) ", plain), "different luck", joiner["name"]),
+                     joiner["better_off_prob_independent_arms"])  # fmt: skip
     for borough in found["incumbents"].values():
         assert re.search(rf"^  {borough['name']} .*%$", page, re.MULTILINE)
     for joiner in found["joiner"].values():
         assert all(re.search(rf"^  {year} ", page, re.MULTILINE) for year in joiner["years"])
-    assert not re.search(r"\bnan\b|None(?! of the boroughs)|£-|-£0\b", page)
+    assert not re.search(r"\bnan\b|None(?! of the boroughs)|£-|-£0\b|[+-]0\.0\b", page)
 
 
 def test_a_joiner_that_refers_nobody_is_told_so(tmp_path: Path) -> None:
@@ -259,14 +275,216 @@ def test_a_joiner_that_refers_nobody_is_told_so(tmp_path: Path) -> None:
     path.write_text(new_borough("camden", Answers(referrals_per_year=0.0)), encoding="utf-8")
     words = join_words(join(LONDON, [str(path)], replications=20).as_dict())
     assert words[0] == "Camden refers nobody: joining changes nothing for it."
-    assert "Families in the boroughs already in wait no longer than before." in words
-    assert "As many of their children start therapy as before." in words
-    assert "No borough already in saves noticeably more or less than before." in words
+    assert words[1] == "For the boroughs already in nothing changes."
+    assert not any(re.search("wait|of their children|save", sentence) for sentence in words[1:-1])
 
 
 def test_where_one_borough_is_in_it_is_named_once() -> None:
     words = join_words(join(load("essex"), ["haringey@2014-04-01"], replications=40).as_dict())
     assert the(words, "Families in Essex wait").count("Essex") == 1
+    assert not any(re.search("[Tt]ogether|boroughs already in|Hardest", sentence) for sentence in words)
+    the(words, "Essex and Haringey, added up, save")
+
+
+# ---- words of what is small, lost or nothing --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, Any]:
+    return dict(json.loads(json.dumps(join(LONDON, ["haringey"], replications=20).as_dict())))
+
+
+def with_joiner(found: Figures, **figures: Any) -> dict[str, Any]:
+    other = copy.deepcopy(dict(found))
+    other["joiner"]["haringey"] |= figures
+    return other
+
+
+BALANCES = [
+    (534e3, 1032e3, "it saves £534k, £1.03m of cashable care avoided less £498k of payments and own costs."),
+    (-58e3, 179e3, "it loses £58k, £179k of cashable care avoided less £237k of payments and own costs."),
+    (-418e3, -181e3, "it loses £418k: £181k more is spent on care and £237k on payments and own costs."),
+    (-181e3, -181e3, "it loses £181k: £181k more is spent on care, and nothing is paid."),
+    (-237e3, 0.0, "it loses £237k: no care is avoided, and £237k goes on payments and own costs."),
+    (20e3, 20e3, "it saves £20k, £20k of cashable care avoided and nothing paid for it."),
+    (0.0, 0.0, "it neither saves nor loses: no care is avoided, and nothing is paid."),
+    (0.2, 20e3, "it neither saves nor loses, £20k of cashable care avoided less £20k of payments and own costs."),
+]
+
+
+@pytest.mark.parametrize(("net", "cashable", "words"), BALANCES)
+def test_what_is_saved_or_lost_and_of_what(plain: Figures, net: float, cashable: float, words: str) -> None:
+    avoided = {"nominal": cashable, "marginal": cashable, "cashable": cashable}
+    found = with_joiner(plain, net_saving_gbp={"mean": net, "se": 1.0}, avoided_gbp=avoided)
+    assert join_words(found)[0].endswith(f"contracts: on average {words}")
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "words"),
+    [
+        (0.35, 0.31, "in 35 of 100 simulated contracts and worse off in 31 of 100, while in 34 of 100 nothing changes "
+                     "for it. On average it "),
+        (0.004, 0.006, "in fewer than 1 of 100 simulated contracts and worse off in fewer than 1 of 100, while in 99 "
+                       "of 100 nothing changes for it. On average it "),
+        (0.92, 0.075, "in 92 of 100 simulated contracts: on average it "),
+    ],
+)  # fmt: skip
+def test_better_off_worse_off_or_neither(plain: Figures, better: float, worse: float, words: str) -> None:
+    found = with_joiner(plain, better_off_prob=better, worse_off_prob=worse)
+    assert join_words(found)[0].startswith(f"Haringey would be better off than doing nothing {words}")
+
+
+OTHERS = "; the others are not accepted, do not take part, enter care first, or leave the waiting list"
+
+
+@pytest.mark.parametrize(
+    ("referred", "started", "wait", "words"),
+    [
+        (41.4, 23.1, 19.6, f"Of 41 families that it refers, 23 start therapy, after 20 days on the waiting list on "
+                           f"average{OTHERS}."),
+        (0.42, 0.2, 1.2, f"Of 0.4 families that it refers on average, 0.2 start therapy, after 1 day on the waiting "
+                         f"list on average{OTHERS}."),
+        (0.3, 0.01, 0.2, f"Of 0.3 families that it refers on average, fewer than 0.1 start therapy, after less than a "
+                         f"day on the waiting list on average{OTHERS}."),
+        (1.0, 0.0, None, f"Of 1.0 family that it refers on average, none starts therapy{OTHERS}."),
+        (2.0, 2.0, 3.0, "Of 2.0 families that it refers on average, 2.0 start therapy, after 3 days on the waiting "
+                        "list on average."),
+    ],
+)  # fmt: skip
+def test_families_few_or_many(plain: Figures, referred: float, started: float, wait: float | None, words: str) -> None:
+    found = with_joiner(plain, referred={"mean": referred}, started={"mean": started}, waiting_days=wait)
+    assert join_words(found)[2] == words
+
+
+def test_a_worst_year_without_payment_costs_nothing(plain: Figures) -> None:
+    found = with_joiner(plain, worst_year_gbp={"p95": 0.0})
+    assert join_words(found)[1].startswith("In 95 of 100 simulated contracts or more it never pays; the dearest year")
+    for year in found["joiner"]["haringey"]["years"].values():
+        year["payments_gbp"]["mean"] = 0.2
+    assert join_words(found)[1] == "Haringey pays nothing, or less than £1 a year on average."
+
+
+def those_in(found: Figures, *changes: tuple[float, float], level: float = 1e6) -> dict[str, Any]:
+    """The same with these changes of net saving, each with its error, GBP, for the first boroughs already in."""
+    other = copy.deepcopy(dict(found))
+    other["incumbents"] = dict(list(other["incumbents"].items())[: len(changes)])
+    for borough, (mean, se) in zip(other["incumbents"].values(), changes, strict=True):
+        borough["change_in_net_saving_gbp"] |= {"mean": mean, "se": se}
+        borough["net_saving_gbp"] = {"without": level, "with": level + mean}
+        borough["worse_off_prob"], borough["better_off_prob"] = 0.72, 0.28
+        borough["waiting_days"]["change"] = {"mean": 0.01, "se": 0.001}
+        borough["change_in_starts"] |= {"mean": 0.01, "se": 0.001}
+        borough["change_in_payments_gbp"] |= {"mean": mean, "se": se}
+    total = sum(mean for mean, _ in changes)
+    contract = other["contract"]
+    contract["change_in_net_saving_of_those_in_gbp"] |= {"mean": total, "se": sum(se for _, se in changes)}
+    contract["change_in_net_saving_of_all_gbp"] |= {"mean": total + 1e5, "se": 1.0}
+    contract["change_in_starts_of_those_in"] |= {"mean": 0.02, "se": 0.001}
+    contract["concentration"] = {side: {"largest": "sutton", "largest_share": 0.3} for side in ("without", "with")}
+    return other
+
+
+HITS = [
+    (((-134e3, 1e3), (-9e3, 1e3)), 1e6, "Hardest hit of the boroughs already in is Sutton: it saves £134k less on "
+     "average and is worse off than before in 72 of 100 simulated contracts."),
+    (((-134e3, 1e3), (9e3, 1e3)), 1e6, "Hardest hit of the boroughs already in is Sutton: it saves £134k less on "
+     "average and is worse off than before in 72 of 100 simulated contracts; Bexley gains £9,000."),
+    (((-134e3, 1e3), (-9e3, 1e3)), -1e6, "Hardest hit of the boroughs already in is Sutton: it loses £134k more on "
+     "average and is worse off than before in 72 of 100 simulated contracts."),
+    (((-3223.0, 4e3), (-448.0, 10.0)), 1e6, "None of the boroughs already in gains, and the losses are small or luck: "
+     "up to £3,223 on average (Sutton)."),
+    (((-3223.0, 4e3), (-448.0, 10.0), (5.0, 9.0)), 1e6, "None of the boroughs already in gains noticeably, and the "
+     "losses are small or luck: up to £3,223 on average (Sutton)."),
+    (((-3223.0, 4e3), (448.0, 10.0)), 1e6, "None of the boroughs already in loses noticeably; Bexley gains "
+     "£448 on average."),
+    (((48e3, 1e3), (610e3, 1e3)), 1e6, "Every borough already in saves at least as much as before on average: from "
+     "£48k (Sutton) to £610k (Bexley) more."),
+    (((136.0, 1.0), (51e3, 1e3)), -1e6, "Every borough already in loses no more than before on average: from £136 "
+     "(Sutton) to £51k (Bexley) less."),
+    (((30.0, 40.0), (-20.0, 40.0)), 1e6, "No borough already in saves noticeably more or less than before."),
+    (((30.0, 40.0), (-20.0, 40.0)), -1e6, "No borough already in loses noticeably more or less than before."),
+    (((-5e3, 1e3),), 1e6, "Sutton saves £5,000 less on average and is worse off than before in 72 of 100 simulated "
+     "contracts."),
+    (((5e3, 1e3),), -1e6, "Sutton loses £5,000 less on average and is better off than before in 28 of 100 simulated "
+     "contracts."),
+    (((5e3, 4e3),), 1e6, "Sutton saves about as much as before."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "level", "words"), HITS)
+def test_what_changes_for_those_in(
+    plain: Figures, changes: Sequence[tuple[float, float]], level: float, words: str
+) -> None:
+    found = those_in(plain, *changes, level=level)
+    told = join_words(found)
+    assert told[4:7] == [
+        f"Families in {'the boroughs already in' if len(changes) > 1 else 'Sutton'} wait no longer than before.",
+        "As many of their children start therapy as before.",
+        words,
+    ]
+    total = sum(mean for mean, _ in changes)
+    if len(changes) == 1:
+        assert told[7].startswith(f"Sutton and Haringey, added up, {'lose' if level < 0 else 'save'} £")
+    elif abs(total) > 5e3:
+        way = "more" if (total > 0) != (level < 0) else "less"
+        assert re.match(rf"Together they {'lose' if level < 0 else 'save'} £\S+ {way}; all boroughs", told[7])
+    else:
+        assert re.match(r"Together they (save|lose) about as much as before; all", told[7])
+
+
+def test_where_nothing_changes_that_is_all_that_is_said(plain: Figures) -> None:
+    tiny = those_in(plain, (0.2, 0.01), (-0.1, 0.01))
+    assert join_words(tiny)[4] == "For the boroughs already in next to nothing changes."
+    assert not any(re.search("wait |Together", sentence) for sentence in join_words(tiny)[4:])
+    assert join_words(those_in(plain, (0.2, 0.01)))[4] == "For Sutton next to nothing changes."
+
+
+@pytest.mark.parametrize(
+    ("cap", "binds", "words"),
+    [
+        ((10e6, 10.02e6), (0.36, 0.37), "The contract's cap stays at about £10.0m; it binds in 37% of contracts "
+                                        "(before: 36%)."),
+        ((10e6, 10e6), (0.0, 0.004), "The contract's cap stays at £10.0m; it binds in less than 1% of contracts "
+                                     "(before: 0%)."),
+        ((10e6, 10.7e6), (0.999, 1.0), "The contract's cap rises from £10.0m to £10.7m, by what joining brings; it "
+                                       "binds in 100% of contracts (before: more than 99%)."),
+    ],
+)  # fmt: skip
+def test_a_cap_that_hardly_moves_stays(
+    plain: Figures, cap: tuple[float, float], binds: tuple[float, float], words: str
+) -> None:
+    found = copy.deepcopy(dict(plain))
+    found["contract"]["cap_gbp"] = dict(zip(("without", "with"), cap, strict=True))
+    found["contract"]["cap_binds_prob"] |= dict(zip(("without", "with"), binds, strict=True))
+    told = join_words(found)
+    assert words in told
+    assert any("Were the cap kept" in sentence for sentence in told) == ("rises" in words)
+
+
+def test_an_investor_who_loses_does_not_earn(plain: Figures) -> None:
+    found = copy.deepcopy(dict(plain))
+    found["investor"]["with"]["irr_of_expected_flows"] = -0.157
+    found["investor"]["without"]["irr_of_expected_flows"] = None
+    the(join_words(found), "loses 15.7% a year on the expected flows (before: has no rate of return), and")
+
+
+def test_teams_are_those_that_come(plain: Figures) -> None:
+    teams: list[tuple[tuple[Teams, ...], str]] = [
+        (("as-is",), "with the teams there are"),
+        (("plus-mst",), "with one more MST team, which comes only if Haringey joins: what follows is the effect of "
+         "both"),
+        (("own", "own"), "each with teams of its own, which come only if Haringey and Kingston upon Thames join: what "
+         "follows is the effect of both"),
+        (("plus-fft", "as-is"), "Haringey with one more FFT team and Kingston upon Thames with the teams there are; a "
+         "new team comes only if its borough joins: what follows is the effect of both"),
+    ]  # fmt: skip
+    for choices, words in teams:
+        joinings = [Joining(load_joiner(name, LONDON), None, choice)
+                    for name, choice in zip(("haringey", "kingston"), choices, strict=False)]  # fmt: skip
+        found = join(LONDON, joinings, replications=2).as_dict()
+        assert teams_words(found) == words
+        assert " ".join(words.split()) in " ".join(join_page(found).split())
+        assert [joiner["teams"] for joiner in found["joiner"].values()] == list(choices)
 
 
 # ---- the command line ----------------------------------------------------------------------------------------------

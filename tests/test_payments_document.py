@@ -122,6 +122,32 @@ def test_shares_due_anyway_in_words(found: Found, share: float, words: str) -> N
     assert words in tables(payments_document(found, ["essex"]))[-1].rows[0][2]
 
 
+@pytest.mark.parametrize(("prob", "words"), [
+    (0.0, "none of 50"), (0.004, "fewer than 1 in 100"), (0.007, "fewer than 1 in 100"), (0.01, "1 in 100"),
+    (0.993, "more than 99 in 100"), (0.996, "more than 99 in 100"), (1.0, "all 50"),
+])  # fmt: skip
+def test_a_chance_is_the_same_in_words_and_in_tables(found: Found, prob: float, words: str) -> None:
+    c = found["contracts"]["dn2"]
+    c["investor"]["loss_prob"] = c["cap_binds_prob"] = prob
+    document = payments_document(found, ["dn2"])
+    works, _, risks = tables(document)
+    assert works.rows[0][-2:] == (words, words) and numbers(works.rows[0])[-2:] == [prob, prob]
+    assert dict(payments_headline(found, "dn2"))["Investors lose money in"] == words
+    sentence = words.replace("of 50", "of the 50")
+    assert f"lose money in {sentence} simulated contracts" in answer(document)
+    if prob:
+        assert f"beyond the limit: reached in {sentence} simulated contracts, it takes" in risks.rows[0][3]
+    else:
+        assert risks.rows[0][3] == "The payers: no limit on payments was reached."
+
+
+def test_a_little_of_the_plan_is_not_said_as_nothing(found: Found) -> None:
+    c = found["contracts"]["dn2"]
+    c["if_no_effect"]["payments_gbp"]["mean"] = 0.002 * c["payments_gbp"]["mean"]
+    row = tables(payments_document(found, ["dn2"]))[1].rows[0]
+    assert row[2] == "less than 1%" and numbers(row)[1] == pytest.approx(0.002)
+
+
 def test_a_headline_holds_the_numbers_of_one_contract(found: Found) -> None:
     c, said = found["contracts"]["norfolk"], dict(payments_headline(found, "norfolk"))
     assert [one.number for one in said.values()] == [

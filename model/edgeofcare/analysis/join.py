@@ -81,9 +81,9 @@ class Joined:
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the words, which documents/join.py makes from it."""
         found = {
-            "scenario": self.scenario.name, "seed": self.seed, "replications": self.replications,
-            "joiner": self.joiner, "incumbents": self.incumbents, "providers": self.providers,
-            "investor": self.investor, "contract": self.contract,
+            "scenario": self.scenario.name, "title": self.scenario.title, "seed": self.seed,
+            "replications": self.replications, "joiner": self.joiner, "incumbents": self.incumbents,
+            "providers": self.providers, "investor": self.investor, "contract": self.contract,
         }  # fmt: skip
         more = {"steps": self.steps, "limits": self.limits}
         return found | {key: value for key, value in more.items() if value}
@@ -140,11 +140,11 @@ def join(
     without = {key: values[:few] for key, values in pair.without.items()}
     return Joined(
         scenario=pair.after.scenario,
-        joiner={one.slug: _joiner(pair, one) for one in joiners},
+        joiner={one.joiner.slug: _joiner(pair, one) for one in joinings},
         incumbents=incumbents(pair),
         providers=_providers(pair),
         investor=_investor(pair),
-        contract=_contract(pair, cap_on_join, teams),
+        contract=_contract(pair, cap_on_join, joinings),
         steps=in_steps(pair, joinings, joined_by) if in_sequence else [],
         limits=find_limits(pair, joinings, lambda some: joined_by(some, without)) if limits else None,
         replications=replications,
@@ -219,15 +219,17 @@ def _wait(rows: Rows, i: int | list[int]) -> float | None:
     return float(rows["waiting_days"][:, i].sum() / started) if started else None
 
 
-def _joiner(pair: Pair, joiner: Joiner) -> dict[str, Any]:
-    slugs = list(pair.after.scenario.boroughs)
-    i = slugs.index(joiner.slug)
-    borough = pair.after.scenario.boroughs[joiner.slug]
+def _joiner(pair: Pair, joining: Joining) -> dict[str, Any]:
+    slug = joining.joiner.slug
+    i = list(pair.after.scenario.boroughs).index(slug)
+    borough = pair.after.scenario.boroughs[slug]
     return {
         "name": borough.name,
         "join_date": str(borough.join_date),
+        "teams": joining.teams,
         "referrals_per_year": borough.referrals_per_year,
         "waiting_days": _wait(pair.with_, i),
+        "worse_off_prob": float((pair.with_["net_saving"][:, i] < 0).mean()),
         **borough_figures(pair.with_, i, pair.years, pair.real, None),
     }
 
@@ -245,6 +247,10 @@ def incumbents(pair: Pair) -> dict[str, Any]:
             "waiting_days": {"without": waits[0], "with": waits[1], "change": _wait_change(pair, i, j)},
             "change_in_starts": paired((pair.with_["started"][:, j] - pair.without["started"][:, i]).astype(float)),
             "change_in_payments_gbp": paired(pair.with_["payments"][:, j] - pair.without["payments"][:, i]),
+            "net_saving_gbp": {
+                "without": float(pair.without["net_saving"][:, i].mean()),
+                "with": float(pair.with_["net_saving"][:, j].mean()),
+            },
             "change_in_net_saving_gbp": paired(saving),
             "worse_off_prob": float((saving < 0).mean()),
             "better_off_prob": float((saving > 0).mean()),
@@ -346,14 +352,16 @@ def _mean(values: Floats) -> float | None:
     return float(there.mean()) if len(there) else None
 
 
-def _contract(pair: Pair, cap_on_join: str, teams: str) -> dict[str, Any]:
+def _contract(pair: Pair, cap_on_join: str, joinings: Sequence[Joining]) -> dict[str, Any]:
+    """Return figures of all boroughs together; teams: None where joiners bring different ones."""
+    teams = {one.teams for one in joinings}
     before, after = pair.before.scenario.contract.cap_gbp, pair.after.scenario.contract.cap_gbp
     kept = _kept(pair)
     starts = [pair.without["started"].sum(axis=1), pair.with_["started"].sum(axis=1)]
     of_kept = pair.with_["started"][:, kept].sum(axis=1)
     saved = [pair.without["net_saving"].sum(axis=1), pair.with_["net_saving"].sum(axis=1)]
     return {
-        "teams": teams,
+        "teams": teams.pop() if len(teams) == 1 else None,
         "cap_on_join": cap_on_join,
         "cap_gbp": {"without": before, "with": after},
         "cap_binds_prob": {

@@ -155,13 +155,26 @@ def _paid_words(found: Found) -> str:
         return ""
     due, anyway = _sums_due(found)
     told = f" The contract owes {pounds(due)} for it, before caps and the like"
-    return f"{told}; {pounds(anyway)} of that would be due without therapy too." if anyway else f"{told}."
+    if not anyway:
+        return f"{told}."
+    if pounds(anyway) == pounds(due):
+        return f"{told}; {'almost ' if _due_change(found) else ''}the same would be due without therapy."
+    if anyway < due:
+        return f"{told}; {pounds(anyway)} of that would be due without therapy too."
+    rules = "rule" if len(found["payments"]) == 1 else "rules"
+    return f"{told}; without therapy the same {rules} would pay more, {pounds(anyway)}."
 
 
 def _sums_due(found: Found) -> tuple[float, float]:
     """Return what all terms together owe for this child with therapy, and without, GBP."""
     rows = found["payments"]
     return sum(row["due_gbp"] for row in rows), sum(row["due_without_therapy_gbp"] or 0.0 for row in rows)
+
+
+def _due_change(found: Found) -> float:
+    """Return by how much more is due for this child with therapy than without, GBP to the penny."""
+    due, anyway = _sums_due(found)
+    return round(due - anyway, 2)
 
 
 def _waited(n_days: int) -> str:
@@ -444,16 +457,29 @@ def _paid(found: Found) -> Iterator[Block]:
         rows.append(("All of these", _gbp_said(None), _count(None), _gbp_said(due), _count(None), _gbp_said(anyway)))
         head = ("Paid for", "Price", "Counted with therapy", "Due", "Counted without therapy",
                 "Would be due without therapy")  # fmt: skip
-        note = (
-            "Before indexation, caps, top-ups and all else that belongs to the whole contract. Would be due without "
-            "therapy: what the same rule pays for this child's other life; so much of the payment is not caused by "
-            "therapy. A dash: the rule pays for therapy itself."
-        )
-        yield Table("What the contract pays for this child", head, tuple(rows), note)
+        yield Table("What the contract pays for this child", head, tuple(rows), " ".join(_paid_note(found)))
     if joint := found["terms_of_all_children"]:
         named = " and ".join(JOINT_TERMS[term] for term in joint)
         yield Paragraph(f"The contract {'also ' if found['payments'] else ''}pays {named}. That is worked out for all "
                         f"children together, so no part of it belongs to one child.")  # fmt: skip
+
+
+def _paid_note(found: Found) -> Iterator[str]:
+    yield "Before indexation, caps, top-ups and all else that belongs to the whole contract."
+    if any(row["pays"] == "per_week_out_of_care" for row in found["payments"]):
+        # True of both week rules: days left over make fewer weeks than days at home / 7, which a reader may work out.
+        yield (
+            "A week counts only if all of its seven days are at home while the payment tracks the child. Weeks are "
+            "marked off every seven days from the first day of tracking or, if the contract says so, from the first "
+            "day of each stretch at home. Days left over are not paid, so the weeks can be fewer than the days at home "
+            "divided by seven."
+        )
+    without = [row["due_without_therapy_gbp"] for row in found["payments"]]
+    if any(gbp is not None for gbp in without):
+        so_much = "; so much of the payment is not caused by therapy" if _due_change(found) > 0 else ""
+        yield f"Would be due without therapy: what the same rule pays for this child's other life{so_much}."
+    if None in without:
+        yield "A dash there: the rule pays for therapy itself."
 
 
 def _units(row: Found, key: str) -> Said:

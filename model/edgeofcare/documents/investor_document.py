@@ -64,7 +64,8 @@ def _behind_it(parts: Parts, target_irr_per_year: float | None) -> Blocks:
     case = _case(parts)
     needed = not _not_needed(parts["summary"])
     yield Heading("What would sink it")
-    yield from with_parts(case, "stress", _sinks)
+    not_tried = Callout("Not tried. Choose stresses, then run again.", "missing")
+    yield from _sinks(case) if "stress" in case else (not_tried,)
     if needed:
         yield Heading("When the money goes in and comes back")
         yield from figures(case, "j_curve")
@@ -246,9 +247,18 @@ def _most_harmful_first(found: Case) -> Sequence[Case]:
 def _sinks(case: Case) -> Blocks:
     found = case["stress"]
     if found["party"] == "investor":
+        yield from _on_fewer(found["replications"], case["summary"]["replications"])
         yield Bullets(tuple(stress_words({**found, "skipped": {}})))
     if found["stresses"]:
         yield case["pictures"][STRESSES] if STRESSES in case.get("pictures", {}) else _stress_picture(found)
+
+
+def _on_fewer(few: int, n: int) -> Blocks:
+    if few < n:
+        yield Paragraph(
+            f"Stresses are tried on the first {few:,} of the {n:,} simulated contracts, so averages “as it stands” "
+            f"differ a little from those above. What a stress changes is measured on the same luck."
+        )
 
 
 def _stress_picture(found: Case) -> Figure:

@@ -11,12 +11,28 @@ from datetime import date
 from edgeofcare.calendar import financial_year
 from edgeofcare.documents.chapters import day
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Said, Table, table_of
-from edgeofcare.documents.join import SURE, TEAM_WORDS, join_words
+from edgeofcare.documents.join import (
+    HALF,
+    NIL_GBP,
+    SURE,
+    TEAM_WORDS,
+    chance_percent,
+    fares,
+    fares_alike,
+    join_title,
+    join_words,
+    joiner_names,
+    luck_words,
+    nothing_changes,
+    others_words,
+    saves,
+    teams_words,
+    together,
+)
 from edgeofcare.documents.join_figures import Found, gains, joiner_years, said_gbp
 from edgeofcare.documents.page import how_many, percent, pounds, slug_words
 
 CAP_WORDS = {"per_start": "a cap rises by what joiners bring", "fixed": "a cap stays as it is"}
-HALF = 0.5
 LIMITS = "WHAT WOULD CHANGE THIS"  # how join_words begins what it says of limits
 Row = tuple[str, ...]
 
@@ -26,16 +42,16 @@ def join_document(found: Found, effect_words: str = "") -> Document:
 
     effect_words: what is assumed of therapy, as the beginning of a sentence, said before the answer.
     """
-    who, contract, n = _joiners(found), slug_title(found["scenario"]), found["replications"]
-    made = f"{n:,} simulated contract{'s' if n > 1 else ''}, each without and with {who} on the same luck"
-    own, cap = found["contract"]["teams"], found["contract"]["cap_on_join"]
+    n, teams, cap = found["replications"], teams_words(found), found["contract"]["cap_on_join"]
+    lived = f"{n:,} simulated contract{'s' if n > 1 else ''}"
+    made = f"{lived}, each without and with {joiner_names(found)} on the same luck"
     joined = "; ".join(f"{slug} from {b['join_date']}" for slug, b in found["joiner"].items())
     return Document(
-        title=f"Should {who} join the {contract} contract?",
-        subtitle=f"{made}; {TEAM_WORDS[own]}.",
+        title=join_title(found),
+        subtitle=f"{made}; {teams}.",
         blocks=tuple(_blocks(found, effect_words)),
-        footer=f"edgeofcare join; scenario {found['scenario']}; joins: {joined}; {TEAM_WORDS[own]}; {CAP_WORDS[cap]}; "
-        f"{n:,} simulated contract{'s' if n > 1 else ''}, seed {found['seed']}.",
+        footer=f"edgeofcare join; scenario {found['scenario']}; joins: {joined}; {teams.partition(':')[0]}; "
+        f"{CAP_WORDS[cap]}; {lived}, seed {found['seed']}.",
         keywords=("outcomes contract", "edge of care", "joining", found["scenario"]),
     )
 
@@ -50,10 +66,10 @@ def _blocks(found: Found, effect_words: str) -> Iterator[Block]:
     for slug, joiner in found["joiner"].items():
         yield joiner_years(slug, joiner)
         yield _years_table(joiner)
-    yield Heading("The boroughs already in")
+    yield Heading(_those_in(found))
     yield _incumbents_table(found)
     yield Heading("The contract, its teams and its investor")
-    yield _contract_table(found["contract"])
+    yield _contract_table(found)
     yield _teams_table(found["providers"])
     yield _investor_table(found["investor"])
     if limits:
@@ -64,17 +80,8 @@ def _blocks(found: Found, effect_words: str) -> Iterator[Block]:
     yield Bullets(tuple(_how_to_read(found)))
 
 
-def slug_title(slug: str) -> str:
-    """Return the name of a scenario as a title: pan_london as Pan London."""
-    return " ".join(part[:1].upper() + part[1:] for part in slug.split("_"))
-
-
-def _joiners(found: Found) -> str:
-    return _listed([b["name"] for b in found["joiner"].values()])
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _those_in(found: Found) -> str:
+    return "The borough already in" if len(found["incumbents"]) == 1 else "The boroughs already in"
 
 
 # ---- the answer ----------------------------------------------------------------------------------------------------
@@ -92,36 +99,43 @@ def _verdict(joiner: Found, n: int) -> str:
     name, net, prob = joiner["name"], joiner["net_saving_gbp"], joiner["better_off_prob"]
     if not joiner["referred"]["mean"]:
         return f"it makes no difference to {name}, which refers nobody."
-    chance, size = how_many(prob, n).replace(" in 100", " of 100"), pounds(abs(net["mean"]))
+    size, others = pounds(abs(net["mean"])), others_words(joiner)
+    often = f"It would be better off in {how_many(prob, n).replace(' in 100', ' of 100')}"
     if not _sure(net):
-        return f"it makes no clear difference to {name}. It would be better off in {chance}, and about even on average."
+        luck = f"what it {'saves' if net['mean'] > 0 else 'loses'} on average is too small to tell from luck: {size}"
+        told = luck if abs(net["mean"]) >= NIL_GBP else "on average it neither saves nor loses"
+        return f"it makes no clear difference to {name}. {often}{others}; {told}."
     if net["mean"] > 0:
-        yes = "yes" if prob >= HALF else "on average, but in fewer than half of the contracts"
-        return f"{yes}, joining pays for {name}. It would be better off in {chance}, and saves {size} on average."
-    no = f"no, joining does not pay for {name}"
-    if prob >= HALF:
-        no = f"on average joining does not pay for {name}, though in half of the contracts or more it does"
-    return f"{no}. It would be better off in {chance}, and loses {size} on average."
+        verdict = "yes" if prob >= HALF else "on average, but in fewer than half of the contracts"
+        verdict += f", joining pays for {name}"
+    elif prob >= HALF:
+        verdict = f"on average joining does not pay for {name}, though in half of the contracts or more it does"
+    else:
+        verdict = f"no, joining does not pay for {name}"
+    does = saves(net["mean"])
+    return f"{verdict}. {often}{f'{others}. On average it {does}' if others else f', and {does} on average'}."
 
 
 def _who_pays(found: Found) -> str:
     """Say what it costs or brings to the boroughs already in, together."""
+    if nothing := nothing_changes(found):
+        return nothing
     change, joiners = found["contract"]["change_in_net_saving_of_those_in_gbp"], found["joiner"].values()
-    size = pounds(abs(change["mean"]))
-    one = len(found["incumbents"]) == 1
+    one, levels = len(found["incumbents"]) == 1, together(found)
     those = next(iter(found["incumbents"].values()))["name"] if one else "the boroughs already in together"
     start = those[:1].upper() + those[1:]
     nets = [b["net_saving_gbp"] for b in joiners if _sure(b["net_saving_gbp"])]
     gain = any(net["mean"] > 0 for net in nets)
-    if not _sure(change):
-        return f"{start} save{'s' if one else ''} about as much as before."
+    if not _sure(change) or abs(change["mean"]) < NIL_GBP:
+        return f"{start} {fares_alike(levels, plural=not one)}."
+    fare = fares(change["mean"], levels, plural=not one)
     if change["mean"] > 0:
-        return f"{start} save{'s' if one else ''} {size} more{' too' if gain else ''}."
+        return f"{start} {fare}{' too' if gain and fare.endswith('more') else ''}."
     begins = "Others lose too" if nets else "Others lose"
     if gain:
         whole = found["contract"]["change_in_net_saving_of_all_gbp"]["mean"] < 0
         begins = f"{'More than' if whole else 'Part of'} that is paid by others"
-    return f"{begins}: {those} save{'s' if one else ''} {size} less."
+    return f"{begins}: {those} {fare}."
 
 
 def _sure(stat: Found) -> bool:
@@ -139,7 +153,7 @@ def _told(found: Found) -> tuple[list[str], list[str]]:
 
 
 def _how_to_read(found: Found) -> Iterator[str]:
-    n, who = found["replications"], _joiners(found)
+    n, who = found["replications"], joiner_names(found)
     times = f"{n:,} times" if n > 1 else "once"
     yield (
         f"Simulated contracts: the whole contract is played out {times}, each time with other luck in who is "
@@ -149,6 +163,7 @@ def _how_to_read(found: Found) -> Iterator[str]:
         f"The same luck on both sides: each simulated contract is lived without and with {who}, with the same families "
         "and children. So what differs comes from joining, and even small differences show."
     )
+    yield from luck_words(found)
     yield (
         "Cashable: the part of the care avoided that a council can take out of its budget. Net saving: cashable care "
         "avoided, less payments for outcomes and the borough's own costs."
@@ -169,6 +184,11 @@ def _how_to_read(found: Found) -> Iterator[str]:
 
 def _share(value: float | None, digits: int = 0) -> Said:
     return Said(percent(value, digits), value, "share")
+
+
+def _chance(prob: float | None) -> Said:
+    """Return a chance, of which only certainty is said to be 0% or 100%."""
+    return Said(chance_percent(prob), prob, "share")
 
 
 def _points(value: float | None, digits: int = 0) -> Said:
@@ -201,7 +221,7 @@ def _years_table(joiner: Found) -> Table:
         (
             year, *(said_gbp(row["payments_gbp"][key]) for key in ("mean", "p90", "p95")),
             said_gbp(row["avoided_nominal_gbp"]), said_gbp(row["avoided_cashable_gbp"]),
-            said_gbp(row["net_saving_gbp"]), said_gbp(row["cumulative_net_saving_gbp"]), _share(row["in_credit_prob"]),
+            said_gbp(row["net_saving_gbp"]), said_gbp(row["cumulative_net_saving_gbp"]), _chance(row["in_credit_prob"]),
         )
         for year, row in joiner["years"].items() if year >= financial_year(date.fromisoformat(joiner["join_date"]))
     ]  # fmt: skip
@@ -225,7 +245,7 @@ def _incumbents_table(found: Found) -> Table:
             b["name"], *(_counted(wait[key], "days") for key in ("without", "with")),
             _counted(b["change_in_starts"]["mean"], "count", change=True),
             said_gbp(b["change_in_payments_gbp"]["mean"], change=True), said_gbp(saving["mean"], change=True),
-            said_gbp(saving["se"]), _share(b["worse_off_prob"]),
+            said_gbp(saving["se"]), _chance(b["worse_off_prob"]),
         ))  # fmt: skip
     head = (
         "Borough", "Wait before", "Wait after", "Change in families starting", "Change in payments",
@@ -235,21 +255,23 @@ def _incumbents_table(found: Found) -> Table:
         "Averages over simulated contracts, whole contract. Wait: from referral to the start of therapy, of those who "
         "start. Standard error: how far the average may be off by luck alone."
     )
-    return table_of("The boroughs already in: before and after", head, rows, note)
+    return table_of(f"{_those_in(found)}: before and after", head, rows, note)
 
 
-def _contract_table(contract: Found) -> Table:
+def _contract_table(found: Found) -> Table:
+    contract, one = found["contract"], len(found["incumbents"]) == 1
+    those = next(iter(found["incumbents"].values()))["name"] if one else "boroughs already in"
     starts, cap, binds = contract["starts"], contract["cap_gbp"], contract["cap_binds_prob"]
     hangs = contract["concentration"]
     none = Said("-", None, "gbp")
     rows: list[Row] = [
         ("Families starting, all boroughs", *(_counted(starts[key]["mean"], "count") for key in ("without", "with")),
          _counted(starts["change"]["mean"], "count", change=True)),
-        ("Families starting, boroughs already in", none, none,
+        (f"Families starting, {those}", none, none,
          _counted(contract["change_in_starts_of_those_in"]["mean"], "count", change=True)),
-        ("Net saving, boroughs already in together", none, none,
+        (f"Net saving, {those}{'' if one else ' together'}", none, none,
          said_gbp(contract["change_in_net_saving_of_those_in_gbp"]["mean"], change=True)),
-        ("Net saving, all boroughs together", none, none,
+        ("Net saving, all boroughs", none, none,
          said_gbp(contract["change_in_net_saving_of_all_gbp"]["mean"], change=True)),
         ("Largest payer's share of payments", *(_share(hangs[key]["largest_share"]) for key in ("without", "with")),
          none),
@@ -257,7 +279,7 @@ def _contract_table(contract: Found) -> Table:
     if cap["without"] is not None:
         rows += [
             ("Cap on payments", said_gbp(cap["without"]), said_gbp(cap["with"]), none),
-            ("Cap binds in", _share(binds["without"]), _share(binds["with"]),
+            ("Cap binds in", _chance(binds["without"]), _chance(binds["with"]),
              _points(binds["change"]["mean"])),
         ]  # fmt: skip
     binding = "No cap is set" if cap["without"] is None else "Cap binds: more is owed than the cap lets be paid"
@@ -292,7 +314,8 @@ def _investor_table(investor: Found) -> Table:
          _counted(after[key], "times", 2), _counted(_mean(change[key]), "times", 2, change=True)),
         ("Profit", *pounds_of("profit_gbp")),
         ("Most put in at once", *pounds_of("peak_funding_gbp")),
-        ("Loses money in", *shares("loss_prob", 0)),
+        ("Loses money in", *(_chance(side["loss_prob"]) for side in (before, after)),
+         _points(_mean(change["loss_prob"]))),
     ]  # fmt: skip
     return table_of("The investor: before and after", ("", "Before", "After", "Change"), rows,
                     "Averages over simulated contracts; a dash: there is no such figure.")  # fmt: skip
@@ -307,7 +330,7 @@ def _limits_table(limits: Found) -> Table:
     cells = [
         (
             words[:1].upper() + words[1:], said_gbp(row["joiner_net_saving_gbp"]),
-            _share(row["joiner_better_off_prob"]), _counted(row["joiner_wait_days"], "days"),
+            _chance(row["joiner_better_off_prob"]), _counted(row["joiner_wait_days"], "days"),
             said_gbp(row["change_for_incumbents_gbp"]["mean"], change=True),
             said_gbp(row["change_in_profit_gbp"]["mean"], change=True),
         )
@@ -330,19 +353,22 @@ def join_headline(found: Found) -> tuple[tuple[str, Said], ...]:
     rows = [row for b in found["joiner"].values() for row in _joiner_headline(b, b["name"] if several else "Joiner")]
     contract, after = found["contract"], found["investor"]["with"]
     hit = min(b["change_in_net_saving_gbp"]["mean"] for b in found["incumbents"].values())
-    rows += [
-        ("Boroughs already in together: change in net saving",
-         said_gbp(contract["change_in_net_saving_of_those_in_gbp"]["mean"], change=True)),
-        ("The one of them that fares worst: change in net saving", said_gbp(hit, change=True)),
-        ("Investor: rate of return a year on expected flows", _share(after["irr_of_expected_flows"], 1)),
-    ]  # fmt: skip
+    those = said_gbp(contract["change_in_net_saving_of_those_in_gbp"]["mean"], change=True)
+    if len(found["incumbents"]) == 1:
+        rows.append(("Borough already in: change in net saving", those))
+    else:
+        rows += [
+            ("Boroughs already in together: change in net saving", those),
+            ("The one of them that fares worst: change in net saving", said_gbp(hit, change=True)),
+        ]
+    rows.append(("Investor: rate of return a year on expected flows", _share(after["irr_of_expected_flows"], 1)))
     if contract["cap_gbp"]["with"] is not None:
-        rows.append(("Cap on payments binds in", _share(contract["cap_binds_prob"]["with"])))
+        rows.append(("Cap on payments binds in", _chance(contract["cap_binds_prob"]["with"])))
     return tuple(rows)
 
 
 def _joiner_headline(joiner: Found, who: str) -> Iterator[tuple[str, Said]]:
-    yield f"{who}: better off in", _share(joiner["better_off_prob"])
+    yield f"{who}: better off in", _chance(joiner["better_off_prob"])
     yield f"{who}: net saving, average", said_gbp(joiner["net_saving_gbp"]["mean"])
     yield f"{who}: worst year costs, dearest 1 in 20", said_gbp(joiner["worst_year_gbp"]["p95"])
     yield f"{who}: families starting therapy", _counted(joiner["started"]["mean"], "count")

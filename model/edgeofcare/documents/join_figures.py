@@ -31,13 +31,14 @@ from edgeofcare.documents.drawing import (
     wrapped,
     zero_line,
 )
+from edgeofcare.documents.join import NIL_GBP, fares, listed, nothing_changes, saves
 from edgeofcare.documents.page import pounds
 
 Found = Mapping[str, Any]
 ROW_IN, ROWS_IN = 0.42, 8.2  # of a borough's bar, and of all of them at most
 MANY_ROWS = 18  # from which a row has room for one line
 SHORT_LABEL, LONG_LABEL = 22, 40  # characters of a line
-NIL_GBP = 1000.0  # half the width of an axis on which nothing is drawn
+EMPTY_GBP = 1000.0  # half the width of an axis on which nothing is drawn
 MOST_FLAT_YEARS = 7  # under an axis, before their names must turn
 
 
@@ -78,7 +79,7 @@ def gains(found: Found) -> Figure:
             Patch(facecolor=NAVY), Patch(facecolor="white", edgecolor=TEAL, hatch="\\\\\\\\"),
             Patch(facecolor="white", edgecolor=CRIMSON, hatch="////"), spread,
         ]  # fmt: skip
-        words = ["joins: its net saving", "already in: saves more", "already in: saves less",
+        words = ["joins: its net saving", "already in: better than before", "already in: worse than before",
                  "8 in 10 simulated contracts"]  # fmt: skip
         canvas.legend(keys, words, loc="outside lower center", ncols=2)
         head = ("Borough", "What is shown", "On average", "1 in 10 lower", "1 in 10 higher")
@@ -88,7 +89,7 @@ def gains(found: Found) -> Figure:
             for who, joins, stat in rows
         ]  # fmt: skip
         note = "Net saving: cashable care avoided, less payments and the borough's own costs."
-        return finished(canvas, name, title, _gain_words(rows), head, cells, note)
+        return finished(canvas, name, title, _gain_words(found), head, cells, note)
 
 
 def _gains(found: Found) -> list[tuple[str, bool, Found]]:
@@ -103,19 +104,24 @@ def _gain_axes(axes: Axes, labels: Sequence[str]) -> None:
     zero_line(axes, vertical=True)
     axes.margins(x=0.04)
     if not any(axes.dataLim.intervalx):
-        axes.set_xlim(-NIL_GBP, NIL_GBP)
+        axes.set_xlim(-EMPTY_GBP, EMPTY_GBP)
     axes.xaxis.set_major_locator(round_ticks(6))
     axes.xaxis.set_major_formatter(money_tick)
     axes.set_xlabel("£ more (right of the black line) or less (left) than if nobody joined")
     axes.set_title("average", loc="right", fontweight="normal")
 
 
-def _gain_words(rows: Sequence[tuple[str, bool, Found]]) -> str:
-    kept = [f"{who} {'loses' if stat['mean'] < 0 else 'keeps'} {pounds(abs(stat['mean']))}"
-            for who, joins, stat in rows if joins]  # fmt: skip
-    moved = [f"{who} saves {pounds(abs(stat['mean']))} {'less' if stat['mean'] < 0 else 'more'}"
-             for who, joins, stat in rows if not joins]  # fmt: skip
-    return f"On average, of those who join {', '.join(kept)}; of those already in {', '.join(moved)}."
+def _gain_words(found: Found) -> str:
+    joined = [f"{b['name']} {saves(b['net_saving_gbp']['mean'])}" for b in found["joiner"].values()]
+    told = f"On average {listed(joined)} by joining."
+    if nothing := nothing_changes(found):
+        return f"{told} {nothing}"
+    rows = sorted(found["incumbents"].values(), key=lambda b: -b["change_in_net_saving_gbp"]["mean"])
+    moved = [b for b in rows if abs(b["change_in_net_saving_gbp"]["mean"]) >= NIL_GBP]
+    parts = [f"{b['name']} {fares(b['change_in_net_saving_gbp']['mean'], b['net_saving_gbp'])}" for b in moved]
+    if still := [b["name"] for b in rows if b not in moved]:
+        parts.append(f"nothing changes in what {listed(still)} save{'s' if len(still) == 1 else ''}")
+    return f"{told} {'Of those already in, ' if len(rows) > 1 else ''}{listed(parts)}."
 
 
 # ---- the joiner year by year ---------------------------------------------------------------------------------------
@@ -123,7 +129,7 @@ def _gain_words(rows: Sequence[tuple[str, bool, Found]]) -> str:
 
 def joiner_years(slug: str, joiner: Found) -> Figure:
     """Return what a joiner pays and what care it avoids by financial year, with its net saving added up."""
-    name, title = f"join-years-{slug}", f"{joiner['name']}: what it pays, and what it no longer pays for care"
+    name, title = f"join-years-{slug}", f"{joiner['name']}: what it pays{_care_title(joiner)}"
     years = _lived(joiner["years"])
     paid = [year["payments_gbp"]["mean"] for year in years.values()]
     avoided = [year["avoided_cashable_gbp"] for year in years.values()]
@@ -135,12 +141,12 @@ def joiner_years(slug: str, joiner: Found) -> Figure:
         axes.bar([i - 0.2 for i in at], paid, 0.36, facecolor="white", edgecolor=CRIMSON, hatch="////", linewidth=1.2,
                  label="pays for outcomes")  # fmt: skip
         axes.bar([i + 0.2 for i in at], avoided, 0.36, color=MIDDLE, edgecolor=NAVY, linewidth=1.2,
-                 label="cashable care avoided")  # fmt: skip
+                 label=_care_label(avoided))  # fmt: skip
         axes.plot(at, kept, color=NAVY, linewidth=2.2, marker="o", markersize=6, label="net saving so far")
         axes.annotate(label_pounds(kept[-1]), (at[-1], kept[-1]), (0, 9), textcoords="offset points", ha="center",
                       fontweight="bold", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
         if not any((*paid, *avoided, *kept)):
-            axes.set_ylim(-NIL_GBP, NIL_GBP)
+            axes.set_ylim(-EMPTY_GBP, EMPTY_GBP)
         axes.set_xticks(at, list(years), rotation=0 if len(years) <= MOST_FLAT_YEARS else 45)
         axes.set_xlabel("financial year (April to March)")
         room_above(axes)
@@ -148,7 +154,7 @@ def joiner_years(slug: str, joiner: Found) -> Figure:
         plain_axes(axes, "y")
         axes.yaxis.set_major_formatter(money_tick)
         above_axis(axes, "£, average over simulated contracts")
-        canvas.legend(loc="outside lower center", ncols=3)
+        canvas.legend(loc="outside lower center", ncols=3 if min(avoided) > -NIL_GBP else 2)
         head = ("Financial year", "Pays", "Cashable care avoided", "Net saving so far")
         rows = [(year, *map(said_gbp, row)) for year, *row in zip(years, paid, avoided, kept, strict=True)]
         note = "Net saving also counts the borough's own costs of taking part."
@@ -162,10 +168,35 @@ def _lived(years: Found) -> dict[str, Found]:
     return {key: years[key] for key in keys[min(moved, default=0) :]}
 
 
+def _care_title(joiner: Found) -> str:
+    avoided = joiner["avoided_gbp"]["cashable"]
+    if abs(avoided) < NIL_GBP:
+        return " where no care is avoided"
+    return f", and what {'it no longer pays' if avoided > 0 else 'more it pays'} for care"
+
+
+def _care_label(avoided: Sequence[float]) -> str:
+    return "cashable care avoided" + (" (below £0: more is spent on care)" if min(avoided) <= -NIL_GBP else "")
+
+
 def _year_words(who: str, years: Found, kept: Sequence[float]) -> str:
+    """Say what the dearest year brings, and what has been saved or lost in the end."""
     dearest = max(years, key=lambda year: years[year]["payments_gbp"]["mean"])
-    return (
-        f"{who} pays most in {dearest}, {pounds(years[dearest]['payments_gbp']['mean'])} on average, and then avoids "
-        f"{pounds(years[dearest]['avoided_cashable_gbp'])} of cashable care. Its net saving reaches {pounds(kept[-1])} "
-        f"by the end of {list(years)[-1]}."
-    )
+    paid, avoided = years[dearest]["payments_gbp"]["mean"], years[dearest]["avoided_cashable_gbp"]
+    care = "no care is avoided then"
+    if abs(avoided) >= NIL_GBP:
+        care = f"then {_of_care(avoided)}"
+    told = f"{who} pays most in {dearest}, {pounds(paid)} on average, and {care}."
+    if paid < NIL_GBP:
+        told = f"{who} pays nothing, or less than £1 a year on average."
+    last = list(years)[-1]
+    if kept[-1] >= NIL_GBP:
+        return f"{told} Its net saving reaches {pounds(kept[-1])} by the end of {last}."
+    lost = f"lost {pounds(-kept[-1])}" if kept[-1] <= -NIL_GBP else "neither saved nor lost"
+    return f"{told} By the end of {last} it has {lost}."
+
+
+def _of_care(avoided_gbp: float) -> str:
+    if avoided_gbp > 0:
+        return f"avoids {pounds(avoided_gbp)} of cashable care"
+    return f"pays {pounds(-avoided_gbp)} more for care"

@@ -13,7 +13,7 @@ from typing import Any
 from edgeofcare.documents.chapters import Blocks, chance
 from edgeofcare.documents.contracts import contract_words, own_contract, risk_words
 from edgeofcare.documents.document import Bullets, Callout, Document, Heading, Said, Table, table_of
-from edgeofcare.documents.page import how_many, in_hundred, percent, pounds
+from edgeofcare.documents.page import how_many, percent, pounds
 from edgeofcare.errors import OptionError
 
 Found = Mapping[str, Any]
@@ -225,9 +225,18 @@ def _amount(value: float | None) -> Said:
     return Said(pounds(value), value, "gbp")
 
 
-def _percentage(value: float | None, digits: int = 1) -> Said:
+def _percentage(value: float | None) -> Said:
     # Nought is added so that a rate just below nil is not said as -0.0%.
-    return Said("none" if value is None else percent(round(value, digits + 2) + 0.0, digits), value, "share")
+    return Said("none" if value is None else percent(round(value, 3) + 0.0, 1), value, "share")
+
+
+def _share_words(share: float) -> str:
+    return "less than 1%" if 0 < share < LEAST_SAID else percent(share)
+
+
+def _share_of_plan(c: Found) -> Said:
+    share = _null(c, "payments_gbp") / _paid(c) if _paid(c) else None
+    return Said("none" if share is None else _share_words(share), share, "share")
 
 
 def _chance(prob: float, n: int) -> Said:
@@ -265,14 +274,20 @@ def _does_nothing(found: Found, nulls: Mapping[str, Found]) -> Table:
         "What is paid anyway, and who bears it",
         ("Contract", "Paid anyway", "Share of plan", _keep(nulls), "Investors gain", "The risk lies with"),
         tuple(
-            (_label(found, name, c), _amount(_null(c, "payments_gbp")),
-             _percentage(_null(c, "payments_gbp") / _paid(c) if _paid(c) else None, 0),
+            (_label(found, name, c), _amount(_null(c, "payments_gbp")), _share_of_plan(c),
              _amount(_null(c, "net_saving_gbp")), _amount(_null(c, "profit_gbp")), _risk(c).partition(".")[0])
             for name, c in nulls.items()
         ),
-        "Averages. Share of plan: of what is paid if therapy works as this case assumes. A minus is a loss.",
+        f"Averages{_over(found, nulls)}. Share of plan: of what is paid if therapy works as this case assumes. A minus "
+        f"is a loss.",
         numeric=(False, True, True, True, True, False),
     )  # fmt: skip
+
+
+def _over(found: Found, nulls: Mapping[str, Found]) -> str:
+    """Say so if fewer simulated contracts were settled as if therapy did nothing."""
+    few, n = min(c[NULL]["payments_gbp"]["n"] for c in nulls.values()), found["replications"]
+    return f" over the first {few:,} of the {n:,} simulated contracts" if few < n else ""
 
 
 def _risks(found: Found, chosen: Mapping[str, Found], n: int) -> Table:
@@ -292,16 +307,15 @@ def _anyway_risk(c: Found) -> str:
         return "Nothing is paid for outcomes: the payers pay the same either way."
     if share > 1:
         return "The payers: without therapy more would fall due than with it."
-    told = "less than 1%" if 0 < share < LEAST_SAID else percent(share)
-    return f"The payers: {told} of what outcomes earn would fall due without therapy too."
+    return f"The payers: {_share_words(share)} of what outcomes earn would fall due without therapy too."
 
 
 def _limit_risk(c: Found, n: int) -> str:
     held = c["before_caps_gbp"]["mean"] - _paid(c)
     if not c["cap_binds_prob"]:
         return "The payers: no limit on payments was reached."
-    often = in_hundred(c["cap_binds_prob"]) if n > 1 else "the one"
-    return f"The investors, beyond the limit: reached in {often} simulated contracts, it takes {pounds(held)} off."
+    often = how_many(c["cap_binds_prob"], n)
+    return f"The investors, beyond the limit: reached in {often}, it takes {pounds(held)} off."
 
 
 def _how_to_read(found: Found, chosen: Mapping[str, Found]) -> Iterator[str]:
@@ -312,6 +326,8 @@ def _how_to_read(found: Found, chosen: Mapping[str, Found]) -> Iterator[str]:
     yield "Does nothing: the same children are paid for as if they had lived as they would without therapy."
     if any(c["price_factor"] != 1 for c in chosen.values()):
         yield "Prices are scaled once, so that every contract is expected to cost the same if therapy works."
+        if "self_finance" in chosen:
+            yield "Self-finance has no price to scale: it stays at what the service costs."
     else:
         yield "Prices are as published or judged: a contract may be cheap because its price is low, not its structure."
     yield f"Chances are of {found['replications']:,} simulated contracts; they show chance, not doubt about the inputs."
