@@ -156,9 +156,10 @@ class Visitor:
         return path
 
     def rows(self, caption: str) -> list[list[str]]:
-        """Return the cells of a table as they are seen, its head first."""
+        """Return the cells of a table as they are seen, its head first; a minus that no line ends at is a minus."""
         rows = self.table(caption).locator("tr").all()
-        return [[cell.inner_text().strip() for cell in row.locator("th, td").all()] for row in rows]
+        cells = ([cell.inner_text().strip() for cell in row.locator("th, td").all()] for row in rows)
+        return [[text.replace("\N{NON-BREAKING HYPHEN}", "-") for text in row] for row in cells]
 
     def focused(self, what: str) -> Any:
         """Return something of the element that has the focus. what: an expression of `e`."""
