@@ -14,6 +14,7 @@ from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.write import as_toml
 from pages_server import FEW, SLUGS, Visitor, found_browser, serving
 
+pytestmark = pytest.mark.slow  # all together: two minutes of a browser
 USUAL, THERAPY = "Days out of care without therapy", "Days out of care with therapy"
 INPUTS, PINNED = "Inputs of this answer", "Pinned answers against the one shown"
 OWN_FILE = "A scenario file of your own"
@@ -246,7 +247,6 @@ def test_a_business_case_waits_until_it_is_asked_for(arrive: Arrive) -> None:
     expect(person.actions.get_by_role("button", name="Workbook")).to_have_attribute("aria-disabled", "true")
 
 
-@pytest.mark.slow
 def test_a_business_case_is_run_and_its_live_workbook_taken_away(arrive: Arrive, tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl")
     person = arrive()
