@@ -136,7 +136,8 @@ def _connected(distributed: Any, address: str) -> Iterator[Any]:
     """Give a client of the scheduler at an address."""
     try:
         client = distributed.Client(address, timeout=TIMEOUT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError, TimeoutError, RuntimeError) as error:
+    # Dask asserts that its own thread has started within ten seconds, which a machine under load may not manage.
+    except (OSError, ValueError, TypeError, TimeoutError, RuntimeError, AssertionError) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(f"the cluster at {address} does not answer ({said}). Check the address and port.") from None
     try:
