@@ -25,6 +25,7 @@ test-all: $(DEV)
 
 check: $(DEV)
 	$(BIN)/ruff check model notebooks tests scripts
+	$(BIN)/ruff format --check --quiet model notebooks tests scripts
 	$(BIN)/mypy
 
 bench: $(DEV)

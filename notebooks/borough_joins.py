@@ -11,12 +11,12 @@ with app.setup:
     import marimo as mo
 
     from edgeofcare import join
-    from edgeofcare.analysis.join import joining_months, teams_on_offer
-    from edgeofcare.documents.join import TEAM_WORDS
-    from edgeofcare.documents.join_document import join_document, join_headline
+    from edgeofcare.documents.answers.join import join_document, join_headline
+    from edgeofcare.documents.text_pages.join import TEAM_WORDS
     from edgeofcare.inputs.boroughs import Joining, load_joiner, names_of_joiners, with_referrals
     from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, effect_words, size_fields, with_effect
+    from edgeofcare.questions.join import joining_months, teams_on_offer
 
 
 @app.function
@@ -27,16 +27,33 @@ def questions(scenario, texts):
     borough = load_joiner(texts.get("borough") if texts.get("borough") in names else usual, scenario).borough
     planned = borough.join_date if borough.join_date in months else months[0]
     return (
-        Choice("borough", "Borough that would join", usual, tuple(names.items()),
-               f"Already in: {', '.join(one.name for one in scenario.boroughs.values())}."),
-        Choice("when", "First day of its referrals", str(planned),
-               tuple((str(day), f"{day.day} {day:%B %Y}") for day in months)),
-        Number("referrals", "Families it refers", borough.referrals_per_year, 1, 300, 1, "a year",
-               "Nobody has published a joiner's rate: half of the founders' rate is taken."),
+        Choice(
+            "borough",
+            "Borough that would join",
+            usual,
+            tuple(names.items()),
+            f"Already in: {', '.join(one.name for one in scenario.boroughs.values())}.",
+        ),
+        Choice(
+            "when",
+            "First day of its referrals",
+            str(planned),
+            tuple((str(day), f"{day.day} {day:%B %Y}") for day in months),
+        ),
+        Number(
+            "referrals",
+            "Families it refers",
+            borough.referrals_per_year,
+            1,
+            300,
+            1,
+            "a year",
+            "Nobody has published a joiner's rate: half of the founders' rate is taken.",
+        ),
         Choice("teams", "Therapy teams", "as-is", tuple((name, TEAM_WORDS[name]) for name in teams_on_offer(scenario))),
         *effect_fields(scenario, texts),
         *size_fields(2000, 10_000),
-    )  # fmt: skip
+    )
 
 
 @app.function

@@ -12,13 +12,13 @@ with app.setup:
 
     import marimo as mo
 
-    from edgeofcare.analysis.case import make_case
-    from edgeofcare.documents.business_case import business_case, business_headline, in_one_page
+    from edgeofcare.documents.papers.business_case import business_case, business_headline, in_one_page
+    from edgeofcare.documents.papers.report import MEDIA_TYPES, rendered
     from edgeofcare.documents.read import read_case
-    from edgeofcare.documents.report import MEDIA_TYPES, rendered
-    from edgeofcare.documents.workbook import workbook
+    from edgeofcare.documents.workbook.book import workbook
     from edgeofcare.pages import Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
+    from edgeofcare.questions.case import make_case
 
 
 @app.function

@@ -9,11 +9,11 @@ with app.setup:
     import marimo as mo
 
     from edgeofcare import run
-    from edgeofcare.analysis.readings import readings
-    from edgeofcare.documents.calibration_document import calibration_document, calibration_headline
-    from edgeofcare.documents.page import warnings_in_short
+    from edgeofcare.documents.answers.calibration import calibration_document, calibration_headline
+    from edgeofcare.documents.text_pages.run import warnings_in_short
     from edgeofcare.pages import Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
+    from edgeofcare.questions.target_readings import readings
 
 
 @app.function

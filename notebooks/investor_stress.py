@@ -9,12 +9,12 @@ with app.setup:
     import marimo as mo
 
     from edgeofcare import run, stress, with_values
-    from edgeofcare.analysis.series import series
-    from edgeofcare.analysis.worlds import claimed_world
-    from edgeofcare.documents.investor_document import investor_document, investor_headline, investor_pictures
+    from edgeofcare.documents.answers.investor import investor_document, investor_headline, investor_pictures
     from edgeofcare.inputs.contracts import at_price
     from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
+    from edgeofcare.questions.counterfactuals import claimed_world
+    from edgeofcare.questions.report_data import series
 
     STRESSES = {
         "main": ("no_effect", "half_effect", "start_effect", "referrals_30", "residential_flat", "payments_late"),
@@ -28,17 +28,39 @@ with app.setup:
 def questions(scenario, texts):
     """What a visitor may change."""
     return (
-        Number("target", "Return the investor asks for", 0.08, 0, 60, 0.5, "% a year", "Changes the answer at once.",
-               percent=True),
+        Number(
+            "target",
+            "Return the investor asks for",
+            0.08,
+            0,
+            60,
+            0.5,
+            "% a year",
+            "Changes the answer at once.",
+            percent=True,
+        ),
         *effect_fields(scenario, texts),
         Number("volume", "Families referred", 1.0, 10, 150, 5, "% of the plan", percent=True),
-        Number("prices", "Prices of outcomes", 1.0, 0, 200, 5, "% of the contract's", "Caps stay as they are.",
-               percent=True),
-        Choice("stresses", "Stresses to try", "main",
-               (("main", "six of the harshest"), ("all", "all that fit the scenario"), ("none", "none")),
-               "All take some seconds more."),
+        Number(
+            "prices",
+            "Prices of outcomes",
+            1.0,
+            0,
+            200,
+            5,
+            "% of the contract's",
+            "Caps stay as they are.",
+            percent=True,
+        ),
+        Choice(
+            "stresses",
+            "Stresses to try",
+            "main",
+            (("main", "six of the harshest"), ("all", "all that fit the scenario"), ("none", "none")),
+            "All take some seconds more.",
+        ),
         *size_fields(2000, 10_000),
-    )  # fmt: skip
+    )
 
 
 @app.function
@@ -51,8 +73,10 @@ def live(scenario, values, progress):
     if values["prices"] != 1:
         assumed = at_price(assumed, values["prices"])
     n, seed, names = values["replications"], values["seed"], STRESSES[values["stresses"]]
-    parts = {"summary": run(assumed, n, seed, progress=progress).summary,
-             "series": series(claimed_world(assumed), n, seed)}  # fmt: skip
+    parts = {
+        "summary": run(assumed, n, seed, progress=progress).summary,
+        "series": series(claimed_world(assumed), n, seed),
+    }
     if names:
         few = min(n, STRESS_REPLICATIONS)
         parts["stress"] = stress(assumed, names, replications=few, seed=seed, progress=progress).as_dict()

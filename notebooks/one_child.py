@@ -8,11 +8,11 @@ app = marimo.App(width="full", app_title="One child, step by step - edgeofcare")
 with app.setup:
     import marimo as mo
 
-    from edgeofcare.analysis.child import one_child
-    from edgeofcare.analysis.worlds import claimed_world
-    from edgeofcare.documents.child_document import child_document, child_headline
+    from edgeofcare.documents.answers.child import child_document, child_headline
     from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, step_field, with_effect
+    from edgeofcare.questions.child import one_child
+    from edgeofcare.questions.counterfactuals import claimed_world
 
     AT_ONCE = "Changes the answer at once."
     AT_ONCE_KEYS = ("borough", "child", "contract", "seed")
@@ -29,7 +29,7 @@ def questions(scenario, texts):
         step_field("contract", "Simulated contract, from 0", 0, 0, 9999, texts, f"{AT_ONCE} Each has other luck."),
         Number("seed", "Seed", 1, 0, 999_999, 1, whole=True),
         *effect_fields(scenario, texts),
-    )  # fmt: skip
+    )
 
 
 @app.function

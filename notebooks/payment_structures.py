@@ -9,7 +9,7 @@ with app.setup:
     import marimo as mo
 
     from edgeofcare import compare_contracts
-    from edgeofcare.documents.payments_document import SORTS, payments_document, payments_headline
+    from edgeofcare.documents.answers.contracts import SORTS, payments_document, payments_headline
     from edgeofcare.inputs.contracts import names_for
     from edgeofcare.pages import Choice, Page, Several, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
@@ -21,21 +21,36 @@ def questions(scenario, texts):
     names = names_for(scenario)
     return (
         Several("contracts", "Contracts to show", tuple(names), tuple(names.items()), "Changes the answer at once."),
-        Choice("sort", "Sorted by", "boroughs_keep", tuple((key, sort.words) for key, sort in SORTS.items()),
-               "Changes the answer at once."),
-        Choice("size", "Sizes of the contracts", "own",
-               (("own", "as published"), ("same", "scaled, so that each pays the same if the claim holds"))),
+        Choice(
+            "sort",
+            "Sorted by",
+            "boroughs_keep",
+            tuple((key, sort.words) for key, sort in SORTS.items()),
+            "Changes the answer at once.",
+        ),
+        Choice(
+            "size",
+            "Sizes of the contracts",
+            "own",
+            (("own", "as published"), ("same", "scaled, so that each pays the same if the claim holds")),
+        ),
         *effect_fields(scenario, texts),
         *size_fields(2000, 10_000),
-    )  # fmt: skip
+    )
 
 
 @app.function
 def live(scenario, values, progress):
     """Every contract on the same lives."""
     assumed = with_effect(scenario, values)
-    found = compare_contracts(assumed, list(names_for(scenario)), values["replications"], values["seed"],
-                              same_cost=values["size"] == "same", progress=progress)  # fmt: skip
+    found = compare_contracts(
+        assumed,
+        list(names_for(scenario)),
+        values["replications"],
+        values["seed"],
+        same_cost=values["size"] == "same",
+        progress=progress,
+    )
     return assumed, found.as_dict()
 
 

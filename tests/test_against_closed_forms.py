@@ -43,9 +43,12 @@ def chunks(plan: Plan, n: int, size: int, of: Callable[[Counts], npt.NDArray[Any
 def untreated(**values: Any) -> Scenario:
     """A borough whose children are ten, all alike, and get no therapy: 500 referrals in a year."""
     alike = {
-        "child__age_weights": AGED_TEN, "child__needs_log_hazard": 0.0, "child__frailty_variance": 0.0,
-        "referrals__engage_prob": 0.0, "referrals__ramp_months": 0.0,
-    }  # fmt: skip
+        "child__age_weights": AGED_TEN,
+        "child__needs_log_hazard": 0.0,
+        "child__frailty_variance": 0.0,
+        "referrals__engage_prob": 0.0,
+        "referrals__ramp_months": 0.0,
+    }
     return small({"a": 500.0}, **alike | values)
 
 
@@ -98,10 +101,14 @@ def test_weibull_stays() -> None:
     k, scale = 1.5, 200.0
     plan = plan_of(
         untreated(
-            effect__entry_scale_days=1.0, care__stay__stay_to_18_prob_under_16=0.0, care__stay__shape=k,
-            care__stay__scale_days_under_16=scale, care__reentry__scale_days=1e9, care__reentry__shape=5.0,
+            effect__entry_scale_days=1.0,
+            care__stay__stay_to_18_prob_under_16=0.0,
+            care__stay__shape=k,
+            care__stay__scale_days_under_16=scale,
+            care__reentry__scale_days=1e9,
+            care__reentry__shape=5.0,
         )
-    )  # fmt: skip
+    )
     by_replication = chunks(
         plan, 400, 100, lambda c: np.stack([c.care[:, 0, 1:].sum(axis=(1, 2, 3, 4)), c.lives[:, 0, 0, 0]], axis=1)
     )
@@ -123,16 +130,21 @@ def test_placements_in_a_stay_to_18() -> None:
     kinship = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     plan = plan_of(
         untreated(
-            effect__entry_scale_days=1.0, care__stay__stay_to_18_prob_under_16=1.0,
-            care__placement__first_under_16=kinship, care__placement__moves_under_16=(to_agency,) * 6,
+            effect__entry_scale_days=1.0,
+            care__stay__stay_to_18_prob_under_16=1.0,
+            care__placement__first_under_16=kinship,
+            care__placement__moves_under_16=(to_agency,) * 6,
             care__placement__moves_16_plus=(to_agency,) * 6,
-            care__placement__shape__kinship=k, care__placement__scale_days__kinship=scale,
+            care__placement__shape__kinship=k,
+            care__placement__scale_days__kinship=scale,
         )
-    )  # fmt: skip
+    )
     by_replication = chunks(
-        plan, 400, 100,
+        plan,
+        400,
+        100,
         lambda c: np.stack([c.care[:, 0, 1:, :, :, 0].sum(axis=(1, 2, 3)), c.lives[:, 0, 0, 0]], axis=1),
-    )  # fmt: skip
+    )
 
     def mean_days(scale: float) -> float:
         survival = np.exp(-((np.arange(1, 2900) / scale) ** k))
@@ -148,10 +160,14 @@ def test_share_who_stay_to_18() -> None:
     prob = 0.6
     plan = plan_of(
         untreated(
-            effect__entry_scale_days=1e-3, care__stay__stay_to_18_prob_under_16=prob, care__stay__shape=5.0,
-            care__stay__scale_days_under_16=0.5, care__reentry__scale_days=1e9, care__reentry__shape=5.0,
+            effect__entry_scale_days=1e-3,
+            care__stay__stay_to_18_prob_under_16=prob,
+            care__stay__shape=5.0,
+            care__stay__scale_days_under_16=0.5,
+            care__reentry__scale_days=1e9,
+            care__reentry__shape=5.0,
         )
-    )  # fmt: skip
+    )
     by_replication = chunks(
         plan, 400, 100, lambda c: np.stack([c.care[:, 0, 1:].sum(axis=(1, 2, 3, 4)), c.lives[:, 0, 0, 0]], axis=1)
     )
@@ -170,11 +186,16 @@ def test_returns_to_care_are_a_renewal_process() -> None:
     k, scale = 0.8, 300.0
     plan = plan_of(
         untreated(
-            effect__entry_scale_days=1e-3, care__stay__stay_to_18_prob_under_16=0.0, care__stay__shape=5.0,
-            care__stay__stay_to_18_prob_16_plus=0.0, care__stay__scale_days_under_16=0.5,
-            care__stay__scale_days_16_plus=0.5, care__reentry__scale_days=scale, care__reentry__shape=k,
+            effect__entry_scale_days=1e-3,
+            care__stay__stay_to_18_prob_under_16=0.0,
+            care__stay__shape=5.0,
+            care__stay__stay_to_18_prob_16_plus=0.0,
+            care__stay__scale_days_under_16=0.5,
+            care__stay__scale_days_16_plus=0.5,
+            care__reentry__scale_days=scale,
+            care__reentry__shape=k,
         )
-    )  # fmt: skip
+    )
     by_replication = chunks(plan, 400, 100, lambda c: c.lives[:, 0, 0, :2])
     days_left = limits() - 1
 
@@ -262,9 +283,13 @@ def test_teams_share_a_borough_by_their_slots_on_the_day_of_referral() -> None:
 def test_acceptance_engagement_and_completion_are_their_chances() -> None:
     """2% off each chance is refused; the three are independent, so their product is the share of those who complete."""
     scenario = small(
-        {"a": 400.0}, {"one": team("mst", "a", n_therapists=200)}, referrals__accept_prob=0.7,
-        referrals__engage_prob=0.8, therapies__mst__completion_prob=0.75, effect__entry_scale_days=1e9,
-    )  # fmt: skip
+        {"a": 400.0},
+        {"one": team("mst", "a", n_therapists=200)},
+        referrals__accept_prob=0.7,
+        referrals__engage_prob=0.8,
+        therapies__mst__completion_prob=0.75,
+        effect__entry_scale_days=1e9,
+    )
     names = ("referred", "accepted", "engaged", "started", "completed")
     counts = chunks(
         plan_of(scenario), 600, 200, lambda c: np.stack([c.served(name).sum(axis=(1, 2)) for name in names], axis=1)
@@ -297,12 +322,21 @@ def test_waits_are_erlangs() -> None:
     teams = {"one": team("mst", "a", n_therapists=5, caseload_per_therapist=2)}
     length = {"mean_days": mean_days, "sd_days": mean_days, "min_days": 1, "max_days": 10_000, "completion_prob": 1.0}
     scenario = small(
-        {"a": per_year}, teams, clock__day_0=date(1990, 1, 1), clock__referrals_until=date(2072, 1, 1),
-        clock__delivery_end=date(2099, 6, 1), clock__outcomes_end=date(2099, 7, 1), therapies__mst=length,
-        child__age_weights=AGED_TEN, effect__entry_scale_days=1e9, referrals__patience_days=10_000,
-        referrals__ramp_months=0.0, referrals__accept_prob=1.0, referrals__engage_prob=1.0,
+        {"a": per_year},
+        teams,
+        clock__day_0=date(1990, 1, 1),
+        clock__referrals_until=date(2072, 1, 1),
+        clock__delivery_end=date(2099, 6, 1),
+        clock__outcomes_end=date(2099, 7, 1),
+        therapies__mst=length,
+        child__age_weights=AGED_TEN,
+        effect__entry_scale_days=1e9,
+        referrals__patience_days=10_000,
+        referrals__ramp_months=0.0,
+        referrals__accept_prob=1.0,
+        referrals__engage_prob=1.0,
         child__suited_to_mst_prob=1.0,
-    )  # fmt: skip
+    )
     plan = plan_of(scenario)
     assert plan.rates.accept_prob == 1 and plan.slots.max() == servers
     steady = slice(plan.periods.index(45 * 365), plan.periods.index(80 * 365))

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from edgeofcare.analysis.backtest import _verdict, as_json, backtest
-from edgeofcare.documents.answers import backtest_page
+from edgeofcare.documents.text_pages.answers import backtest_page
 from edgeofcare.inputs.published import reference_file
+from edgeofcare.questions.backtest import _verdict, as_json, backtest
 
 
 @pytest.fixture(scope="module")

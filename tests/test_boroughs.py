@@ -273,8 +273,10 @@ def test_a_later_joiner_shares_the_copies_too() -> None:
     first = with_joiner(LONDON, haringey(), None, "plus-mst", cap_on_join="fixed")
     both = with_joiner(first, load_joiner("hounslow", first), cap_on_join="fixed")
     assert [name for name, team in both.teams.items() if "hounslow" in team.boroughs] == [
-        "mst_b", "fft", "mst_b_for_haringey",
-    ]  # fmt: skip
+        "mst_b",
+        "fft",
+        "mst_b_for_haringey",
+    ]
 
 
 # ---- the cap ----------------------------------------------------------------------------------------------------
@@ -349,9 +351,11 @@ def test_a_joiner_changes_no_other_boroughs_inputs(referrals: float, teams: str,
             st.dates(date(2018, 2, 6), date(2021, 2, 5)),
             st.floats(0, 100),
         ),
-        min_size=2, max_size=3, unique_by=lambda one: one[0],
+        min_size=2,
+        max_size=3,
+        unique_by=lambda one: one[0],
     )
-)  # fmt: skip
+)
 @settings(max_examples=25, deadline=None)
 def test_the_order_of_joiners_does_not_matter(joinings: list[tuple[str, str, date, float]]) -> None:
     wanted = [Joining(joiner_of(slug, rate), when, teams) for slug, teams, when, rate in joinings]  # type: ignore[arg-type]
@@ -422,9 +426,14 @@ def test_names_that_give_no_key_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [Answers(-1), Answers(float("nan")), Answers(1, float("inf")), Answers(1, price_multiplier=0),
-     Answers(1, join_date=date(1900, 1, 1))],
-)  # fmt: skip
+    [
+        Answers(-1),
+        Answers(float("nan")),
+        Answers(1, float("inf")),
+        Answers(1, price_multiplier=0),
+        Answers(1, join_date=date(1900, 1, 1)),
+    ],
+)
 def test_answers_out_of_range_are_refused(said: Answers) -> None:
     with pytest.raises(OptionError, match="must"):
         new_borough("Medway", said)

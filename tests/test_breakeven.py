@@ -8,7 +8,11 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from edgeofcare.analysis.breakeven import (
+from edgeofcare.errors import OptionError
+from edgeofcare.inputs.load import load, with_values
+from edgeofcare.inputs.schema import Scenario
+from edgeofcare.money.irr import internal_rate
+from edgeofcare.questions.breakeven import (
     Breakeven,
     Root,
     bargaining_range,
@@ -20,12 +24,8 @@ from edgeofcare.analysis.breakeven import (
     standing,
     without_caps,
 )
-from edgeofcare.analysis.contracts import Lived, under
-from edgeofcare.analysis.worlds import at_volume, claimed_world
-from edgeofcare.errors import OptionError
-from edgeofcare.inputs.load import load, with_values
-from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.irr import internal_rate
+from edgeofcare.questions.contracts import Lived, under
+from edgeofcare.questions.counterfactuals import at_volume, claimed_world
 from edgeofcare.walk import settle
 
 REPLICATIONS = 100

@@ -14,19 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeofcare.analysis.backtest import as_json as backtest_object
-from edgeofcare.analysis.backtest import backtest
-from edgeofcare.analysis.breakeven import breakeven
-from edgeofcare.analysis.contracts import compare_contracts
-from edgeofcare.analysis.exposure import exposures
-from edgeofcare.analysis.lint import lint
-from edgeofcare.analysis.series import lives, mean_case, series
-from edgeofcare.analysis.stress import stress
-from edgeofcare.analysis.tornado import tornado
-from edgeofcare.analysis.worlds import claimed_world
-from edgeofcare.documents.business_case import _investor_in_short, _payers_in_short, business_case
 from edgeofcare.documents.document import Bullets, Callout, Document, Figure, Heading, Paragraph, Table
-from edgeofcare.documents.logs import assumptions_log, quality_log, value_words
+from edgeofcare.documents.papers.assurance_logs import assumptions_log, quality_log, value_words
+from edgeofcare.documents.papers.business_case import _investor_in_short, _payers_in_short, business_case
 from edgeofcare.documents.read import PARTS, read_case
 from edgeofcare.errors import RunFolderError
 from edgeofcare.inputs.describe import assumption_log, resolved
@@ -34,6 +24,16 @@ from edgeofcare.inputs.load import load, scenario_hash
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.provenance import version
+from edgeofcare.questions.backtest import as_json as backtest_object
+from edgeofcare.questions.backtest import backtest
+from edgeofcare.questions.breakeven import breakeven
+from edgeofcare.questions.contracts import compare_contracts
+from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.exposure import exposures
+from edgeofcare.questions.lint import lint
+from edgeofcare.questions.report_data import lives, mean_case, series
+from edgeofcare.questions.sensitivity.tornado import tornado
+from edgeofcare.questions.stress import stress
 from edgeofcare.walk import run
 
 Case = dict[str, Any]
@@ -42,25 +42,47 @@ NAMES = ("pan_london", "essex", "pan_london_null")
 WITHOUT = {"essex": ("tornado", "contracts", "backtest"), "pan_london_null": ("stress", "lives", "mean", "contracts")}
 FEW_STRESSES = "no_effect,referrals_30,start_effect,half_effect"
 FEW_CONTRACTS = ("pan_london", "essex", "fee_for_service")
-CHAPTERS = ("The answer", "Strategic", "Economic", "Commercial", "Financial", "Management", "Assumptions log",
-            "Quality log", "Provenance")  # fmt: skip
+CHAPTERS = (
+    "The answer",
+    "Strategic",
+    "Economic",
+    "Commercial",
+    "Financial",
+    "Management",
+    "Assumptions log",
+    "Quality log",
+    "Provenance",
+)
 
 
 def head(name: str) -> Case:
     scenario = load(name)
     return {
-        "format": 1, "scenario": name, "title": scenario.title, "description": scenario.description,
-        "scenario_sha256": scenario_hash(scenario), "version": version(), "source_hash": "0", "seed": 1,
-        "replications": FEW, "parts": {"stress": FEW},
-    }  # fmt: skip
+        "format": 1,
+        "scenario": name,
+        "title": scenario.title,
+        "description": scenario.description,
+        "scenario_sha256": scenario_hash(scenario),
+        "version": version(),
+        "source_hash": "0",
+        "seed": 1,
+        "replications": FEW,
+        "parts": {"stress": FEW},
+    }
 
 
 def few_ranges(scenario: Scenario) -> Scenario:
     """Return a scenario of which all but four inputs have lost their range; the last of them moves nothing."""
-    kept = ("effect.therapy", "costs.management.0.gbp_per_year", "boroughs.newham.referrals_per_year",
-            "prices.gbp_per_week.kinship")  # fmt: skip
-    origins = {path: origin if path in kept else origin.model_copy(update={"low": None, "high": None})
-               for path, origin in scenario.origins.items()}  # fmt: skip
+    kept = (
+        "effect.therapy",
+        "costs.management.0.gbp_per_year",
+        "boroughs.newham.referrals_per_year",
+        "prices.gbp_per_week.kinship",
+    )
+    origins = {
+        path: origin if path in kept else origin.model_copy(update={"low": None, "high": None})
+        for path, origin in scenario.origins.items()
+    }
     return scenario.model_copy(update={"origins": origins})
 
 
@@ -82,7 +104,7 @@ def made(name: str) -> Case:
         "stress": lambda: stress(scenario, FEW_STRESSES, replications=FEW).as_dict(),
         "tornado": lambda: tornado(few_ranges(scenario), replications=FEW).as_dict(),
         "backtest": lambda: backtest_object(backtest(FEW)),
-    }  # fmt: skip
+    }
     assert tuple(parts) == PARTS
     found = {part: make() for part, make in parts.items() if part not in WITHOUT.get(name, ())}
     return {"case": head(name), **json.loads(json.dumps(found, default=str))}
@@ -113,9 +135,10 @@ def texts(document: Document) -> list[str]:
 
 def prose(document: Document) -> str:
     return "\n".join(
-        text for block in document.blocks
+        text
+        for block in document.blocks
         for text in (block.items if isinstance(block, Bullets) else [getattr(block, "text", "")])
-    )  # fmt: skip
+    )
 
 
 def table(document: Document, caption: str) -> Table:
@@ -179,49 +202,106 @@ def predicted(case: Mapping[str, Any]) -> list[float]:
 # (which parts it needs, what is said, what must be said)
 SENTENCES: list[tuple[str, str, Expected]] = [
     ("summary", rf"worth {N} is avoided\. ", stat("summary/avoided_cost_gbp/nominal/mean")),
-    ("summary", rf"{N} is paid for outcomes, and the service costs {N}\.",
-     stat("summary/payments_gbp/total/mean", "summary/service_cost_gbp/mean")),
-    ("exposure", rf" pays? {N} and ends? up {N} (?:better|worse) off \(middle 80%: {N} to {N}\)",
-     lambda case: [case["exposure"]["contract"]["payments_gbp"]["mean"],
-                   abs(case["exposure"]["contract"]["net_saving_gbp"]["mean"]),
-                   *(case["exposure"]["contract"]["net_saving_gbp"][key] for key in ("p10", "p90"))]),
-    ("summary", rf"puts in at most {N} at once, (?:gains|loses) {N} on average",
-     lambda case: [case["summary"]["investor"]["peak_funding_gbp"]["mean"],
-                   abs(case["summary"]["investor"]["profit_gbp"]["mean"])]),
-    ("stress", rf"If therapy does nothing, {N} is still paid: .* up {N} worse off, and the investor loses {N}\.",
-     lambda case: [stressed(case, "payments_gbp"), stressed(case, "net_saving_gbp"),
-                   stressed(case, "investor", "profit_gbp")]),
+    (
+        "summary",
+        rf"{N} is paid for outcomes, and the service costs {N}\.",
+        stat("summary/payments_gbp/total/mean", "summary/service_cost_gbp/mean"),
+    ),
+    (
+        "exposure",
+        rf" pays? {N} and ends? up {N} (?:better|worse) off \(middle 80%: {N} to {N}\)",
+        lambda case: [
+            case["exposure"]["contract"]["payments_gbp"]["mean"],
+            abs(case["exposure"]["contract"]["net_saving_gbp"]["mean"]),
+            *(case["exposure"]["contract"]["net_saving_gbp"][key] for key in ("p10", "p90")),
+        ],
+    ),
+    (
+        "summary",
+        rf"puts in at most {N} at once, (?:gains|loses) {N} on average",
+        lambda case: [
+            case["summary"]["investor"]["peak_funding_gbp"]["mean"],
+            abs(case["summary"]["investor"]["profit_gbp"]["mean"]),
+        ],
+    ),
+    (
+        "stress",
+        rf"If therapy does nothing, {N} is still paid: .* up {N} worse off, and the investor loses {N}\.",
+        lambda case: [
+            stressed(case, "payments_gbp"),
+            stressed(case, "net_saving_gbp"),
+            stressed(case, "investor", "profit_gbp"),
+        ],
+    ),
     ("summary", rf"last payment, with the chances of real life\. {N} were lived", stat("summary/replications")),
-    ("summary", rf"Without therapy {N} would never be in care while tracked, with therapy {N}\.",
-     stat("summary/never_in_care_share/usual/mean", "summary/never_in_care_share/therapy/mean")),
+    (
+        "summary",
+        rf"Without therapy {N} would never be in care while tracked, with therapy {N}\.",
+        stat("summary/never_in_care_share/usual/mean", "summary/never_in_care_share/therapy/mean"),
+    ),
     ("summary", rf"has waited {N} days? on average", stat("summary/waiting_days/mean")),
-    ("inputs", rf"tracked is worth {N}(?: \(middle 80%: {N} to {N}\))? in pounds of the first day",
-     stat(*(f"summary/avoided_cost_gbp/real_discounted/{key}" for key in ("mean", "p10", "p90")))),
-    ("inputs", rf"discounted at {N} a year",
-     lambda case: [next(row["value"] for row in case["inputs"]["inputs"]
-                        if row["id"] == "prices.discount_rate_per_year")]),
+    (
+        "inputs",
+        rf"tracked is worth {N}(?: \(middle 80%: {N} to {N}\))? in pounds of the first day",
+        stat(*(f"summary/avoided_cost_gbp/real_discounted/{key}" for key in ("mean", "p10", "p90"))),
+    ),
+    (
+        "inputs",
+        rf"discounted at {N} a year",
+        lambda case: [
+            next(row["value"] for row in case["inputs"]["inputs"] if row["id"] == "prices.discount_rate_per_year")
+        ],
+    ),
     ("breakeven", rf"The contract pays {N}\.", stat("breakeven/own_price")),
     ("breakeven", rf"earns the {N} a year that it looks for", stat("breakeven/target_irr_per_year")),
-    ("summary", rf"On average {N} is paid \(middle 80%: {N} to {N}\)\.",
-     stat(*(f"summary/payments_gbp/total/{key}" for key in ("mean", "p10", "p90")))),
-    ("summary", rf"Of the outcomes paid for, {N} would have come without therapy",
-     stat("summary/deadweight_share/mean")),
-    ("series", rf"longest average wait before therapy is {N} days?,",
-     lambda case: [max(row["waiting_days"] for row in case["series"]["boroughs"].values())]),
-    ("stress", rf"{N} things that could go wrong were each simulated \({N} simulated",
-     lambda case: [len(case["stress"]["stresses"]), case["stress"]["replications"]]),
+    (
+        "summary",
+        rf"On average {N} is paid \(middle 80%: {N} to {N}\)\.",
+        stat(*(f"summary/payments_gbp/total/{key}" for key in ("mean", "p10", "p90"))),
+    ),
+    (
+        "summary",
+        rf"Of the outcomes paid for, {N} would have come without therapy",
+        stat("summary/deadweight_share/mean"),
+    ),
+    (
+        "series",
+        rf"longest average wait before therapy is {N} days?,",
+        lambda case: [max(row["waiting_days"] for row in case["series"]["boroughs"].values())],
+    ),
+    (
+        "stress",
+        rf"{N} things that could go wrong were each simulated \({N} simulated",
+        lambda case: [len(case["stress"]["stresses"]), case["stress"]["replications"]],
+    ),
     ("tornado", rf"expected gain, now {N}, moves most", stat("tornado/base")),
-    ("backtest", rf"{N} of the figures were not used to set it up\. {N} of them lie inside .* {N} outside, and {N} ",
-     predicted),
-    ("inputs", rf"The contract pays for {N} therapists until",
-     lambda case: [sum(row["value"] for row in case["inputs"]["inputs"] if row["id"].endswith(".n_therapists"))]),
-    ("inputs", rf"care worth {N} would be avoided instead of {N}\.",
-     stat("summary/avoided_cost_gbp/to_18/mean", "summary/avoided_cost_gbp/nominal/mean")),
-    ("assumptions", rf"{N} inputs with a source, {N} are judgements, {N} come from research and {N} from official",
-     lambda case: [len(case["assumptions"]["assumptions"]),
-                   *(sum(row["quality"] == kind for row in case["assumptions"]["assumptions"])
-                     for kind in ("judgement", "research", "data"))]),
-]  # fmt: skip
+    (
+        "backtest",
+        rf"{N} of the figures were not used to set it up\. {N} of them lie inside .* {N} outside, and {N} ",
+        predicted,
+    ),
+    (
+        "inputs",
+        rf"The contract pays for {N} therapists until",
+        lambda case: [sum(row["value"] for row in case["inputs"]["inputs"] if row["id"].endswith(".n_therapists"))],
+    ),
+    (
+        "inputs",
+        rf"care worth {N} would be avoided instead of {N}\.",
+        stat("summary/avoided_cost_gbp/to_18/mean", "summary/avoided_cost_gbp/nominal/mean"),
+    ),
+    (
+        "assumptions",
+        rf"{N} inputs with a source, {N} are judgements, {N} come from research and {N} from official",
+        lambda case: [
+            len(case["assumptions"]["assumptions"]),
+            *(
+                sum(row["quality"] == kind for row in case["assumptions"]["assumptions"])
+                for kind in ("judgement", "research", "data")
+            ),
+        ],
+    ),
+]
 NOT_IN_NULL = ("If therapy does nothing", "is avoided")  # said only where an effect is assumed
 
 
@@ -246,25 +326,35 @@ def test_tables_hold_the_numbers_found(cases: dict[str, Case], documents: dict[s
     case, document = cases["pan_london"], documents["pan_london"]
     exposed = case["exposure"]["boroughs"]
     for row, borough in zip(table(document, "Over the whole contract").rows, exposed.values(), strict=True):
-        wanted = (borough["started"]["mean"], borough["avoided_gbp"]["nominal"], borough["avoided_gbp"]["cashable"],
-                  borough["payments_gbp"]["mean"], borough["worst_year_gbp"]["p95"],
-                  borough["net_saving_gbp"]["mean"])  # fmt: skip
+        wanted = (
+            borough["started"]["mean"],
+            borough["avoided_gbp"]["nominal"],
+            borough["avoided_gbp"]["cashable"],
+            borough["payments_gbp"]["mean"],
+            borough["worst_year_gbp"]["p95"],
+            borough["net_saving_gbp"]["mean"],
+        )
         assert row[0] == borough["name"] and all(map(means, row[1:7], wanted)), row
     years = case["exposure"]["financial_years"]
     aside = table(document, "What to set aside")
     assert aside.head[1:] == tuple(years)
     for row, borough in zip(aside.rows, exposed.values(), strict=True):
-        assert all(means(cell, borough["years"][year]["payments_gbp"]["p95"])
-                   for cell, year in zip(row[1:], years, strict=True))  # fmt: skip
+        assert all(
+            means(cell, borough["years"][year]["payments_gbp"]["p95"])
+            for cell, year in zip(row[1:], years, strict=True)
+        )
     ratios = table(document, "Care cost avoided for each £1")
     for row, borough in zip(ratios.rows, exposed.values(), strict=True):
         found = borough["benefit_cost_ratio"]
         assert means(row[1], found["social"]) and means(row[2], found["social_optimism_off"])
     nulls = {row[0]: row for row in table(document, "If therapy does nothing").rows}
     essex = case["contracts"]["contracts"]["essex"]
-    assert all(means(cell, essex["if_no_effect"][key]["mean"]) for cell, key in zip(
-        nulls["Care days saved (Essex)"][1:4], ("payments_gbp", "net_saving_gbp", "profit_gbp"), strict=True
-    ))  # fmt: skip
+    assert all(
+        means(cell, essex["if_no_effect"][key]["mean"])
+        for cell, key in zip(
+            nulls["Care days saved (Essex)"][1:4], ("payments_gbp", "net_saving_gbp", "profit_gbp"), strict=True
+        )
+    )
     returns = {row[0]: row[1] for row in table(document, "What the investor puts in").rows}
     rate = case["summary"]["investor"]["irr_of_expected_flows"]
     assert means(returns["Return on the average flows"].removesuffix(" a year"), rate)
@@ -276,8 +366,13 @@ def test_one_council_is_told_year_by_year(cases: dict[str, Case], documents: dic
     assert [row[0] for row in rows] == cases["essex"]["exposure"]["financial_years"]
     for row in rows:
         year = council["years"][row[0]]
-        wanted = (year["payments_gbp"]["mean"], year["payments_gbp"]["p95"], year["avoided_cashable_gbp"],
-                  year["net_saving_gbp"], year["cumulative_net_saving_gbp"])  # fmt: skip
+        wanted = (
+            year["payments_gbp"]["mean"],
+            year["payments_gbp"]["p95"],
+            year["avoided_cashable_gbp"],
+            year["net_saving_gbp"],
+            year["cumulative_net_saving_gbp"],
+        )
         assert all(map(means, row[1:6], wanted)), row
 
 
@@ -299,9 +394,7 @@ def test_no_text_shows_how_it_was_made(name: str, documents: dict[str, Document]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_part_that_was_not_run_is_told_once_and_how_to_make_it(
-    name: str, documents: dict[str, Document]
-) -> None:
+def test_a_part_that_was_not_run_is_told_once_and_how_to_make_it(name: str, documents: dict[str, Document]) -> None:
     missing = [block.text for block in documents[name].blocks if isinstance(block, Callout) and block.kind == "missing"]
     assert len(missing) == len(WITHOUT.get(name, ())) == len(set(missing))
     assert all(f"edgeofcare case {name}" in text for text in missing)
@@ -367,9 +460,11 @@ def test_a_run_folder_tells_what_it_holds(tmp_path: Path, cases: dict[str, Case]
 def test_a_scenario_that_draws_its_effect_from_the_evidence_can_be_told() -> None:
     scenario = load("pan_london_evidence")
     case = {
-        "case": head("pan_london_evidence"), "inputs": resolved(scenario), "assumptions": assumption_log(scenario),
+        "case": head("pan_london_evidence"),
+        "inputs": resolved(scenario),
+        "assumptions": assumption_log(scenario),
         "summary": run(scenario, FEW, 1, outer_draws=3).summary,
-    }  # fmt: skip
+    }
     document = business_case(json.loads(json.dumps(case, default=str)))
     assert "as the drawn inputs do on average" in prose(document)
     assert not re.search(r"\bNone\b|\bnan\b", "\n".join(texts(document)))
@@ -394,9 +489,12 @@ def test_the_answer_follows_whatever_the_numbers_are(
     cases: dict[str, Case], net: float, profit: float, loss: float, paid: float
 ) -> None:
     case = copy.deepcopy({part: cases["essex"][part] for part in ("case", "summary")})
-    case["exposure"] = {"contract": {
-        "payments_gbp": {"mean": paid}, "net_saving_gbp": {"mean": net, "p10": net - 1e6, "p90": net + 1e6},
-    }}  # fmt: skip
+    case["exposure"] = {
+        "contract": {
+            "payments_gbp": {"mean": paid},
+            "net_saving_gbp": {"mean": net, "p10": net - 1e6, "p90": net + 1e6},
+        }
+    }
     investor = case["summary"]["investor"]
     investor["profit_gbp"]["mean"], investor["loss_prob"] = profit, loss
     [payers], [told] = list(_payers_in_short(case)), list(_investor_in_short(case))
@@ -405,8 +503,13 @@ def test_the_answer_follows_whatever_the_numbers_are(
     assert all(map(means, match.group(1, 2, 4, 5), (paid, abs(net), net - 1e6, net + 1e6)))
     match = re.search(rf"(gains|loses) {N} on average, and loses money in (.*)\.$", told)
     assert match and match[1] == ("gains" if profit > 0 else "loses") and means(match[2], abs(profit))
-    words = {0.0: "none of the 30", 0.004: "fewer than 1 in 100", 0.5: "50 in 100", 0.996: "more than 99 in 100",
-             1.0: "all 30"}  # fmt: skip
+    words = {
+        0.0: "none of the 30",
+        0.004: "fewer than 1 in 100",
+        0.5: "50 in 100",
+        0.996: "more than 99 in 100",
+        1.0: "all 30",
+    }
     assert match[3] == f"{words[loss]} simulated contracts"
 
 
@@ -424,8 +527,9 @@ def test_the_quality_log_passes_what_holds_and_no_more(cases: dict[str, Case]) -
     assert set(bare.values()) == {"not run here"}
     full, fewer = statuses(cases["pan_london"]), statuses(cases["essex"])
     assert set(full) - set(fewer) == {
-        "Each input's low and high end could be simulated", "Published results that no input was set by",
-    }  # fmt: skip
+        "Each input's low and high end could be simulated",
+        "Published results that no input was set by",
+    }
     assert full["A second run gives the same bits"] == full["The two engines count the same"] == "not run here"
 
 
@@ -435,10 +539,13 @@ def test_the_quality_log_passes_what_holds_and_no_more(cases: dict[str, Case]) -
         (("summary", "boroughs", "sutton", "payments_gbp", "mean"), 1.0, "What boroughs pay adds up to their total"),
         (("summary", "payments_gbp", "top_up", "mean"), 1.0, "Boroughs and top-up fund add up to all payments"),
         (("exposure", "contract", "payments_gbp", "mean"), 1.0, "Two analyses of the same lives pay the same"),
-        (("summary", "calibration", "reached", "therapy"), 0.01,
-         "The children simulated with therapy are those that the scenario claims"),
+        (
+            ("summary", "calibration", "reached", "therapy"),
+            0.01,
+            "The children simulated with therapy are those that the scenario claims",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_check_that_does_not_hold_is_said_to_fail(
     path: tuple[str, ...], change: float, check: str, cases: dict[str, Case]
 ) -> None:
@@ -454,7 +561,7 @@ def test_the_assumptions_log_ranks_by_the_tornado(cases: dict[str, Case]) -> Non
     log, bars = assumptions_log(cases["pan_london"]), cases["pan_london"]["tornado"]["bars"]
     moving = sorted((bar for bar in bars if bar["swing"] > 0), key=lambda bar: -bar["swing"])
     logged = {row["id"] for row in cases["pan_london"]["assumptions"]["assumptions"]}
-    assert [row[0] for row in log.rows] [: len(moving)] == [bar["path"] for bar in moving]
+    assert [row[0] for row in log.rows][: len(moving)] == [bar["path"] for bar in moving]
     assert {row[0] for row in log.rows} == logged
     assert all(means(row[7], bar["swing"]) for row, bar in zip(log.rows, moving, strict=False))
     assert all(row[6] == "-" for row in log.rows[len(moving) :])
@@ -464,13 +571,19 @@ def test_the_assumptions_log_ranks_by_the_tornado(cases: dict[str, Case]) -> Non
 @pytest.mark.parametrize(
     ("value", "unit", "words"),
     [
-        (0.65, "share of tracked days out of care", "65%"), (0.035, "a year", "3.5% a year"),
-        (400000.0, "GBP a year", "£400,000 a year"), (1000.0, "GBP", "£1,000"), (130.0, "days", "130 days"),
-        (True, "", "yes"), (None, "", "-"), ([1.0, 7.0], "", "1, 7"), ({"a": 0.5}, "", "a: 0.5"),
+        (0.65, "share of tracked days out of care", "65%"),
+        (0.035, "a year", "3.5% a year"),
+        (400000.0, "GBP a year", "£400,000 a year"),
+        (1000.0, "GBP", "£1,000"),
+        (130.0, "days", "130 days"),
+        (True, "", "yes"),
+        (None, "", "-"),
+        ([1.0, 7.0], "", "1, 7"),
+        ({"a": 0.5}, "", "a: 0.5"),
         ({str(year): 1.0 for year in range(2010, 2016)}, "", "2010: 1 to 2015: 1 (6 values)"),
         (2.5, "share of price", "2.5 share of price"),
     ],
-)  # fmt: skip
+)
 def test_values_are_said_in_their_units(value: Any, unit: str, words: str) -> None:
     assert value_words(value, unit) == words
 
@@ -487,9 +600,11 @@ def write(folder: Path, case: Mapping[str, Any]) -> Path:
 
 def test_a_case_folder_is_read_as_it_was_written(tmp_path: Path, cases: dict[str, Case]) -> None:
     found = read_case(write(tmp_path / "case", cases["essex"]))
-    assert found.pop("case") == cases["essex"]["case"] | {"warnings": [
-        "The numbers were made by other sources of the program than those installed now. Make the case again."
-    ]}  # fmt: skip
+    assert found.pop("case") == cases["essex"]["case"] | {
+        "warnings": [
+            "The numbers were made by other sources of the program than those installed now. Make the case again."
+        ]
+    }
     assert found == {part: content for part, content in cases["essex"].items() if part != "case"}
 
 

@@ -30,9 +30,13 @@ MEASURES = {
 def targets(usual: float, therapy: float, measure: str = calibrate.TRACKED_SHARE, day: int | None = None) -> Scenario:
     """Return Pan-London with targets instead of hazards."""
     return pan_london(
-        effect__usual=usual, effect__therapy=therapy, effect__entry_scale_days=None, effect__hazard_ratio=None,
-        effect__measure=measure, effect__day=day,
-    )  # fmt: skip
+        effect__usual=usual,
+        effect__therapy=therapy,
+        effect__entry_scale_days=None,
+        effect__hazard_ratio=None,
+        effect__measure=measure,
+        effect__day=day,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -206,10 +210,15 @@ def test_the_cache_knows_what_hazards_depend_on(cache: Path) -> None:
     same = {"prices.discount_rate_per_year": 0.01, "boroughs.newham.referrals_per_year": 3.0}
     assert calibrate._cache_path(with_values(base, same), 10) == calibrate._cache_path(base, 10)
     others = [
-        {"care.stay.scale_days_under_16": 301.0}, {"child.frailty_variance": 0.3}, {"effect.usual": 0.41},
-        {"effect.wait_days": 22}, {"therapies.fft.completion_prob": 0.8}, {"tracking.days": 700},
-        {"referrals.shared_shock_sd": 0.1}, {"effect.dropouts_keep": "none"},
-    ]  # fmt: skip
+        {"care.stay.scale_days_under_16": 301.0},
+        {"child.frailty_variance": 0.3},
+        {"effect.usual": 0.41},
+        {"effect.wait_days": 22},
+        {"therapies.fft.completion_prob": 0.8},
+        {"tracking.days": 700},
+        {"referrals.shared_shock_sd": 0.1},
+        {"effect.dropouts_keep": "none"},
+    ]
     paths = {calibrate._cache_path(with_values(base, change), 10) for change in ({}, *others)}
     assert len(paths) == len(others) + 1
     assert calibrate._cache_path(base, 11) not in paths

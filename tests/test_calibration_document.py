@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from edgeofcare.analysis.readings import Reading
-from edgeofcare.documents.calibration_document import TITLE, calibration_answer, calibration_document
+from edgeofcare.documents.answers.calibration import TITLE, calibration_answer, calibration_document
 from edgeofcare.documents.document import Bullets, Callout, Said, Table
-from edgeofcare.documents.html import html
+from edgeofcare.documents.formats.html import html
 from edgeofcare.engine.calibrate import Calibration
 from edgeofcare.inputs.schema import MEASURES
+from edgeofcare.questions.target_readings import Reading
 
 HEAD = {"title": "A contract", "scenario": "a_contract", "replications": 100, "seed": 1}
 
@@ -20,12 +20,24 @@ def reading(measure: str, avoided_gbp: float, hazard_ratio: float = 0.25) -> Rea
     therapy = 0.65 if hazard_ratio < 1 else 0.35
     shares = {"usual": dict.fromkeys(MEASURES, 0.35), "therapy": dict.fromkeys(MEASURES, therapy)}
     found = Calibration(
-        192.4, hazard_ratio, measure, 730, {"usual": 0.35, "therapy": 0.65}, {"usual": 0.35, "therapy": therapy},
-        shares, 0.107, 1000,
-    )  # fmt: skip
-    figures = {"avoided_nominal_gbp": avoided_gbp, "avoided_contract_window_gbp": 2 * avoided_gbp,
-               "payments_gbp": 9.71e6, "irr_of_expected_flows": None, "tracked_days_out_of_care_in_run_usual": 0.34,
-               "tracked_days_out_of_care_in_run_therapy": 0.64}  # fmt: skip
+        192.4,
+        hazard_ratio,
+        measure,
+        730,
+        {"usual": 0.35, "therapy": 0.65},
+        {"usual": 0.35, "therapy": therapy},
+        shares,
+        0.107,
+        1000,
+    )
+    figures = {
+        "avoided_nominal_gbp": avoided_gbp,
+        "avoided_contract_window_gbp": 2 * avoided_gbp,
+        "payments_gbp": 9.71e6,
+        "irr_of_expected_flows": None,
+        "tracked_days_out_of_care_in_run_usual": 0.34,
+        "tracked_days_out_of_care_in_run_therapy": 0.64,
+    }
     return Reading(measure, 730, measure == MEASURES[0], "", found, figures)
 
 
@@ -54,9 +66,14 @@ def test_tables_hold_the_numbers_unrounded() -> None:
     assert document.title == TITLE
     rows = {row[0]: row[1:] for block in document.blocks if isinstance(block, Table) for row in block.rows}
     ratio, scale, avoided, irr = (
-        rows[name][0] for name in ("First entries into care with therapy, against those without",
-                                   "Entry scale without therapy", "Care avoided while tracked",
-                                   "Investor's return, a year"))  # fmt: skip
+        rows[name][0]
+        for name in (
+            "First entries into care with therapy, against those without",
+            "Entry scale without therapy",
+            "Care avoided while tracked",
+            "Investor's return, a year",
+        )
+    )
     assert isinstance(ratio, Said) and (ratio.number, ratio.unit) == (0.25, "times")
     assert isinstance(scale, Said) and (scale, scale.number, scale.unit) == ("192 days", 192.4, "days")
     assert isinstance(avoided, Said) and (avoided, avoided.number) == ("£18.7m", 18.7e6)

@@ -423,8 +423,10 @@ def test_a_grant_comes_first_and_gets_nothing() -> None:
 
 
 def test_the_residual_goes_by_commitments_odd_pennies_by_largest_remainder() -> None:
-    tranches = {name: {"kind": kind, "commitment_gbp": 1000.0} for name, kind in
-                (("a", "equity"), ("b", "first_loss"), ("c", "equity"))}  # fmt: skip
+    tranches = {
+        name: {"kind": kind, "commitment_gbp": 1000.0}
+        for name, kind in (("a", "equity"), ("b", "first_loss"), ("c", "equity"))
+    }
     cash = case({0: 1000}, [0, 0, 0, 0, 0, 1000], tranches=tranches)
     assert [int(it.residual.sum()) for it in cash.tranches.values()] == [333_34, 333_33, 333_33]
 
@@ -540,8 +542,9 @@ def test_nothing_drawn_misses_no_target() -> None:
 
 
 def test_the_log_tells_triggers_and_movements_by_day() -> None:
-    cash, paid = settled({0: 1000, 91: 1000}, [0, 0, 700, 0, 0, 0], fired={"cap": 273, "floor": NEVER},
-                         commitment_gbp=1200.0)  # fmt: skip
+    cash, paid = settled(
+        {0: 1000, 91: 1000}, [0, 0, 700, 0, 0, 0], fired={"cap": 273, "floor": NEVER}, commitment_gbp=1200.0
+    )
     assert log(cash, paid, 0) == [
         (0, "draw", "investor", "cash", 1000_00),
         (0, "pay_cost", "cash", "service", 1000_00),
@@ -634,11 +637,15 @@ def some_terms(draw: Any) -> dict[str, Any]:
         after.append(to("split_residual", shares, limit_gbp=draw(limits)))
     return {
         "tranches": tranches,
-        "waterfall": [*draw(st.permutations(before)), STEPS["pay_cost"], *draw(st.permutations(after)),
-                      to("split_residual", dict.fromkeys(repayable, 1 / len(repayable)))],
+        "waterfall": [
+            *draw(st.permutations(before)),
+            STEPS["pay_cost"],
+            *draw(st.permutations(after)),
+            to("split_residual", dict.fromkeys(repayable, 1 / len(repayable))),
+        ],
         "minimum_cash_gbp": draw(st.sampled_from([0.0, 200.0])),
         "distribute": draw(st.sampled_from(["after_delivery", "from_day_one"])),
-    }  # fmt: skip
+    }
 
 
 some_costs = st.dictionaries(st.integers(-200, 540), amounts, min_size=1, max_size=8)
@@ -747,8 +754,13 @@ def test_a_written_waterfall_that_is_right_is_read(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(written(with_steps(RAINY, FEE)), encoding="utf-8")
     assert [step.do for step in load(path).capital.waterfall] == [
-        "draw", "receive", "pay_cost", "reserve", "pay_fee", "split_residual",
-    ]  # fmt: skip
+        "draw",
+        "receive",
+        "pay_cost",
+        "reserve",
+        "pay_fee",
+        "split_residual",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -804,8 +816,9 @@ def test_a_written_waterfall_that_is_right_is_read(tmp_path: Path) -> None:
             "mine.toml:20: capital.waterfall.3.payee: shares must sum to 1; they sum to 0.9.",
         ),
         (
-            with_steps(RAINY | {"payee": "a"}, RAINY | {"source": "a", "payee": "b"},
-                       RAINY | {"source": "b", "payee": "a"}),
+            with_steps(
+                RAINY | {"payee": "a"}, RAINY | {"source": "a", "payee": "b"}, RAINY | {"source": "b", "payee": "a"}
+            ),
             "mine.toml:30: capital.waterfall.5.payee: must not lead money round in a circle: b -> a -> b.",
         ),
         (
@@ -856,7 +869,7 @@ def test_a_written_waterfall_that_is_right_is_read(tmp_path: Path) -> None:
             "mine.toml:13: capital.waterfall.2.do: reserve must come after pay_cost: costs are paid first.",
         ),
     ],
-)  # fmt: skip
+)
 def test_faults_of_a_waterfall_are_told_at_their_line(tmp_path: Path, steps: list[dict[str, Any]], fault: str) -> None:
     assert fault in faults(tmp_path, written(steps))
 
@@ -914,7 +927,7 @@ TO_BOND = [DRAW | {"source": "bond"}, RECEIVE, PAY, SPLIT | {"payee": "bond"}]
             "for no other.",
         ),
     ],
-)  # fmt: skip
+)
 def test_faults_of_tranches_are_told_at_their_line(tmp_path: Path, text: str, fault: str) -> None:
     assert fault in faults(tmp_path, text)
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from edgeofcare.analysis.child import n_referred, one_child
-from edgeofcare.analysis.worlds import World
 from edgeofcare.engine import kernel
 from edgeofcare.engine.counts import ARMS, Counts
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.errors import OptionError
 from edgeofcare.money.costs import care_costs, service_costs
 from edgeofcare.money.terms import term_pence
+from edgeofcare.questions.child import n_referred, one_child
+from edgeofcare.questions.counterfactuals import World
 from helpers import pan_london, shipped, small
 
 SEED, REPLICATION = 7, 3
@@ -28,8 +28,11 @@ def world_of(scenario: Any) -> World:
 
 
 def everybody(world: World) -> list[dict[str, Any]]:
-    return [one_child(world, SEED, REPLICATION, slug, number + 1) for slug in world.scenario.boroughs
-            for number in range(n_referred(world, SEED, REPLICATION, slug))]  # fmt: skip
+    return [
+        one_child(world, SEED, REPLICATION, slug, number + 1)
+        for slug in world.scenario.boroughs
+        for number in range(n_referred(world, SEED, REPLICATION, slug))
+    ]
 
 
 def counted(world: World) -> tuple[Plan, Counts]:
@@ -55,16 +58,24 @@ def test_all_children_together_are_what_the_replication_counts(name: str) -> Non
         assert total(lambda c, f=fate: c["fate"] == f) == counts.served(fate).sum(), fate
     assert total(lambda c: c["waited_days"] if c["started"] else 0) == counts.served("waiting_days").sum()
     assert total(lambda c: c["tracking"] is not None) == counts.served("tracked").sum()
-    assert total(lambda c: c["tracking"]["tracked_days"] if c["tracking"] else 0) == counts.outcome(
-        "usual", "tracked_days").sum()  # fmt: skip
+    assert (
+        total(lambda c: c["tracking"]["tracked_days"] if c["tracking"] else 0)
+        == counts.outcome("usual", "tracked_days").sum()
+    )
     costs = care_costs(counts, plan, world.scenario)
     for i, arm in enumerate(ARMS):
         for key, measure in (("tracked_care_days", "care_days"), ("tracked_weeks_out_of_care", "grid_weeks")):
             assert total(lambda c, a=arm, k=key: c["arms"][a][k]) == counts.outcome(arm, measure).sum()
         assert total(lambda c, a=arm: c["arms"][a]["care_days_to_18"]) == counts.care[0, i, 1:].sum()
     # Prices are whole pence for a week: sevenths of a penny add up exactly, and are rounded once as in the costs.
-    weekly = {arm: total(lambda c, a=arm: sum(row["care_days"] * round(100 * row["gbp_per_week"])
-                                              for row in c["arms"][a]["care_cost"])) for arm in ARMS}  # fmt: skip
+    weekly = {
+        arm: total(
+            lambda c, a=arm: sum(
+                row["care_days"] * round(100 * row["gbp_per_week"]) for row in c["arms"][a]["care_cost"]
+            )
+        )
+        for arm in ARMS
+    }
     assert (weekly["usual"] + 3) // 7 == costs.usual[0]
     n_cells = plan.n_boroughs * plan.n_outcome_periods  # of which each is rounded by itself
     assert weekly["usual"] / 7 - weekly["therapy"] / 7 == pytest.approx(costs.avoided.sum(), abs=n_cells / 2)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from edgeofcare.analysis.child import n_referred, one_child
-from edgeofcare.analysis.worlds import World
-from edgeofcare.documents.child_document import FATES, UNTRACKED, child_answer, child_document
+from edgeofcare.documents.answers.child import FATES, UNTRACKED, child_answer, child_document
 from edgeofcare.documents.document import Bullets, Callout, Document, Paragraph, Said, Table
-from edgeofcare.documents.html import html
+from edgeofcare.documents.formats.html import html
+from edgeofcare.questions.child import n_referred, one_child
+from edgeofcare.questions.counterfactuals import World
 from helpers import pan_london, shipped
 
 SEED, REPLICATION = 1, 3
@@ -27,8 +27,11 @@ def world_of(scenario: Any) -> World:
 @lru_cache(maxsize=1)
 def children() -> tuple[dict[str, Any], ...]:
     world = world_of(pan_london())
-    return tuple(one_child(world, SEED, REPLICATION, slug, number + 1) for slug in world.scenario.boroughs
-                 for number in range(n_referred(world, SEED, REPLICATION, slug)))  # fmt: skip
+    return tuple(
+        one_child(world, SEED, REPLICATION, slug, number + 1)
+        for slug in world.scenario.boroughs
+        for number in range(n_referred(world, SEED, REPLICATION, slug))
+    )
 
 
 def first(fate: str, tracked: bool) -> dict[str, Any]:
@@ -108,8 +111,14 @@ def test_the_headline_says_fewer_more_or_the_same() -> None:
 
 
 def owed(due_gbp: float, without_gbp: float | None, pays: str = "per_week_out_of_care") -> dict[str, Any]:
-    return {"pays": pays, "price_gbp": 400.0, "units": 1, "due_gbp": due_gbp, "units_without_therapy": None,
-            "due_without_therapy_gbp": without_gbp}  # fmt: skip
+    return {
+        "pays": pays,
+        "price_gbp": 400.0,
+        "units": 1,
+        "due_gbp": due_gbp,
+        "units_without_therapy": None,
+        "due_without_therapy_gbp": without_gbp,
+    }
 
 
 @pytest.mark.parametrize(
@@ -162,8 +171,11 @@ def test_paid_weeks_that_are_fewer_than_days_at_home_are_explained_as_they_are_c
     for found in [child for child in children() if child["tracking"]]:
         window, (row,) = found["tracking"], [r for r in found["payments"] if r["pays"] == "per_week_out_of_care"]
         for arm, units in (("usual", row["units_without_therapy"]), ("therapy", row["units"])):
-            home = [range(stay["from_day"], stay["until_day"]) for stay in found["arms"][arm]["stays"]
-                    if stay["place"] == "home"]  # fmt: skip
+            home = [
+                range(stay["from_day"], stay["until_day"])
+                for stay in found["arms"][arm]["stays"]
+                if stay["place"] == "home"
+            ]
             weeks = range(window["first_day"], window["until_day"] - 6, 7)  # marked off from the first day
             assert units == sum(any(day in stay and day + 6 in stay for stay in home) for day in weeks)
             fewer += units < (window["tracked_days"] - found["arms"][arm]["tracked_care_days"]) // 7

@@ -22,10 +22,31 @@ from edgeofcare.walk import prepare
 
 HERE = "from edgeofcare.cli import main; main()"
 VERBS = (
-    "run", "check", "show", "diff", "assumptions", "payments", "breakeven", "lint", "join", "exposure", "shares",
-    "new-borough", "stress", "tornado", "switch", "grid", "reverse", "sobol", "voi", "case", "report",
-    "schema", "new", "verify",
-)  # fmt: skip
+    "run",
+    "check",
+    "show",
+    "diff",
+    "assumptions",
+    "payments",
+    "breakeven",
+    "lint",
+    "join",
+    "exposure",
+    "shares",
+    "new-borough",
+    "stress",
+    "tornado",
+    "switch",
+    "grid",
+    "reverse",
+    "sobol",
+    "voi",
+    "case",
+    "report",
+    "schema",
+    "new",
+    "verify",
+)
 Answer = tuple[int, str, str]
 Cli = Callable[..., Answer]
 
@@ -328,9 +349,12 @@ def test_ctrl_c_ends_a_long_run_at_once_and_says_how_to_continue(tmp_path: Path,
     process("run", "pan_london", "--replications", "1", "--json", "--engine", engine, folder=tmp_path)  # and compiled
     words = ["run", "pan_london", "--replications", "1000000", "--engine", engine, "--out", "run"]
     with subprocess.Popen(
-        [sys.executable, "-c", HERE, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path,
+        [sys.executable, "-c", HERE, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    ) as running:  # fmt: skip
+    ) as running:
         deadline = time.monotonic() + 120
         while not [*tmp_path.glob("run.partial/chunks/[0-9]*")] and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -184,8 +184,10 @@ def test_the_ends_of_a_share_never_reach_a_team_without_slots(mst_prob: float, o
         if 0 < u < 1:
             team = cohort.team_for(teams, slots, slots, u, mst_prob)
             assert team in (1, 2)
-            place = Fraction(u) / Fraction(mst_prob) if u < mst_prob else (
-                (Fraction(u) - Fraction(mst_prob)) / (1 - Fraction(mst_prob))
-            )  # fmt: skip
+            place = (
+                Fraction(u) / Fraction(mst_prob)
+                if u < mst_prob
+                else ((Fraction(u) - Fraction(mst_prob)) / (1 - Fraction(mst_prob)))
+            )
             if abs(place - Fraction(3, 8)) > Fraction(1, 10**15):
                 assert team == (1 if place < Fraction(3, 8) else 2)

@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 
 import edgeofcare as eoc
-from edgeofcare.analysis import contracts as module
-from edgeofcare.analysis.contracts import (
+from edgeofcare.engine import kernel
+from edgeofcare.engine.plan import make_plan
+from edgeofcare.errors import InputError, OptionError
+from edgeofcare.inputs.contracts import contracts_over, priced, shipped_contracts
+from edgeofcare.inputs.load import load
+from edgeofcare.inputs.schema import Scenario
+from edgeofcare.questions import contracts as module
+from edgeofcare.questions.contracts import (
     Comparison,
     Outcome,
     compare_contracts,
@@ -24,13 +30,7 @@ from edgeofcare.analysis.contracts import (
     settle_world,
     under,
 )
-from edgeofcare.analysis.worlds import World, claimed_world, grid_worlds
-from edgeofcare.engine import kernel
-from edgeofcare.engine.plan import make_plan
-from edgeofcare.errors import InputError, OptionError
-from edgeofcare.inputs.contracts import contracts_over, priced, shipped_contracts
-from edgeofcare.inputs.load import load
-from edgeofcare.inputs.schema import Scenario
+from edgeofcare.questions.counterfactuals import World, claimed_world, grid_worlds
 from edgeofcare.walk import settle
 from helpers import assert_same_counts, plan_of, small
 
@@ -146,9 +146,13 @@ def test_another_contract_changes_nothing_for_the_others() -> None:
 
 
 RUN_COLUMNS = {
-    "payments_gbp": "payments_gbp", "top_up_gbp": "payments_top_up_gbp", "irr": "irr",
-    "money_multiple": "money_multiple", "profit_gbp": "profit_gbp", "peak_funding_gbp": "peak_funding_gbp",
-}  # fmt: skip
+    "payments_gbp": "payments_gbp",
+    "top_up_gbp": "payments_top_up_gbp",
+    "irr": "irr",
+    "money_multiple": "money_multiple",
+    "profit_gbp": "profit_gbp",
+    "peak_funding_gbp": "peak_funding_gbp",
+}
 
 
 @pytest.mark.parametrize("name", shipped_contracts())
@@ -391,7 +395,7 @@ def test_rows_have_one_line_for_each_replication() -> None:
 
 
 def test_a_scenarios_own_contract_is_compared_as_it_stands() -> None:
-    from edgeofcare.documents.payments_document import payments_document
+    from edgeofcare.documents.answers.contracts import payments_document
     from edgeofcare.inputs.contracts import names_for
     from edgeofcare.inputs.load import with_values
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from edgeofcare import cli as module
-from edgeofcare.analysis.breakeven import breakeven
-from edgeofcare.analysis.contracts import compare_contracts, movements
-from edgeofcare.analysis.lint import Finding
-from edgeofcare.documents.contracts import breakeven_page, comparison_page, lint_page, log_page, risk_words
+from edgeofcare.documents.text_pages.contracts import breakeven_page, comparison_page, lint_page, log_page, risk_words
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.contracts import shipped_contracts
 from edgeofcare.inputs.load import load, with_values
+from edgeofcare.questions.breakeven import breakeven
+from edgeofcare.questions.contracts import compare_contracts, movements
+from edgeofcare.questions.lint import Finding
 
 WIDEST = 120
 Answer = tuple[int, str, str]
@@ -77,10 +77,15 @@ def test_the_page_tells_every_contract_in_every_part() -> None:
     head, *parts = page.split("\n\n")
     assert head.startswith("12 contracts on the same children: pan_london\n30 simulated contracts, seed 1; every")
     assert [part.splitlines()[0].split(",")[0][:30] for part in parts] == [
-        "THE ANSWER", "IF THERAPY DOES WHAT IS CLAIME", "WHO BEARS THE RISK THAT THERAP",
+        "THE ANSWER",
+        "IF THERAPY DOES WHAT IS CLAIME",
+        "WHO BEARS THE RISK THAT THERAP",
         "THE WORLDS: what would happen ",
-        "PAID", "BOROUGHS KEEP", "INVESTORS GAIN", "CHANCE THAT THE INVESTORS LOSE",
-    ]  # fmt: skip
+        "PAID",
+        "BOROUGHS KEEP",
+        "INVESTORS GAIN",
+        "CHANCE THAT THE INVESTORS LOSE",
+    ]
     for part in (parts[1], parts[2], *parts[4:]):
         said = [line.split()[0].rstrip(":") for line in part.splitlines() if re.match(r"  \w+_?\w*:? ", line)]
         assert [name for name in said if name in shipped_contracts()] == shipped_contracts()
@@ -101,8 +106,14 @@ def test_figures_of_the_grid_stand_under_their_world() -> None:
 
 def told(paid: float, plan: float, profit: float, top_up: float = 0.0, cost: float = 0.0) -> str:
     null = {"payments_gbp": {"mean": paid}, "profit_gbp": {"mean": profit}}
-    return risk_words({"if_no_effect": null, "payments_gbp": {"mean": plan}, "top_up_gbp": {"mean": top_up},
-                       "service_cost_gbp": {"mean": cost}})  # fmt: skip
+    return risk_words(
+        {
+            "if_no_effect": null,
+            "payments_gbp": {"mean": plan},
+            "top_up_gbp": {"mean": top_up},
+            "service_cost_gbp": {"mean": cost},
+        }
+    )
 
 
 def test_who_bears_the_risk_of_each_kind() -> None:
@@ -111,9 +122,7 @@ def test_who_bears_the_risk_of_each_kind() -> None:
         "the boroughs. £7.20m is paid for nothing (100% of plan); investors still gain £345k."
     )
     assert told(0.5e6, 5e6, -4.5e6) == "the investors. Investors lose £4.50m; £500k is paid (10% of plan)."
-    assert told(5.4e6, 9.7e6, -1.5e6) == (
-        "both. £5.40m is paid for nothing (56% of plan), and investors lose £1.50m."
-    )
+    assert told(5.4e6, 9.7e6, -1.5e6) == ("both. £5.40m is paid for nothing (56% of plan), and investors lose £1.50m.")
     assert told(7e6, 7e6, 0.0).endswith("(100% of plan); no investor is at risk.")
     assert told(0.0, 0.0, 0.0) == "nobody. No investor is at risk; £0 is paid (nothing is planned)."
     assert told(6.0e6, 9.2e6, 1.4e5).startswith("the boroughs. "), "an investor who gains bears nothing"
@@ -138,8 +147,9 @@ def test_breakeven_page() -> None:
     heads = [line.split(" at which")[0] for line in page.splitlines() if " at which a party" in line]
     assert heads == ["PRICE", "PRICE", "PRICE", "EFFECT", "VOLUME"]
     assert f"The investor: breaks even at £{found.price['investor'].at[0]:,.2f} or more." in page
-    caret, line = page.splitlines()[page.splitlines().index(
-        next(line for line in page.splitlines() if "^ contract" in line)) - 1 :][1::-1]  # fmt: skip
+    caret, line = page.splitlines()[
+        page.splitlines().index(next(line for line in page.splitlines() if "^ contract" in line)) - 1 :
+    ][1::-1]
     assert line[caret.index("^")] == "=", "the contract's price lies where both gain"
 
 

@@ -50,9 +50,19 @@ def pan_london(scenarios: dict[str, Scenario]) -> Scenario:
 
 def test_twelve_contracts_are_shipped_in_the_order_of_the_design() -> None:
     assert shipped_contracts() == [
-        "pan_london", "essex", "norfolk", "suffolk", "dn2", "birmingham", "manchester", "newpin",
-        "benevolent_society", "cuyahoga", "fee_for_service", "self_finance",
-    ]  # fmt: skip
+        "pan_london",
+        "essex",
+        "norfolk",
+        "suffolk",
+        "dn2",
+        "birmingham",
+        "manchester",
+        "newpin",
+        "benevolent_society",
+        "cuyahoga",
+        "fee_for_service",
+        "self_finance",
+    ]
     assert all(contract_title(name) for name in shipped_contracts())
 
 
@@ -167,14 +177,24 @@ def test_published_terms_stand_in_the_files(pan_london: Scenario, name: str, pat
 LADDERS: dict[tuple[str, int], list[tuple[float, float, float]]] = {
     ("newpin", 0): [(-10, 0, 0.5), (0.55, 0.03, 1), (0.60, 0.075, 1), (0.65, 0.12, 1), (0.70, 0.15, 1)],
     ("benevolent_society", 0): [
-        (-10, 0, 1), (0.05, 0.05, 1), (0.15, 0.06, 1), (0.20, 0.07, 1), (0.25, 0.08, 1), (0.35, 0.09, 1),
+        (-10, 0, 1),
+        (0.05, 0.05, 1),
+        (0.15, 0.06, 1),
+        (0.20, 0.07, 1),
+        (0.25, 0.08, 1),
+        (0.35, 0.09, 1),
         (0.40, 0.10, 1),
     ],
     ("benevolent_society", 1): [
-        (-10, 0, 0), (0.05, 0.08, 1), (0.15, 0.105, 1), (0.20, 0.15, 1), (0.25, 0.20, 1), (0.35, 0.25, 1),
+        (-10, 0, 0),
+        (0.05, 0.08, 1),
+        (0.15, 0.105, 1),
+        (0.20, 0.15, 1),
+        (0.25, 0.20, 1),
+        (0.35, 0.25, 1),
         (0.40, 0.30, 1),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "term"), LADDERS)
@@ -266,11 +286,11 @@ commitment_gbp = {low = 4e6, high = 5e6}
 
 def test_a_contract_may_point_to_published_figures(tmp_path: Path, pan_london: Scenario) -> None:
     pointer = '{reference = "unit_costs:cost_per_week.nowhere"}'
-    text = GOOD + f"[[contract.terms]]\npays = \"per_completion\"\nprice_gbp = {pointer}\n"
+    text = GOOD + f'[[contract.terms]]\npays = "per_completion"\nprice_gbp = {pointer}\n'
     with pytest.raises(InputError, match=r"mine\.toml:9: contract\.terms\.1\.price_gbp: the reference has no"):
         lay(pan_london, mine(tmp_path, text))
     pointer = '{reference = "price_series:residential.london.2017-18", times = 0.1}'
-    text = GOOD + f"[[contract.terms]]\npays = \"per_completion\"\nprice_gbp = {pointer}\n"
+    text = GOOD + f'[[contract.terms]]\npays = "per_completion"\nprice_gbp = {pointer}\n'
     laid = lay(pan_london, mine(tmp_path, text))
     assert value_at(laid.contract, "terms.1.price_gbp") == pytest.approx(362.5)
     assert "times 0.1" in laid.origins["contract.terms.1.price_gbp"].source
@@ -318,7 +338,7 @@ def test_all_faults_of_all_contracts_are_told_at_once(tmp_path: Path, pan_london
         (GOOD + "[capitol]\ncommitment_gbp = 1.0\n", r"mine\.toml:7: capitol: unknown key.*Did you mean 'capital'"),
         (GOOD + "[capital]\nminimum_cash_gbp = 1.0\n", r"mine\.toml:7: capital: give either commitment_gbp"),
         (
-            GOOD + '[child]\nfemale_prob = 0.5\n',
+            GOOD + "[child]\nfemale_prob = 0.5\n",
             r"mine\.toml:7: child: this file is a scenario, not a contract\. A contract file holds .* edgeofcare run ",
         ),
         ('extends = "pan_london"\n' + GOOD, r"mine\.toml:1: extends: this file is a scenario, not a contract"),
@@ -405,16 +425,28 @@ kind = "equity"
 commitment_gbp = 9.0
 """
 SIZE = {
-    "contract.cap_gbp", "contract.floor_gbp", "contract.borough_cap_gbp", "contract.borough_year_cap_gbp",
-    "contract.sized_for_gbp", "contract.terms.0.gbp_per_year", "contract.terms.2.principal_gbp",
-    "contract.top_up.cap_gbp", "contract.standstill.gbp_per_year", "capital.minimum_cash_gbp",
-    "capital.waterfall.0.limit_gbp", "capital.waterfall.4.gbp_per_year", "capital.tranches.a.commitment_gbp",
+    "contract.cap_gbp",
+    "contract.floor_gbp",
+    "contract.borough_cap_gbp",
+    "contract.borough_year_cap_gbp",
+    "contract.sized_for_gbp",
+    "contract.terms.0.gbp_per_year",
+    "contract.terms.2.principal_gbp",
+    "contract.top_up.cap_gbp",
+    "contract.standstill.gbp_per_year",
+    "capital.minimum_cash_gbp",
+    "capital.waterfall.0.limit_gbp",
+    "capital.waterfall.4.gbp_per_year",
+    "capital.tranches.a.commitment_gbp",
     "capital.tranches.b.commitment_gbp",
-}  # fmt: skip
+}
 PRICE = {
-    "contract.terms.0.gbp_per_year", "contract.terms.1.cost_margin_share", "contract.terms.3.bands.0.rate",
-    "contract.guaranteed_starts.shortfall_fee_gbp", *(f"contract.terms.{i}.price_gbp" for i in range(4, 10)),
-}  # fmt: skip
+    "contract.terms.0.gbp_per_year",
+    "contract.terms.1.cost_margin_share",
+    "contract.terms.3.bands.0.rate",
+    "contract.guaranteed_starts.shortfall_fee_gbp",
+    *(f"contract.terms.{i}.price_gbp" for i in range(4, 10)),
+}
 MARGIN = "contract.terms.1.cost_margin_share"
 NOT_PAID = {"contract.sized_for_gbp"}
 

@@ -98,11 +98,13 @@ def no_team_on_the_first_days() -> Plan:
     """All open after referrals began, one never; MST only, so that it stands in for FFT."""
     boroughs = tuple(shipped("pan_london").boroughs)
     return with_teams(
-        "mst_a", "mst_b", "fft",
+        "mst_a",
+        "mst_b",
+        "fft",
         one=team("mst", *boroughs, n_therapists=4, opens=date(2018, 5, 1), staffed_over_days=90),
         two=team("mst", *boroughs, n_therapists=7, opens=date(2018, 6, 15)),
         never=team("mst", *boroughs, opens=date(2090, 1, 1)),
-    )  # fmt: skip
+    )
 
 
 def shared_teams_that_shrink() -> Plan:
@@ -139,7 +141,8 @@ VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
     "fewer returns to care": (lambda: plan_of(pan_london(care__reentry__hazard_ratio=0.4, **LIVELY)), 8),
     "more returns to care": (lambda: plan_of(pan_london(care__reentry__hazard_ratio=2.5, **LIVELY)), 8),
     "shared shock": (
-        lambda: plan_of(pan_london(referrals__shared_shock_sd=0.5, referrals__shared_shock_correlation=0.3)), 8,
+        lambda: plan_of(pan_london(referrals__shared_shock_sd=0.5, referrals__shared_shock_correlation=0.3)),
+        8,
     ),
     "priority, starved": (lambda: plan_of(pan_london(referrals__priority_by_needs=True, **STARVED)), 8),
     "entitlements": (lambda: plan_of(pan_london(boroughs__sutton__entitlement=5, boroughs__newham__entitlement=30)), 8),
@@ -148,18 +151,22 @@ VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
     "several tracks": (several_tracks, 8),
     "every unit, controls": (every_unit, 8),
     "controls of the same class, under a shock": (
-        lambda: every_unit(referrals__priority_by_needs=True, referrals__shared_shock_sd=0.5, **STARVED), 8,
+        lambda: every_unit(referrals__priority_by_needs=True, referrals__shared_shock_sd=0.5, **STARVED),
+        8,
     ),
     "dropouts keep nothing": (
-        lambda: plan_of(pan_london(effect__dropouts_keep="none", therapies__mst__completion_prob=0.3)), 8,
+        lambda: plan_of(pan_london(effect__dropouts_keep="none", therapies__mst__completion_prob=0.3)),
+        8,
     ),
     "dropouts keep all": (
-        lambda: plan_of(pan_london(effect__dropouts_keep="all", therapies__fft__completion_prob=0.0)), 8,
+        lambda: plan_of(pan_london(effect__dropouts_keep="all", therapies__fft__completion_prob=0.0)),
+        8,
     ),
     "slots that fall": (slots_that_fall, 8),
     "shared teams": (shared_teams, 8),
     "shared teams, all suited to one therapy": (
-        lambda: replace(shared_teams(), suited_to_mst_prob=np.array([0.0, 1.0, 0.0, 1.0, 0.5, 1e-9])), 8,
+        lambda: replace(shared_teams(), suited_to_mst_prob=np.array([0.0, 1.0, 0.0, 1.0, 0.5, 1e-9])),
+        8,
     ),
     "no team on the first days": (no_team_on_the_first_days, 8),
     "shared teams that shrink": (shared_teams_that_shrink, 8),
@@ -183,7 +190,7 @@ VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
         ),
         8,
     ),
-}  # fmt: skip
+}
 compared: dict[str, int] = {}
 
 

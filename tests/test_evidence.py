@@ -12,8 +12,8 @@ from scipy import stats
 
 from edgeofcare.care.draws import normal_quantile
 from edgeofcare.engine.calibrate import TRACKED_SHARE, make_sample
+from edgeofcare.engine.calibration_table import N_OWN, Surface
 from edgeofcare.engine.parameters import Drawn, beta_quantile, draw, own_uniform, surface_for
-from edgeofcare.engine.surface import N_OWN, Surface
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.evidence import effect_as_table, without_rivals
 from edgeofcare.inputs.load import load, uncertain, with_values
@@ -128,8 +128,10 @@ def test_start_does_harm_at_its_point_estimate() -> None:
     assert found.hazard_ratio > 1 and found.therapy < found.usual
     sample = make_sample(scenario, N_OWN, on_its_sample().on_days)
     place = sample.measure("never_in_care_by_day", 548)
-    usual, therapy = (1 - sample.values(arm, found.entry_scale_days, ratio)[place]
-                      for arm, ratio in (("usual", 1.0), ("therapy", found.hazard_ratio)))  # fmt: skip
+    usual, therapy = (
+        1 - sample.values(arm, found.entry_scale_days, ratio)[place]
+        for arm, ratio in (("usual", 1.0), ("therapy", found.hazard_ratio))
+    )
     assert odds(therapy) / odds(usual) == pytest.approx(math.exp(0.2231), rel=2e-3)
 
 

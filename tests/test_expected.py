@@ -77,10 +77,25 @@ def by_group(sample: Sample, arm: str, scale: float, ratio: float) -> npt.NDArra
     spells = np.zeros(3000, np.int64), np.zeros(3000, np.int64), np.zeros(3000)
     for row, first, last in zip(result, cuts[:-1], cuts[1:], strict=True):
         calibrate._compiled().measure_sample(
-            first, last, borough_id("calibration"), ARMS.index(arm), sample.plan.rates, scale, ratios,
-            sample.wait_days, sample.delay_days, sample.days, days, sample.need, sample.risk, sample.limit,
-            sample.stop, sample.dose, *spells, row,
-        )  # fmt: skip
+            first,
+            last,
+            borough_id("calibration"),
+            ARMS.index(arm),
+            sample.plan.rates,
+            scale,
+            ratios,
+            sample.wait_days,
+            sample.delay_days,
+            sample.days,
+            days,
+            sample.need,
+            sample.risk,
+            sample.limit,
+            sample.stop,
+            sample.dose,
+            *spells,
+            row,
+        )
     return result
 
 
@@ -145,14 +160,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dropouts keep all": {"effect__dropouts_keep": "all", "therapies__mst__completion_prob": 0.5},
     "fewer re-entries": {"care__reentry__hazard_ratio": 0.5},
     "many short stays": {
-        "care__stay__stay_to_18_prob_under_16": 0.1, "care__stay__stay_to_18_prob_16_plus": 0.3,
-        "care__stay__scale_days_under_16": 40.0, "care__reentry__scale_days": 300.0, "care__reentry__shape": 0.8,
+        "care__stay__stay_to_18_prob_under_16": 0.1,
+        "care__stay__stay_to_18_prob_16_plus": 0.3,
+        "care__stay__scale_days_under_16": 40.0,
+        "care__reentry__scale_days": 300.0,
+        "care__reentry__shape": 0.8,
     },
     "no wait": {"effect__wait_days": 0},
     "a wait of 60 days": {"effect__wait_days": 60},
     "children of 15 to 17": {"child__age_weights": (0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.4, 0.3)},
     "a shared shock": {"referrals__shared_shock_sd": 0.4},
-}  # fmt: skip
+}
 
 
 CASES = [*(("pan_london", change) for change in VARIANTS), ("essex", "as shipped"), ("essex", "harm")]
@@ -170,9 +188,10 @@ WRONG = {
     "scale": {"effect__entry_scale_days": 191.6 * OFF},
     "hazard ratio": {"effect__hazard_ratio": 0.25 * OFF},
     "stay to 18": {
-        "care__stay__stay_to_18_prob_under_16": 0.70 * OFF, "care__stay__stay_to_18_prob_16_plus": 0.75 * OFF,
+        "care__stay__stay_to_18_prob_under_16": 0.70 * OFF,
+        "care__stay__stay_to_18_prob_16_plus": 0.75 * OFF,
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -199,9 +218,11 @@ def ample(**changes: Any) -> Scenario:
     """A year of referrals to a team so large that every family starts on the day of its referral."""
     teams = {"one": team("mst", "a", n_therapists=500, caseload_per_therapist=50)}
     always = {
-        "child__suited_to_mst_prob": 1.0, "referrals__patience_days": 1,
-        "clock__delivery_end": date(2019, 12, 31), "clock__outcomes_end": date(2021, 10, 1),
-    }  # fmt: skip
+        "child__suited_to_mst_prob": 1.0,
+        "referrals__patience_days": 1,
+        "clock__delivery_end": date(2019, 12, 31),
+        "clock__outcomes_end": date(2021, 10, 1),
+    }
     return small({"a": 300.0}, teams, **always | changes)
 
 

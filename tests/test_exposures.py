@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeofcare.analysis.exposure import (
+from edgeofcare.engine import kernel
+from edgeofcare.engine.plan import make_plan
+from edgeofcare.errors import OptionError
+from edgeofcare.inputs.load import load, with_values
+from edgeofcare.inputs.schema import Scenario
+from edgeofcare.money.costs import service_costs
+from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.exposure import (
     Exposures,
     Rows,
     _independent,
@@ -21,13 +28,6 @@ from edgeofcare.analysis.exposure import (
     spread,
     workers,
 )
-from edgeofcare.analysis.worlds import claimed_world
-from edgeofcare.engine import kernel
-from edgeofcare.engine.plan import make_plan
-from edgeofcare.errors import OptionError
-from edgeofcare.inputs.load import load, with_values
-from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.costs import service_costs
 from edgeofcare.walk import Run, run
 
 LONDON = load("pan_london")
@@ -44,15 +44,25 @@ def rows_of(net_by_year: list[list[float]], payments: list[list[float]]) -> Rows
     running = np.cumsum(net, axis=2) > 0
     total = net.sum(axis=2)
     return {
-        "referred": np.full(total.shape, 4), "started": np.full(total.shape, 2),
-        "payments": paid.sum(axis=2), "all_payments": paid.sum(axis=2) * 2, "worst_year": paid.max(axis=2),
-        "net_saving": total, "cashable": total + paid.sum(axis=2), "other_costs": np.zeros(total.shape),
-        "payments_by_year": paid, "net_by_year": net, "cashable_by_year": net + paid, "avoided_by_year": net + paid,
-        "marginal_by_year": (net + paid) / 2, "care_without_therapy": np.full(total.shape, 100.0),
+        "referred": np.full(total.shape, 4),
+        "started": np.full(total.shape, 2),
+        "payments": paid.sum(axis=2),
+        "all_payments": paid.sum(axis=2) * 2,
+        "worst_year": paid.max(axis=2),
+        "net_saving": total,
+        "cashable": total + paid.sum(axis=2),
+        "other_costs": np.zeros(total.shape),
+        "payments_by_year": paid,
+        "net_by_year": net,
+        "cashable_by_year": net + paid,
+        "avoided_by_year": net + paid,
+        "marginal_by_year": (net + paid) / 2,
+        "care_without_therapy": np.full(total.shape, 100.0),
         "first_year": np.where(running.any(axis=2), running.argmax(axis=2), -1),
-        "weeks_usual": np.full(total.shape, 3), "weeks_therapy": np.full(total.shape, 4),
+        "weeks_usual": np.full(total.shape, 3),
+        "weeks_therapy": np.full(total.shape, 4),
         "real_service_cost": np.full(total.shape, 10.0),
-    }  # fmt: skip
+    }
 
 
 def test_credit_budget_and_ratios_by_hand() -> None:
@@ -76,8 +86,12 @@ def test_credit_budget_and_ratios_by_hand() -> None:
 
 def test_the_independent_figure_by_hand() -> None:
     """Care without therapy 10, 20, 30; saved 5, 1, 6; paid 4: the next contract's 20, 30, 10 less 5, 19, 24 and 4."""
-    rows = {"care_without_therapy": np.array([[10.0], [20], [30]]), "cashable": np.array([[5.0], [1], [6]]),
-            "payments": np.full((3, 1), 4.0), "other_costs": np.zeros((3, 1))}  # fmt: skip
+    rows = {
+        "care_without_therapy": np.array([[10.0], [20], [30]]),
+        "cashable": np.array([[5.0], [1], [6]]),
+        "payments": np.full((3, 1), 4.0),
+        "other_costs": np.zeros((3, 1)),
+    }
     assert _independent(rows, 0) == pytest.approx(2 / 3)
 
 
@@ -101,8 +115,12 @@ def test_independent_luck_has_the_chance_of_its_closed_form() -> None:
     rng, n = np.random.default_rng(3), 100_000
     without = rng.uniform(0, 100, (n, 1))
     with_therapy = without * 0.6
-    rows = {"care_without_therapy": without, "cashable": without - with_therapy,
-            "payments": np.full((n, 1), 10.0), "other_costs": np.zeros((n, 1))}  # fmt: skip
+    rows = {
+        "care_without_therapy": without,
+        "cashable": without - with_therapy,
+        "payments": np.full((n, 1), 10.0),
+        "other_costs": np.zeros((n, 1)),
+    }
     assert abs(_independent(rows, 0) - 0.6) < 10 * np.sqrt(0.6 * 0.4 / n)
     assert ((rows["cashable"] - 10) > 0).mean() == pytest.approx(0.75, abs=0.01)
 
@@ -145,7 +163,8 @@ def test_figures_are_those_of_a_run(found: Exposures, witness: Run) -> None:
         assert borough["payments_gbp"]["mean"] == pytest.approx(own["payments_gbp"].mean())
         for percentile in (10, 50, 90, 95):
             assert borough["payments_gbp"][f"p{percentile}"] == pytest.approx(
-                np.quantile(own["payments_gbp"], percentile / 100))  # fmt: skip
+                np.quantile(own["payments_gbp"], percentile / 100)
+            )
         assert borough["worst_year_gbp"]["p95"] == pytest.approx(np.quantile(own["worst_year_payment_gbp"], 0.95))
         assert borough["avoided_gbp"]["nominal"] == pytest.approx(own["avoided_cost_gbp"].mean())
         assert borough["avoided_gbp"]["cashable"] == pytest.approx(own["avoided_cashable_gbp"].mean())
@@ -204,8 +223,15 @@ def test_rows_do_not_depend_on_chunks_or_on_which_contracts_are_settled_beside()
 
 
 def test_what_if_asks_what_the_issue_asks(found: Exposures) -> None:
-    asked = {"referrals_50_percent_more", "referrals_50_percent_fewer", "no_effect", "half_effect", "english_trial",
-             "prices_20_percent_lower", "prices_20_percent_higher"}  # fmt: skip
+    asked = {
+        "referrals_50_percent_more",
+        "referrals_50_percent_fewer",
+        "no_effect",
+        "half_effect",
+        "english_trial",
+        "prices_20_percent_lower",
+        "prices_20_percent_higher",
+    }
     for slug, borough in found.boroughs.items():
         others = {f"without_{other}" for other in found.boroughs if other != slug}
         assert set(borough["what_if"]) == asked | others

@@ -34,19 +34,48 @@ def refusal(field: Any, text: str) -> str:
 @pytest.mark.parametrize(
     ("field", "text", "value"),
     [
-        (FAMILIES, "30", 30.0), (FAMILIES, " 22.25 ", 22.25), (FAMILIES, "1", 1.0), (FAMILIES, "300", 300.0),
-        (SHARE, "40", 0.4), (SHARE, "40%", 0.4), (SHARE, "40 %", 0.4), (SHARE, "1", 0.01),
-        (SHARE, "99", 0.99), (COUNT, "10,000", 10_000), (COUNT, "200.0", 200), (CHANGE, "£1,500,000", 1_500_000.0),
-        (CHANGE, "-7.5", -7.5), (CHANGE, "\u22127.5", -7.5), (CHANGE, "\u20137.5", -7.5), (CHANGE, "\u20127.5", -7.5),
-        (CHANGE, "-£7", -7.0), (CHANGE, "0", 0.0),
+        (FAMILIES, "30", 30.0),
+        (FAMILIES, " 22.25 ", 22.25),
+        (FAMILIES, "1", 1.0),
+        (FAMILIES, "300", 300.0),
+        (SHARE, "40", 0.4),
+        (SHARE, "40%", 0.4),
+        (SHARE, "40 %", 0.4),
+        (SHARE, "1", 0.01),
+        (SHARE, "99", 0.99),
+        (COUNT, "10,000", 10_000),
+        (COUNT, "200.0", 200),
+        (CHANGE, "£1,500,000", 1_500_000.0),
+        (CHANGE, "-7.5", -7.5),
+        (CHANGE, "\u22127.5", -7.5),
+        (CHANGE, "\u20137.5", -7.5),
+        (CHANGE, "\u20127.5", -7.5),
+        (CHANGE, "-£7", -7.0),
+        (CHANGE, "0", 0.0),
     ],
-)  # fmt: skip
+)
 def test_a_number_is_read_as_people_write_it(field: Number, text: str, value: float) -> None:
     assert field.read(text) == pytest.approx(value, rel=1e-15)
 
 
-WRONG = ("", "   ", "many", "nan", "NaN", "inf", "-inf", "infinity", "1e999", "--5", "5 6", "0x10", "=1+1", "\x00",
-         "<script>alert(1)</script>", "9" * 400)  # fmt: skip
+WRONG = (
+    "",
+    "   ",
+    "many",
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "infinity",
+    "1e999",
+    "--5",
+    "5 6",
+    "0x10",
+    "=1+1",
+    "\x00",
+    "<script>alert(1)</script>",
+    "9" * 400,
+)
 
 
 @pytest.mark.parametrize("field", NUMBERS, ids=lambda field: field.key)
@@ -63,9 +92,19 @@ def test_what_is_no_number_or_outside_the_limits_is_refused_with_label_limits_an
 
 @pytest.mark.parametrize(
     ("field", "text"),
-    [(FAMILIES, "0.999"), (FAMILIES, "300.001"), (FAMILIES, "-1"), (SHARE, "0"), (SHARE, "0.35"), (SHARE, "99.5"),
-     (SHARE, "100"), (COUNT, "99"), (COUNT, "10001"), (COUNT, "150.5")],
-)  # fmt: skip
+    [
+        (FAMILIES, "0.999"),
+        (FAMILIES, "300.001"),
+        (FAMILIES, "-1"),
+        (SHARE, "0"),
+        (SHARE, "0.35"),
+        (SHARE, "99.5"),
+        (SHARE, "100"),
+        (COUNT, "99"),
+        (COUNT, "10001"),
+        (COUNT, "150.5"),
+    ],
+)
 def test_limits_are_held_exactly(field: Number, text: str) -> None:
     assert f"Got {text}." in refusal(field, text)
 
@@ -154,9 +193,17 @@ def test_a_number_is_described_for_the_form() -> None:
 
 @pytest.mark.parametrize(
     ("number", "typed", "read"),
-    [(35, "35", "35"), (35.0, "35", "35"), (22.1, "22.1", "22.1"), (1_500_000, "1500000", "1,500,000"), (0, "0", "0"),
-     (100 * 0.29, "29", "29"), (1234.5, "1234.5", "1,234.5"), (-5.25, "-5.25", "-5.25")],
-)  # fmt: skip
+    [
+        (35, "35", "35"),
+        (35.0, "35", "35"),
+        (22.1, "22.1", "22.1"),
+        (1_500_000, "1500000", "1,500,000"),
+        (0, "0", "0"),
+        (100 * 0.29, "29", "29"),
+        (1234.5, "1234.5", "1,234.5"),
+        (-5.25, "-5.25", "-5.25"),
+    ],
+)
 def test_numbers_in_words(number: float, typed: str, read: str) -> None:
     assert (plain(number), grouped(number)) == (typed, read)
 
@@ -169,8 +216,14 @@ def test_a_choice_is_one_of_the_list() -> None:
     for text in ("", "A", "Ashby", " a", "a,b", "z" * 5000):
         said = refusal(PLACE, text)
         assert said.startswith("Borough: choose one of the list. ") and len(said) < 100
-    assert PLACE.describe() == {"kind": "choice", "key": "place", "label": "Borough", "hint": "", "published": "b",
-                                "options": [["a", "Ashby"], ["b", "Bexhill"]]}  # fmt: skip
+    assert PLACE.describe() == {
+        "kind": "choice",
+        "key": "place",
+        "label": "Borough",
+        "hint": "",
+        "published": "b",
+        "options": [["a", "Ashby"], ["b", "Bexhill"]],
+    }
 
 
 def test_several_are_read_in_the_order_of_the_list() -> None:

@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Canvas
 
-from edgeofcare.documents import figures
 from edgeofcare.documents.document import Figure
+from edgeofcare.documents.pictures import figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -31,8 +31,10 @@ YEARS = ["2017-18", "2018-19", "2019-20"]
 
 def bands(*middle: float, spread: float = 100_000.0) -> dict[str, list[float]]:
     """Bands around a middle line that widen with every step."""
-    return {key: [m + k * spread * i for i, m in enumerate(middle)]
-            for key, k in (("p5", -2), ("p25", -1), ("p50", 0), ("p75", 1), ("p95", 2), ("mean", 0))}  # fmt: skip
+    return {
+        key: [m + k * spread * i for i, m in enumerate(middle)]
+        for key, k in (("p5", -2), ("p25", -1), ("p50", 0), ("p75", 1), ("p95", 2), ("mean", 0))
+    }
 
 
 def series() -> dict[str, Any]:
@@ -49,15 +51,21 @@ def series() -> dict[str, Any]:
             "loss_prob": 0.25,
         },
         "bridge_gbp": [
-            {"step": "Care cost avoided", "gbp": 5_000_000.0}, {"step": "Not cashable", "gbp": -1_000_000.0},
-            {"step": "Paid by boroughs", "gbp": -2_500_000.0}, {"step": "Boroughs' own costs", "gbp": -250_000.0},
+            {"step": "Care cost avoided", "gbp": 5_000_000.0},
+            {"step": "Not cashable", "gbp": -1_000_000.0},
+            {"step": "Paid by boroughs", "gbp": -2_500_000.0},
+            {"step": "Boroughs' own costs", "gbp": -250_000.0},
             {"step": "Boroughs keep", "gbp": 1_250_000.0},
         ],
-        "teams": {"mst_a": {"slots_used_share": 0.42, "therapy": "mst"},
-                  "outreach_team": {"slots_used_share": 1.0, "therapy": "fft"}},
-        "boroughs": {"newham": {"name": "Newham", "waiting_days": 16.2, "started": 40.0},
-                     "sutton": {"name": "Sutton", "waiting_days": 0.1, "started": 20.0}},
-    }  # fmt: skip
+        "teams": {
+            "mst_a": {"slots_used_share": 0.42, "therapy": "mst"},
+            "outreach_team": {"slots_used_share": 1.0, "therapy": "fft"},
+        },
+        "boroughs": {
+            "newham": {"name": "Newham", "waiting_days": 16.2, "started": 40.0},
+            "sutton": {"name": "Sutton", "waiting_days": 0.1, "started": 20.0},
+        },
+    }
 
 
 def stat(mean: float) -> dict[str, float]:
@@ -72,42 +80,85 @@ def exposure() -> dict[str, Any]:
 
 def contracts() -> dict[str, Any]:
     def contract(name: str, paid: float, kept: float, null: float) -> dict[str, Any]:
-        return {"name": name, "price_factor": 1.0, "payments_gbp": {"mean": paid}, "net_saving_gbp": {"mean": kept},
-                "if_no_effect": {"payments_gbp": {"mean": null}, "net_saving_gbp": {"mean": -null}}}  # fmt: skip
+        return {
+            "name": name,
+            "price_factor": 1.0,
+            "payments_gbp": {"mean": paid},
+            "net_saving_gbp": {"mean": kept},
+            "if_no_effect": {"payments_gbp": {"mean": null}, "net_saving_gbp": {"mean": -null}},
+        }
 
-    return {"scenario": "own", "contracts": {"own": contract("Weeks out of care", 3e6, 2e6, 1.5e6),
-                                             "other": contract("Care days saved", 2e6, 3e6, 0.2e6)}}  # fmt: skip
+    return {
+        "scenario": "own",
+        "contracts": {
+            "own": contract("Weeks out of care", 3e6, 2e6, 1.5e6),
+            "other": contract("Care days saved", 2e6, 3e6, 0.2e6),
+        },
+    }
 
 
 def tornado() -> dict[str, Any]:
     def bar(path: str, low: float | None, high: float | None, swing: float) -> dict[str, Any]:
-        return {"path": path, "value": 0.5, "swing": swing, "low": {"at": 0.25, "output": low, "problem": ""},
-                "high": {"at": 0.75, "output": high, "problem": ""}}  # fmt: skip
+        return {
+            "path": path,
+            "value": 0.5,
+            "swing": swing,
+            "low": {"at": 0.25, "output": low, "problem": ""},
+            "high": {"at": 0.75, "output": high, "problem": ""},
+        }
 
-    return {"output": "profit", "base": 1e6, "bars": [
-        bar("effect.therapy", -1e6, 2e6, 3e6), bar("costs.management.0.gbp_per_year", 1.2e6, 1.1e6, 2e5),
-        bar("referrals.accept_prob", None, 1.1e6, 1e5), bar("prices.still", 1e6, 1e6, 0.0)]}  # fmt: skip
+    return {
+        "output": "profit",
+        "base": 1e6,
+        "bars": [
+            bar("effect.therapy", -1e6, 2e6, 3e6),
+            bar("costs.management.0.gbp_per_year", 1.2e6, 1.1e6, 2e5),
+            bar("referrals.accept_prob", None, 1.1e6, 1e5),
+            bar("prices.still", 1e6, 1e6, 0.0),
+        ],
+    }
 
 
 def lives() -> dict[str, Any]:
     """Two children: one in care without therapy for 400 of 1,000 days from the start to 18; one never in care."""
     first: dict[str, Any] = {"started": 10, "stopped": 110, "completed": True, "borough": "x", "birthday_18": 1010}
     first["arms"] = {
-        "usual": [{"day": 110, "place": "foster_agency"}, {"day": 210, "place": "residential"},
-                  {"day": 410, "place": "home"}, {"day": 910, "place": "supported"}, {"day": 1010, "place": "home"}],
-        "therapy": [{"day": 60, "place": "kinship"}, {"day": 80, "place": "home"}]}  # fmt: skip
-    second = {"started": 5, "stopped": 900, "completed": False, "borough": "x", "referred": 0, "birthday_18": 405,
-              "arms": {"usual": [], "therapy": []}}  # fmt: skip
+        "usual": [
+            {"day": 110, "place": "foster_agency"},
+            {"day": 210, "place": "residential"},
+            {"day": 410, "place": "home"},
+            {"day": 910, "place": "supported"},
+            {"day": 1010, "place": "home"},
+        ],
+        "therapy": [{"day": 60, "place": "kinship"}, {"day": 80, "place": "home"}],
+    }
+    second = {
+        "started": 5,
+        "stopped": 900,
+        "completed": False,
+        "borough": "x",
+        "referred": 0,
+        "birthday_18": 405,
+        "arms": {"usual": [], "therapy": []},
+    }
     return {"replication": 0, "n_starters": 2, "children": [second, first]}
 
 
 def everything() -> list[Figure]:
     s = series()
     return [
-        figures.payments_fan(s), figures.net_saving_fan(s), figures.bridge(s), figures.j_curve(s),
-        figures.irr_histogram(s), figures.exceedance(s), figures.teams(s), figures.lives(lives()),
-        figures.tornado(tornado()), figures.contracts(contracts()), figures.boroughs(exposure()),
-    ]  # fmt: skip
+        figures.payments_fan(s),
+        figures.net_saving_fan(s),
+        figures.bridge(s),
+        figures.j_curve(s),
+        figures.irr_histogram(s),
+        figures.exceedance(s),
+        figures.teams(s),
+        figures.lives(lives()),
+        figures.tornado(tornado()),
+        figures.contracts(contracts()),
+        figures.boroughs(exposure()),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +205,7 @@ def hashes(tmp_path: Path, seed: str, settings: str) -> str:
 def test_made_again_it_is_the_same_byte_by_byte_whatever_a_users_settings(
     tmp_path: Path, made: dict[str, Figure]
 ) -> None:
-    here = "".join(
-        f"{name} {hashlib.sha256(f.svg.encode() + f.png).hexdigest()}\n" for name, f in made.items()
-    )
+    here = "".join(f"{name} {hashlib.sha256(f.svg.encode() + f.png).hexdigest()}\n" for name, f in made.items())
     assert hashes(tmp_path, "1", "font.size: 20\nsvg.fonttype: none\naxes.facecolor: red\n") == here
     assert hashes(tmp_path, "2", "") == here
 
@@ -217,8 +266,10 @@ def luminance(colour: str) -> float:
 
 def test_colours_stand_out_on_white() -> None:
     """Web Content Accessibility Guidelines 2.2, 1.4.11: at least 3 to 1; colours of words, 1.4.3: 4.5 to 1."""
-    contrast = {name: 1.05 / (luminance(getattr(figures, name)) + 0.05)
-                for name in ("NAVY", "TEAL", "CRIMSON", "ORANGE", "GREY", "PLUM")}  # fmt: skip
+    contrast = {
+        name: 1.05 / (luminance(getattr(figures, name)) + 0.05)
+        for name in ("NAVY", "TEAL", "CRIMSON", "ORANGE", "GREY", "PLUM")
+    }
     assert min(contrast.values()) >= 3
     assert min(contrast[name] for name in ("NAVY", "CRIMSON", "GREY")) >= 4.5
 
@@ -260,13 +311,19 @@ def loss() -> dict[str, Any]:
     s = series()
     s["cumulative_gbp"]["net_saving"] = bands(0, -1_000_000, -2_500_000)
     s["investor"] |= {
-        "cumulative_gbp": bands(-500_000, -1_400_000, -1_400_000, -1_300_000), "irr": [], "loss_prob": 1.0,
+        "cumulative_gbp": bands(-500_000, -1_400_000, -1_400_000, -1_300_000),
+        "irr": [],
+        "loss_prob": 1.0,
         "irr_outcomes": {"unique": 0, "none": 7, "several": 1, "total_loss": 2, "not_needed": 0},
         "profit_gbp_quantiles": [-1_400_000 + 1000 * i for i in range(101)],
-    }  # fmt: skip
-    s["bridge_gbp"] = [{"step": "Care cost avoided", "gbp": 0.0}, {"step": "Not cashable", "gbp": 0.0},
-                       {"step": "Paid by boroughs", "gbp": -2_500_000.0}, {"step": "Boroughs' own costs", "gbp": -0.0},
-                       {"step": "Boroughs keep", "gbp": -2_500_000.0}]  # fmt: skip
+    }
+    s["bridge_gbp"] = [
+        {"step": "Care cost avoided", "gbp": 0.0},
+        {"step": "Not cashable", "gbp": 0.0},
+        {"step": "Paid by boroughs", "gbp": -2_500_000.0},
+        {"step": "Boroughs' own costs", "gbp": -0.0},
+        {"step": "Boroughs keep", "gbp": -2_500_000.0},
+    ]
     return s
 
 
@@ -295,19 +352,22 @@ def words_of(canvas: Canvas) -> list[Any]:
     found = [text for legend in legends for text in [legend.get_title(), *legend.get_texts()]]
     for axes in canvas.axes:
         found += [axes.title, axes._left_title, axes._right_title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
-        found += [tick.label1 for axis in (axes.xaxis, axes.yaxis) for tick in axis._update_ticks()
-                  if tick.label1.get_visible()]  # fmt: skip
+        found += [
+            tick.label1
+            for axis in (axes.xaxis, axes.yaxis)
+            for tick in axis._update_ticks()
+            if tick.label1.get_visible()
+        ]
     return [text for text in found if text.get_text().strip()]
 
 
-NASTY = '<script>alert("x")</script> & $\\frac{1}{2}$ =1+1 --> \'quoted\''
+NASTY = "<script>alert(\"x\")</script> & $\\frac{1}{2}$ =1+1 --> 'quoted'"
 
 
 def test_any_name_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     s, e, c, t = series(), exposure(), contracts(), tornado()
     s["boroughs"]["newham"]["name"] = e["boroughs"]["newham"]["name"] = c["contracts"]["other"]["name"] = NASTY
-    made = [figures.teams(s), figures.boroughs(e), figures.contracts(c),
-            figures.tornado(t, {"effect.therapy": NASTY})]  # fmt: skip
+    made = [figures.teams(s), figures.boroughs(e), figures.contracts(c), figures.tornado(t, {"effect.therapy": NASTY})]
     for figure in made:
         root = ElementTree.fromstring(figure.svg)
         assert not [element for element in root.iter() if element.tag.endswith("script")]
@@ -419,8 +479,10 @@ def test_tornado_ends_stand_at_their_results(monkeypatch: pytest.MonkeyPatch) ->
 def test_tornado_takes_words_where_there_are_any_and_leaves_out_what_moves_nothing() -> None:
     figure = figures.tornado(tornado(), {"effect.therapy": "Days out of care"})
     assert [row[0] for row in figure.table.rows] == [
-        "Days out of care", "costs.management.0.gbp_per_year", "referrals.accept_prob",
-    ]  # fmt: skip
+        "Days out of care",
+        "costs.management.0.gbp_per_year",
+        "referrals.accept_prob",
+    ]
     assert figure.table.rows[0] == ("Days out of care", "0.25", "-£1.00m", "0.75", "£2.00m")
     assert figure.table.rows[2][2] == "cannot be had"
     assert "Days out of care, -£1.00m at 0.25 to £2.00m at 0.75" in figure.description
@@ -451,24 +513,36 @@ def test_teams_have_words(made: dict[str, Figure]) -> None:
 def test_pieces_of_a_life_by_hand() -> None:
     child = lives()["children"][1]
     assert figures._pieces(child, "usual") == [
-        ("at home", 0, 100), ("foster_agency", 100, 200), ("residential", 200, 400), ("at home", 400, 900),
+        ("at home", 0, 100),
+        ("foster_agency", 100, 200),
+        ("residential", 200, 400),
+        ("at home", 400, 900),
         ("supported", 900, 1000),
-    ]  # fmt: skip
+    ]
     assert figures._pieces(child, "therapy") == [
-        (figures.THERAPY, 0, 50), ("kinship", 50, 70), (figures.THERAPY, 70, 100), ("at home", 100, 1000),
-    ]  # fmt: skip
+        (figures.THERAPY, 0, 50),
+        ("kinship", 50, 70),
+        (figures.THERAPY, 70, 100),
+        ("at home", 100, 1000),
+    ]
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 3000), st.sampled_from(["home", *figures.PLACES])), max_size=12),
-    st.integers(0, 500), st.integers(1, 2500), st.integers(0, 3000),
-)  # fmt: skip
+    st.integers(0, 500),
+    st.integers(1, 2500),
+    st.integers(0, 3000),
+)
 def test_pieces_fill_the_time_from_start_to_18_without_gap(
     stays: list[tuple[int, str]], start: int, length: int, therapy: int
 ) -> None:
     events = [{"day": day, "place": place} for day, place in sorted(stays)]
-    child = {"started": start, "stopped": start + therapy, "birthday_18": start + length,
-             "arms": {"usual": events, "therapy": events}}  # fmt: skip
+    child = {
+        "started": start,
+        "stopped": start + therapy,
+        "birthday_18": start + length,
+        "arms": {"usual": events, "therapy": events},
+    }
     for arm in ("usual", "therapy"):
         pieces = figures._pieces(child, arm)
         assert pieces[0][1] == 0 and pieces[-1][2] == length

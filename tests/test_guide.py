@@ -54,10 +54,31 @@ def test_lines_of_the_page(line: str) -> None:
 
 TYPES: dict[str, Any] = {"object": dict, "array": list, "string": str, "boolean": bool, "number": (int, float)}
 CHECKED = {
-    "type", "properties", "additionalProperties", "patternProperties", "required", "items", "minItems", "maxItems",
-    "prefixItems", "anyOf", "oneOf", "allOf", "$ref", "enum", "const", "minimum", "maximum", "exclusiveMinimum",
-    "exclusiveMaximum", "maxLength", "pattern", "minProperties", "maxProperties", "format",
-}  # fmt: skip
+    "type",
+    "properties",
+    "additionalProperties",
+    "patternProperties",
+    "required",
+    "items",
+    "minItems",
+    "maxItems",
+    "prefixItems",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "$ref",
+    "enum",
+    "const",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "maxLength",
+    "pattern",
+    "minProperties",
+    "maxProperties",
+    "format",
+}
 PROSE = {"description", "default", "title", "$schema", "$defs"}
 
 
@@ -94,10 +115,9 @@ def in_bounds(node: dict[str, Any], value: Any) -> bool:
             bool(dated) and len(value) <= node.get("maxLength", 1e9) and bool(re.search(node.get("pattern", ""), value))
         )
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return (
-            node.get("minimum", value) <= value <= node.get("maximum", value)
-            and node.get("exclusiveMinimum", value - 1) < value < node.get("exclusiveMaximum", value + 1)
-        )  # fmt: skip
+        return node.get("minimum", value) <= value <= node.get("maximum", value) and node.get(
+            "exclusiveMinimum", value - 1
+        ) < value < node.get("exclusiveMaximum", value + 1)
     return True
 
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from edgeofcare.documents.document import Document, Figure, Heading, Paragraph
-from edgeofcare.documents.html import html
+from edgeofcare.documents.formats.html import html
 from sample_document import HOSTILE, chart, sample
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}

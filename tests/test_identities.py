@@ -94,10 +94,15 @@ def test_a_borough_without_referrals_changes_nothing(scenario: Scenario) -> None
     _, counts = run(with_values(scenario, {"boroughs": boroughs, "teams": teams}))
     _, expected = run(scenario)
     without = replace(
-        counts, service=counts.service[:, 1:], lives=counts.lives[:, :, 1:], care=counts.care[:, :, :, 1:],
-        outcomes=counts.outcomes[:, :, :, 1:], both_weeks=counts.both_weeks[:, :, 1:],
-        intake=counts.intake[:, :, :, 1:], control=counts.control[:, :, 1:],
-    )  # fmt: skip
+        counts,
+        service=counts.service[:, 1:],
+        lives=counts.lives[:, :, 1:],
+        care=counts.care[:, :, :, 1:],
+        outcomes=counts.outcomes[:, :, :, 1:],
+        both_weeks=counts.both_weeks[:, :, 1:],
+        intake=counts.intake[:, :, :, 1:],
+        control=counts.control[:, :, 1:],
+    )
     assert_same_counts(expected, without)
 
 

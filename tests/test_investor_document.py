@@ -10,23 +10,23 @@ from typing import Any
 
 import pytest
 
-from edgeofcare.analysis.contracts import compare_contracts
-from edgeofcare.analysis.series import series
-from edgeofcare.analysis.stress import stress
-from edgeofcare.analysis.worlds import claimed_world
-from edgeofcare.documents.document import Bullets, Callout, Document, Said, Table
-from edgeofcare.documents.html import html
-from edgeofcare.documents.investor_document import (
+from edgeofcare.documents.answers.investor import (
     investor_answer,
     investor_document,
     investor_headline,
     missed_count,
 )
-from edgeofcare.documents.investor_figures import MOST_STRESSES, stress_profits
-from edgeofcare.documents.page import how_many, pounds
+from edgeofcare.documents.document import Bullets, Callout, Document, Said, Table
+from edgeofcare.documents.formats.html import html
+from edgeofcare.documents.pictures.investor import MOST_STRESSES, stress_profits
+from edgeofcare.documents.text_pages.run import how_many, pounds
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.contracts import contracts_over
 from edgeofcare.inputs.load import load
+from edgeofcare.questions.contracts import compare_contracts
+from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.report_data import series
+from edgeofcare.questions.stress import stress
 from edgeofcare.walk import run
 
 FEW = 60
@@ -39,9 +39,10 @@ Parts = dict[str, Any]
 def made() -> str:
     scenario = load("pan_london")
     parts = {
-        "summary": run(scenario, FEW, 1).summary, "series": series(claimed_world(scenario), FEW, 1),
+        "summary": run(scenario, FEW, 1).summary,
+        "series": series(claimed_world(scenario), FEW, 1),
         "stress": stress(scenario, STRESSES, replications=FEW).as_dict(),
-    }  # fmt: skip
+    }
     return json.dumps(parts, default=str)
 
 
@@ -87,8 +88,10 @@ def test_the_answer_is_made_of_the_figures_of_the_run(parts: Parts) -> None:
 @pytest.mark.parametrize(
     ("lost", "says"),
     [
-        (0.0, "Yes, on these"), (0.3, "On these assumptions it probably gets"),
-        (0.5, "Even on these assumptions it probably does not"), (1.0, "No, even on these"),
+        (0.0, "Yes, on these"),
+        (0.3, "On these assumptions it probably gets"),
+        (0.5, "Even on these assumptions it probably does not"),
+        (1.0, "No, even on these"),
     ],
 )
 def test_yes_and_no_turn_with_the_chance_of_a_loss(parts: Parts, lost: float, says: str) -> None:
@@ -113,17 +116,28 @@ def test_what_has_no_value_is_said_in_words(parts: Parts) -> None:
     assert_readable(investor_document(parts, 0.08))
 
 
-@pytest.mark.parametrize(("prob", "words"), [
-    (0.0, f"none of {FEW}"), (0.004, "fewer than 1 in 100"), (0.007, "fewer than 1 in 100"), (0.01, "1 in 100"),
-    (0.993, "more than 99 in 100"), (0.996, "more than 99 in 100"), (1.0, f"all {FEW}"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("prob", "words"),
+    [
+        (0.0, f"none of {FEW}"),
+        (0.004, "fewer than 1 in 100"),
+        (0.007, "fewer than 1 in 100"),
+        (0.01, "1 in 100"),
+        (0.993, "more than 99 in 100"),
+        (0.996, "more than 99 in 100"),
+        (1.0, f"all {FEW}"),
+    ],
+)
 def test_a_chance_is_the_same_in_words_and_in_tables(parts: Parts, prob: float, words: str) -> None:
     parts["summary"]["investor"] |= {"loss_prob": prob, "never_paid_back_prob": prob, "cost_unpaid_prob": prob}
     for row in (parts["stress"]["base"], *parts["stress"]["stresses"]):
         row["investor"]["loss_prob"]["value"] = prob
     document = investor_document(parts)
-    told = [row[1] for row in table(document, "What the investor puts in").rows
-            if row[0].startswith(("Loses money", "Never paid back", "Money runs out"))]  # fmt: skip
+    told = [
+        row[1]
+        for row in table(document, "What the investor puts in").rows
+        if row[0].startswith(("Loses money", "Never paid back", "Money runs out"))
+    ]
     told += [row[4] for row in table(document, "Each stress").rows]
     assert len(told) > 4 and set(told) == {words} == {dict(investor_headline(parts))["Loses money in"]}
     assert numbers(tuple(told)) == [prob] * len(told)
@@ -146,9 +160,10 @@ def test_money_that_is_not_needed_is_not_said_to_be_paid_back(parts: Parts) -> N
 def test_one_simulated_contract_says_neither_yes_nor_no() -> None:
     scenario = load("pan_london")
     one = {
-        "summary": run(scenario, 1, 1).summary, "series": series(claimed_world(scenario), 1, 1),
+        "summary": run(scenario, 1, 1).summary,
+        "series": series(claimed_world(scenario), 1, 1),
         "stress": stress(scenario, "no_effect", replications=1).as_dict(),
-    }  # fmt: skip
+    }
     assert answer(one).startswith("If therapy moves")
     warnings = [b.text for b in investor_answer(one) if isinstance(b, Callout) and b.kind == "warning"]
     assert warnings[0] == "One simulated contract says nothing about chance: run more."
@@ -216,9 +231,12 @@ def test_every_number_of_a_stress_is_in_the_table_unrounded(parts: Parts) -> Non
     for cells, row in zip(rows[1:], found["stresses"], strict=True):
         investor = row["investor"]
         assert numbers(cells) == [
-            investor["profit_gbp"]["value"], investor["profit_gbp"]["change"],
-            investor["irr_of_expected_flows"]["value"], investor["loss_prob"]["value"], row["net_saving_gbp"]["change"],
-        ]  # fmt: skip
+            investor["profit_gbp"]["value"],
+            investor["profit_gbp"]["change"],
+            investor["irr_of_expected_flows"]["value"],
+            investor["loss_prob"]["value"],
+            row["net_saving_gbp"]["change"],
+        ]
 
 
 def test_every_number_of_the_investor_is_in_the_table_unrounded(parts: Parts) -> None:
@@ -229,7 +247,7 @@ def test_every_number_of_the_investor_is_in_the_table_unrounded(parts: Parts) ->
         ("Most in the contract at once, average", "peak_funding_gbp", "mean"),
         ("Return a year of single contracts, middle one", "irr", "p50"),
         ("What comes back for each £1 put in, average", "money_multiple", "mean"),
-    ):  # fmt: skip
+    ):
         assert rows[label] == [investor[key][k] for k in (middle, "p10", "p90")]
     assert rows["Loses money in"] == [investor["loss_prob"]]
     assert dict(investor_headline(parts))["Profit, average"].number == investor["profit_gbp"]["mean"]
@@ -321,6 +339,9 @@ def test_tranches_are_told_where_there_are_several(parts: Parts) -> None:
 @pytest.mark.parametrize("contract", ["essex", "fee_for_service", "cuyahoga"])
 def test_other_contracts_are_answered_too(contract: str) -> None:
     scenario = contracts_over(load("pan_london"), contract)[contract]
-    found = {"summary": run(scenario, 20, 1).summary, "series": series(claimed_world(scenario), 20, 1),
-             "stress": stress(scenario, "no_effect", replications=20).as_dict()}  # fmt: skip
+    found = {
+        "summary": run(scenario, 20, 1).summary,
+        "series": series(claimed_world(scenario), 20, 1),
+        "stress": stress(scenario, "no_effect", replications=20).as_dict(),
+    }
     assert_readable(investor_document(found, 0.08))

@@ -14,10 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeofcare.analysis import join as module
-from edgeofcare.analysis.exposure import Rows
-from edgeofcare.analysis.join import Joined, Pair, _crossing, _expected_rate, _joining, join, latest_month, live_pair
-from edgeofcare.analysis.worlds import claimed_world
 from edgeofcare.calendar import add_months
 from edgeofcare.engine import kernel
 from edgeofcare.engine.plan import make_plan
@@ -26,6 +22,10 @@ from edgeofcare.inputs.boroughs import Answers, Joining, load_joiner, new_boroug
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import care_costs, service_costs
+from edgeofcare.questions import join as module
+from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.exposure import Rows
+from edgeofcare.questions.join import Joined, Pair, _crossing, _expected_rate, _joining, join, latest_month, live_pair
 from edgeofcare.walk import run, settle
 
 LONDON = load("pan_london")
@@ -55,9 +55,17 @@ def parts(pair: Pair, rows: Rows, name: str) -> Any:
 
 
 BY_BOROUGH = (
-    "referred", "started", "waiting_days", "payments", "all_payments", "worst_year", "avoided", "cashable",
-    "other_costs", "net_saving",
-)  # fmt: skip
+    "referred",
+    "started",
+    "waiting_days",
+    "payments",
+    "all_payments",
+    "worst_year",
+    "avoided",
+    "cashable",
+    "other_costs",
+    "net_saving",
+)
 OF_ALL = ("before_caps", "cap_binds", "slot_days_used", "irr", "money_multiple", "profit", "peak_funding", "flows")
 
 
@@ -124,8 +132,10 @@ def test_what_all_boroughs_pay_is_received_and_net_savings_by_year_add_up_to_the
 
 
 def test_two_joiners_in_either_order_give_the_same() -> None:
-    one, other = (join(LONDON, names, replications=FEW).as_dict() for names in (
-        ["richmond", "kingston@2018-12-01"], ["kingston@2018-12-01", "richmond"]))  # fmt: skip
+    one, other = (
+        join(LONDON, names, replications=FEW).as_dict()
+        for names in (["richmond", "kingston@2018-12-01"], ["kingston@2018-12-01", "richmond"])
+    )
     assert one == other
 
 
@@ -147,19 +157,27 @@ def answer() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def separate(answer: dict[str, Any]) -> tuple[Any, Any]:
     """Net saving and starts by replication and borough of two runs that know nothing of joining."""
-    joined = with_joiners(LONDON, [Joining(load_joiner("haringey", LONDON))], run(LONDON, 500, 1).summary["children"][
-        "started"]["mean"])  # fmt: skip
+    joined = with_joiners(
+        LONDON, [Joining(load_joiner("haringey", LONDON))], run(LONDON, 500, 1).summary["children"]["started"]["mean"]
+    )
     scale, ratio = claimed_world(LONDON).entry_scale_days, claimed_world(LONDON).hazard_ratio
-    given = {"effect.usual": None, "effect.therapy": None, "effect.entry_scale_days": scale,
-             "effect.hazard_ratio": ratio}  # fmt: skip
+    given = {
+        "effect.usual": None,
+        "effect.therapy": None,
+        "effect.entry_scale_days": scale,
+        "effect.hazard_ratio": ratio,
+    }
     return tuple(run(with_values(s, given), 200, 1) for s in (LONDON, joined))  # type: ignore[return-value]
 
 
 def test_changes_and_their_errors_are_those_of_two_separate_runs(
     answer: dict[str, Any], separate: tuple[Any, Any]
 ) -> None:
-    names = {"change_in_net_saving_gbp": "net_saving_gbp", "change_in_starts": "started",
-             "change_in_payments_gbp": "payments_gbp"}  # fmt: skip
+    names = {
+        "change_in_net_saving_gbp": "net_saving_gbp",
+        "change_in_starts": "started",
+        "change_in_payments_gbp": "payments_gbp",
+    }
     for told, column in names.items():
         before, after = (s.boroughs.pivot(index="replication", columns="borough", values=column) for s in separate)
         for slug, borough in answer["incumbents"].items():
@@ -192,7 +210,8 @@ def test_a_fixed_cap_is_worth_to_those_in_what_joining_with_it_says(answer: dict
     for slug, borough in answer["incumbents"].items():
         change = fixed["incumbents"][slug]["change_in_net_saving_gbp"]["mean"]
         assert borough["effect_of_a_fixed_cap_gbp"]["mean"] == pytest.approx(
-            change - borough["change_in_net_saving_gbp"]["mean"])  # fmt: skip
+            change - borough["change_in_net_saving_gbp"]["mean"]
+        )
         assert fixed["incumbents"][slug]["effect_of_a_fixed_cap_gbp"] is None
 
 
@@ -227,13 +246,16 @@ def test_steps_add_up_to_joining_at_once() -> None:
     found = join(LONDON, names, replications=FEW, in_sequence=True).as_dict()
     steps = found["steps"]
     assert [(s["joiner"], s["join_date"]) for s in steps] == [
-        ("richmond_upon_thames", "2018-08-01"), ("kingston_upon_thames", "2018-12-01"), ("haringey", "2019-09-01")
-    ]  # fmt: skip
+        ("richmond_upon_thames", "2018-08-01"),
+        ("kingston_upon_thames", "2018-12-01"),
+        ("haringey", "2019-09-01"),
+    ]
     for slug, borough in found["incumbents"].items():
         by_step = [s["incumbents"][slug]["change_in_net_saving_gbp"]["mean"] for s in steps]
         assert sum(by_step) == pytest.approx(borough["change_in_net_saving_gbp"]["mean"], abs=1e-3)
     assert sum(s["change_in_profit_gbp"]["mean"] for s in steps) == pytest.approx(
-        found["investor"]["change"]["profit_gbp"]["mean"], abs=1e-3)  # fmt: skip
+        found["investor"]["change"]["profit_gbp"]["mean"], abs=1e-3
+    )
     assert "richmond_upon_thames" in steps[1]["incumbents"] and "kingston_upon_thames" in steps[2]["incumbents"]
     alone = join(LONDON, names[:1], replications=FEW).as_dict()
     assert steps[0]["net_saving_gbp"]["mean"] == alone["joiner"]["richmond_upon_thames"]["net_saving_gbp"]["mean"]
@@ -254,7 +276,8 @@ def test_limits_pass_through_the_answer_itself(answer: dict[str, Any]) -> None:
     assert longest["mean"] == max(b["waiting_days"]["change"]["mean"] for b in later["incumbents"].values())
     by_date = limits["by_join_date"]
     assert limits["latest_date_that_pays"] == max(
-        row["join_date"] for row in by_date if row["joiner_net_saving_gbp"] > 0)  # fmt: skip
+        row["join_date"] for row in by_date if row["joiner_net_saving_gbp"] > 0
+    )
 
 
 @given(n=st.integers(1, 40), last=st.integers(-1, 39))
@@ -299,9 +322,11 @@ def test_faults_are_told_before_anybody_lives(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(InputError, match="takes part in pan_london already"):
         join(LONDON, ["haringey", "haringey"])
     for options, words in (
-        ({"teams": "plus-x"}, "plus-x"), ({"cap_on_join": "loose"}, "loose"), ({"replications": 0}, "replications"),
+        ({"teams": "plus-x"}, "plus-x"),
+        ({"cap_on_join": "loose"}, "loose"),
+        ({"replications": 0}, "replications"),
         ({"seed": -1}, "seed"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(OptionError, match=words):
             join(LONDON, ["haringey"], **options)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="at least one borough"):

@@ -12,15 +12,15 @@ from typing import Any
 import openpyxl
 import pytest
 
-from edgeofcare.analysis.join import join
+from edgeofcare.documents.answers.join import join_document, join_headline
 from edgeofcare.documents.document import Bullets, Callout, Document, Figure, Said, Table
-from edgeofcare.documents.html import html
-from edgeofcare.documents.join import join_words
-from edgeofcare.documents.join_document import join_document, join_headline
-from edgeofcare.documents.join_figures import gains, joiner_years, said_gbp
-from edgeofcare.documents.sheets import sheets
+from edgeofcare.documents.formats.html import html
+from edgeofcare.documents.formats.sheets import sheets
+from edgeofcare.documents.pictures.join import gains, joiner_years, said_gbp
+from edgeofcare.documents.text_pages.join import join_words
 from edgeofcare.inputs.boroughs import Answers, new_borough
 from edgeofcare.inputs.load import load, with_values
+from edgeofcare.questions.join import join
 
 Found = Mapping[str, Any]
 LONDON = load("pan_london")
@@ -113,20 +113,40 @@ def changed(found: Found, net_gbp: float, better_off: float, others_gbp: float =
 @pytest.mark.parametrize(
     ("net_gbp", "better_off", "words"),
     [
-        (250_000.0, 0.91, "Yes, joining pays for Haringey. It would be better off in 91 of 100 simulated contracts, "
-                          "and saves £250k on average."),
-        (250_000.0, 1.0, f"Yes, joining pays for Haringey. It would be better off in all {FEW} simulated contracts, "
-                         "and saves £250k on average."),
-        (-250_000.0, 0.2, "No, joining does not pay for Haringey. It would be better off in 20 of 100 simulated "
-                          "contracts, and loses £250k on average."),
+        (
+            250_000.0,
+            0.91,
+            "Yes, joining pays for Haringey. It would be better off in 91 of 100 simulated contracts, "
+            "and saves £250k on average.",
+        ),
+        (
+            250_000.0,
+            1.0,
+            f"Yes, joining pays for Haringey. It would be better off in all {FEW} simulated contracts, "
+            "and saves £250k on average.",
+        ),
+        (
+            -250_000.0,
+            0.2,
+            "No, joining does not pay for Haringey. It would be better off in 20 of 100 simulated "
+            "contracts, and loses £250k on average.",
+        ),
         (250_000.0, 0.4, "On average, but in fewer than half of the contracts, joining pays for Haringey. It "),
         (-250_000.0, 0.6, "On average joining does not pay for Haringey, though in half of the contracts or more it "),
-        (1_500.0, 0.5, "It makes no clear difference to Haringey. It would be better off in 50 of 100 simulated "
-                       "contracts; what it saves on average is too small to tell from luck: £1,500."),
-        (0.0, 0.5, "It makes no clear difference to Haringey. It would be better off in 50 of 100 simulated contracts; "
-                   "on average it neither saves nor loses."),
+        (
+            1_500.0,
+            0.5,
+            "It makes no clear difference to Haringey. It would be better off in 50 of 100 simulated "
+            "contracts; what it saves on average is too small to tell from luck: £1,500.",
+        ),
+        (
+            0.0,
+            0.5,
+            "It makes no clear difference to Haringey. It would be better off in 50 of 100 simulated contracts; "
+            "on average it neither saves nor loses.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_answer_comes_first_in_plain_words(gain: Found, net_gbp: float, better_off: float, words: str) -> None:
     assert answer(join_document(changed(gain, net_gbp, better_off))).startswith(words)
 
@@ -266,10 +286,13 @@ def test_the_joiners_years_are_the_years_found(found: Found) -> None:
         assert not any(row["payments_gbp"]["mean"] for year, row in joiner["years"].items() if year not in since)
         for year, row in since.items():
             assert numbers(table, year) == [
-                *(row["payments_gbp"][key] for key in ("mean", "p90", "p95")), row["avoided_nominal_gbp"],
-                row["avoided_cashable_gbp"], row["net_saving_gbp"], row["cumulative_net_saving_gbp"],
+                *(row["payments_gbp"][key] for key in ("mean", "p90", "p95")),
+                row["avoided_nominal_gbp"],
+                row["avoided_cashable_gbp"],
+                row["net_saving_gbp"],
+                row["cumulative_net_saving_gbp"],
                 row["in_credit_prob"],
-            ]  # fmt: skip
+            ]
 
 
 def test_the_boroughs_already_in_are_those_found(found: Found) -> None:
@@ -278,9 +301,14 @@ def test_the_boroughs_already_in_are_those_found(found: Found) -> None:
     for row in found["incumbents"].values():
         saving = row["change_in_net_saving_gbp"]
         assert numbers(table, row["name"]) == [
-            row["waiting_days"]["without"], row["waiting_days"]["with"], row["change_in_starts"]["mean"],
-            row["change_in_payments_gbp"]["mean"], saving["mean"], saving["se"], row["worse_off_prob"],
-        ]  # fmt: skip
+            row["waiting_days"]["without"],
+            row["waiting_days"]["with"],
+            row["change_in_starts"]["mean"],
+            row["change_in_payments_gbp"]["mean"],
+            saving["mean"],
+            saving["se"],
+            row["worse_off_prob"],
+        ]
 
 
 def test_contract_teams_and_investor_are_those_found(found: Found) -> None:
@@ -300,15 +328,19 @@ def test_contract_teams_and_investor_are_those_found(found: Found) -> None:
     for row, team in zip(rows, found["providers"].values(), strict=True):
         use = team["slots_used_share"]
         assert [said.number for said in row[1:] if isinstance(said, Said)] == [
-            use["without"], use["with"], None if use["change"] is None else use["change"]["mean"],
-        ]  # fmt: skip
+            use["without"],
+            use["with"],
+            None if use["change"] is None else use["change"]["mean"],
+        ]
         assert (row[1] == "new") == team["new"]
     table = the_table(document, "The investor")
     for label, key in (("Profit", "profit_gbp"), ("Most put in at once", "peak_funding_gbp")):
         assert numbers(table, label) == [investor[side][key]["mean"] for side in ("without", "with", "change")]
-    for label, key in (("Rate of return a year (IRR) on expected flows", "irr_of_expected_flows"),
-                       ("Money back, as a multiple of what is put in", "money_multiple"),
-                       ("Loses money in", "loss_prob")):  # fmt: skip
+    for label, key in (
+        ("Rate of return a year (IRR) on expected flows", "irr_of_expected_flows"),
+        ("Money back, as a multiple of what is put in", "money_multiple"),
+        ("Loses money in", "loss_prob"),
+    ):
         change = investor["change"][key]
         assert numbers(table, label) == [investor["without"][key], investor["with"][key], change and change["mean"]]
 
@@ -321,9 +353,12 @@ def test_limits_are_shown_where_they_were_looked_for(found: Found) -> None:
         assert len(table.rows) == sum(len(limits[key]) for key in ("by_volume", "by_join_date", "by_teams"))
         row = limits["by_teams"]["plus-mst"]
         assert numbers(table, "With one more MST team") == [
-            row["joiner_net_saving_gbp"], row["joiner_better_off_prob"], row["joiner_wait_days"],
-            row["change_for_incumbents_gbp"]["mean"], row["change_in_profit_gbp"]["mean"],
-        ]  # fmt: skip
+            row["joiner_net_saving_gbp"],
+            row["joiner_better_off_prob"],
+            row["joiner_wait_days"],
+            row["change_for_incumbents_gbp"]["mean"],
+            row["change_in_profit_gbp"]["mean"],
+        ]
 
 
 def test_figures_that_are_not_there_are_a_dash(gain: Found) -> None:
@@ -376,8 +411,10 @@ def test_years_begin_when_the_joiner_pays_or_saves(gain: Found, nobody: Found) -
     for year, *cells in rows:
         found = joiner["years"][year]
         assert [cell.number for cell in cells if isinstance(cell, Said)] == [
-            found["payments_gbp"]["mean"], found["avoided_cashable_gbp"], found["cumulative_net_saving_gbp"],
-        ]  # fmt: skip
+            found["payments_gbp"]["mean"],
+            found["avoided_cashable_gbp"],
+            found["cumulative_net_saving_gbp"],
+        ]
     [(slug, joiner)] = nobody["joiner"].items()
     assert len(joiner_years(slug, joiner).table.rows) == len(joiner["years"])
 
@@ -385,16 +422,32 @@ def test_years_begin_when_the_joiner_pays_or_saves(gain: Found, nobody: Found) -
 @pytest.mark.parametrize(
     ("avoided_gbp", "kept_gbp", "title", "words"),
     [
-        (70_000.0, 400_000.0, ", and what it no longer pays for care", "then avoids £70k of cashable care. Its net "
-         "saving reaches £400k by the end of 2023-24."),
-        (-71_000.0, -418_000.0, ", and what more it pays for care", "then pays £71k more for care. By the end of "
-         "2023-24 it has lost £418k."),
-        (0.0, -237_000.0, " where no care is avoided", "no care is avoided then. By the end of 2023-24 it has lost "
-         "£237k."),
-        (0.1, 0.2, " where no care is avoided", "no care is avoided then. By the end of 2023-24 it has neither saved "
-         "nor lost."),
+        (
+            70_000.0,
+            400_000.0,
+            ", and what it no longer pays for care",
+            "then avoids £70k of cashable care. Its net saving reaches £400k by the end of 2023-24.",
+        ),
+        (
+            -71_000.0,
+            -418_000.0,
+            ", and what more it pays for care",
+            "then pays £71k more for care. By the end of 2023-24 it has lost £418k.",
+        ),
+        (
+            0.0,
+            -237_000.0,
+            " where no care is avoided",
+            "no care is avoided then. By the end of 2023-24 it has lost £237k.",
+        ),
+        (
+            0.1,
+            0.2,
+            " where no care is avoided",
+            "no care is avoided then. By the end of 2023-24 it has neither saved nor lost.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_picture_of_years_fits_gain_loss_and_nothing(
     gain: Found, avoided_gbp: float, kept_gbp: float, title: str, words: str
 ) -> None:
@@ -429,8 +482,11 @@ def test_a_picture_of_every_borough_of_london_stays_on_a_page(gain: Found) -> No
 def test_the_workbook_holds_the_same_numbers(found: Found) -> None:
     document = join_document(found)
     book = openpyxl.load_workbook(io.BytesIO(sheets(document)))
-    shown = [block.table if isinstance(block, Figure) else block for block in document.blocks
-             if isinstance(block, Table | Figure)]  # fmt: skip
+    shown = [
+        block.table if isinstance(block, Figure) else block
+        for block in document.blocks
+        if isinstance(block, Table | Figure)
+    ]
     for sheet, table in zip(book.worksheets[1:], shown, strict=True):
         values = [cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, int | float)]
         said = [cell.number for row in table.rows for cell in row if isinstance(cell, Said)]

@@ -117,7 +117,8 @@ from edgeofcare.care import draws
 draws.word = lambda value: int(value) & draws.MASK  # numpy's whole numbers wrap around; Python's do not
 from dataclasses import replace
 from helpers import assert_same_counts, plan_of, small, with_tracks
-from edgeofcare.engine import kernel, reference
+from edgeofcare.engine import kernel
+from edgeofcare.engine import reference
 from edgeofcare.engine.counts import Trace
 from edgeofcare.engine.plan import Track
 assert type(kernel.run_chunk).__name__ == "function", "compiled after all"

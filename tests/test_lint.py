@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from edgeofcare.analysis.contracts import under
-from edgeofcare.analysis.lint import data_not_held, gains_from_harm, lint, records_needed, too_many_terms
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.questions.contracts import under
+from edgeofcare.questions.lint import data_not_held, gains_from_harm, lint, records_needed, too_many_terms
 
 START: dict[str, Any] = {"pays": "per_start", "price_gbp": 100.0}
 FEW = 60
@@ -40,9 +40,12 @@ def test_what_each_kind_of_term_needs() -> None:
         return tuple(records_needed(with_terms(term).contract.terms[0]))
 
     ladder = {
-        "pays": "improvement_ladder", "improvement": "points", "base": "per_start", "settle_months": [24],
+        "pays": "improvement_ladder",
+        "improvement": "points",
+        "base": "per_start",
+        "settle_months": [24],
         "bands": [{"from_improvement": 0.0, "rate": 1.0}],
-    }  # fmt: skip
+    }
     assert needs(**START) == ("service_records",)
     assert needs(pays="per_week_out_of_care", price_gbp=1.0) == ("care_records",)
     assert needs(pays="per_week_out_of_care", price_gbp=1.0, needs_data=["school_records"]) == (
@@ -90,15 +93,18 @@ def test_a_week_dearer_than_the_care_that_it_avoids_lets_payers_gain_from_harm()
 
 def ladder(*rates: float) -> Scenario:
     """Return a ladder on the share of days out of care: below 33%, up to 40%, above."""
-    bands = [
-        {"from_improvement": at, "rate": rate} for at, rate in zip((-10.0, 0.33, 0.40), rates, strict=True)
-    ]
+    bands = [{"from_improvement": at, "rate": rate} for at, rate in zip((-10.0, 0.33, 0.40), rates, strict=True)]
     return with_terms(
         {
-            "pays": "improvement_ladder", "control": "fixed", "control_care_share": 1.0, "improvement": "points",
-            "base": "per_start", "bands": bands, "settle_months": [60],
+            "pays": "improvement_ladder",
+            "control": "fixed",
+            "control_care_share": 1.0,
+            "improvement": "points",
+            "base": "per_start",
+            "bands": bands,
+            "settle_months": [60],
         }
-    )  # fmt: skip
+    )
 
 
 def test_falling_rungs_let_the_payee_gain_from_harm() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from edgeofcare.errors import InputError
-from edgeofcare.inputs.figures import References
 from edgeofcare.inputs.load import (
     canonical,
     load,
@@ -23,6 +22,7 @@ from edgeofcare.inputs.load import (
     with_values,
 )
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.sourced import References
 
 
 def write(folder: Path, text: str, name: str = "mine.toml", base: str = "pan_london") -> Path:

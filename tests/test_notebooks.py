@@ -60,8 +60,11 @@ def test_a_notebook_is_short_and_says_what_it_asks(name: str) -> None:
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_holds_no_model_code(name: str) -> None:
     tree = ast.parse(NOTEBOOKS[name].read_text("utf-8"))
-    sums = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp | ast.AugAssign)
-            and not isinstance(node.op, ast.BitOr) and not is_words(node)]  # fmt: skip
+    sums = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp | ast.AugAssign) and not isinstance(node.op, ast.BitOr) and not is_words(node)
+    ]
     assert all(isinstance(node.op, ALLOWED) for node in sums), [ast.unparse(node) for node in sums]
     assert len([node for node in sums if isinstance(node.op, ast.Mult)]) <= 1
     paths = [node for node in sums if isinstance(node.op, ast.Div)]

@@ -23,21 +23,40 @@ def event(child, arm, code, day, detail=0):
 
 def test_a_hand_made_life(plan):
     """Started day 10, tracked from day 101, in care 150-160 and 170-180 with therapy, 120-200 without; seen on 175."""
-    events = np.array([
-        event(0, -1, "referred", 0, 3000), event(0, -1, "started", 10, 100), event(0, -1, "completed", 110),
-        event(0, 0, "placed", 120, 1), event(0, 0, "placed", 140, 3), event(0, 0, "home", 200),
-        event(0, 1, "placed", 150, 1), event(0, 1, "home", 160), event(0, 1, "placed", 170, 1),
-        event(0, 1, "home", 180), event(1, -1, "referred", 3, 3000), event(1, 0, "placed", 5, 1),
-        event(1, 0, "home", 3000),
-    ])  # fmt: skip
+    events = np.array(
+        [
+            event(0, -1, "referred", 0, 3000),
+            event(0, -1, "started", 10, 100),
+            event(0, -1, "completed", 110),
+            event(0, 0, "placed", 120, 1),
+            event(0, 0, "placed", 140, 3),
+            event(0, 0, "home", 200),
+            event(0, 1, "placed", 150, 1),
+            event(0, 1, "home", 160),
+            event(0, 1, "placed", 170, 1),
+            event(0, 1, "home", 180),
+            event(1, -1, "referred", 3, 3000),
+            event(1, 0, "placed", 5, 1),
+            event(1, 0, "home", 3000),
+        ]
+    )
     seen = observe(read_events(events, 0), plan, 1, 175)
     found = {name: int(values[0]) for name, values in seen.items()}
     assert found == {
-        "referred": 2, "started": 1, "completed": 1, "completed_at_home": 0, "in_tracking": 1,
-        "in_tracking_never_in_care": 0, "tracked_days": 74, "in_tracking_in_care_usual": 1,
-        "started_in_care_usual": 1, "care_days_usual": 55, "in_tracking_in_care_therapy": 1,
-        "started_in_care_therapy": 1, "care_days_therapy": 15,
-    }  # fmt: skip
+        "referred": 2,
+        "started": 1,
+        "completed": 1,
+        "completed_at_home": 0,
+        "in_tracking": 1,
+        "in_tracking_never_in_care": 0,
+        "tracked_days": 74,
+        "in_tracking_in_care_usual": 1,
+        "started_in_care_usual": 1,
+        "care_days_usual": 55,
+        "in_tracking_in_care_therapy": 1,
+        "started_in_care_therapy": 1,
+        "care_days_therapy": 15,
+    }
 
 
 @pytest.mark.parametrize("engine", ["kernel", "reference"])

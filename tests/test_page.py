@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import edgeofcare as eoc
-from edgeofcare.documents.page import how_many, in_hundred, page, percent, pounds
+from edgeofcare.documents.text_pages.run import how_many, in_hundred, page, percent, pounds
 from edgeofcare.inputs.load import shipped, with_values
 from edgeofcare.inputs.schema import Scenario
 

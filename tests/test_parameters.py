@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from edgeofcare.engine import parameters
+from edgeofcare.engine.calibration_table import Surface
 from edgeofcare.engine.parameters import correlated_scores, draw, draw_values, drawn_inputs, quantile, surface_for
-from edgeofcare.engine.surface import Surface
 from edgeofcare.errors import InputError
 from edgeofcare.inputs.load import load, uncertain, with_values
 from edgeofcare.inputs.ranges import FAR, Z95, cholesky, nearest_correlation, rank_correlation, reach
@@ -45,11 +45,16 @@ def ranged(scenario: Scenario, ranges: dict[str, tuple[float, float]], keep: boo
         ("triangular", 0.8, 0.2, 0.8, stats.triang(1, 0.2, 0.6)),
         ("uniform", 0.3, 0.2, 0.8, stats.uniform(0.2, 0.6)),
         ("normal", 5.0, 3.0, 8.0, stats.norm(5.5, 2.5 / stats.norm.ppf(0.95))),
-        ("lognormal", 1.25, 0.77, 2.05, stats.lognorm(math.log(2.05 / 0.77) / 2 / stats.norm.ppf(0.95), 0,
-                                                      math.sqrt(0.77 * 2.05))),
+        (
+            "lognormal",
+            1.25,
+            0.77,
+            2.05,
+            stats.lognorm(math.log(2.05 / 0.77) / 2 / stats.norm.ppf(0.95), 0, math.sqrt(0.77 * 2.05)),
+        ),
         ("beta", 0.3, 0.2, 0.41, None),
     ],
-)  # fmt: skip
+)
 def test_quantiles_are_scipys(distribution: str, value: float, low: float, high: float, theirs: object) -> None:
     if theirs is None:
         sd = (high - low) / (2 * stats.norm.ppf(0.95))
@@ -111,8 +116,13 @@ def test_another_uncertain_input_or_correlation_changes_no_independent_one() -> 
 def test_scores_are_normal_and_correlated_as_asked() -> None:
     """4,000 draws; false alarm 1e-6 for each statement; an error of 0.1 in a correlation would be seen in 9 of 10."""
     scenario = load("pan_london")
-    paths = ["effect.usual", "effect.therapy", "care.stay.stay_to_18_prob_under_16",
-             "care.stay.stay_to_18_prob_16_plus", "referrals.accept_prob"]  # fmt: skip
+    paths = [
+        "effect.usual",
+        "effect.therapy",
+        "care.stay.stay_to_18_prob_under_16",
+        "care.stay.stay_to_18_prob_16_plus",
+        "referrals.accept_prob",
+    ]
     n = 4000
     scores = np.array([list(correlated_scores(scenario, paths, 3, d).values()) for d in range(n)])
     asked = np.eye(5)

@@ -276,8 +276,13 @@ def test_a_window_that_the_plan_does_not_hold_is_refused() -> None:
 def test_columns_are_named_by_kind_and_counted() -> None:
     more = {"floor_gbp": 1.0, "termination": {"on": date(2030, 1, 1)}}
     assert settle(ALL, [ONE_WEEK, TERMS[0], ONE_WEEK, ONE_WEEK], **more).labels == (
-        "per_week_out_of_care", "per_start", "per_week_out_of_care_2", "per_week_out_of_care_3", "floor", "redemption",
-    )  # fmt: skip
+        "per_week_out_of_care",
+        "per_start",
+        "per_week_out_of_care_2",
+        "per_week_out_of_care_3",
+        "floor",
+        "redemption",
+    )
 
 
 @pytest.mark.parametrize(
@@ -343,15 +348,18 @@ modifiers = st.fixed_dictionaries(
         ),
         "termination": st.one_of(
             st.builds(lambda on: {"on": on, "redemption_share_by_year": (0.5, 0.2)}, days_of_contract),
-            st.builds(lambda month, n: {"review_month": month, "if_starts_below": n}, st.integers(0, 20),
-                      st.integers(0, 200)),
+            st.builds(
+                lambda month, n: {"review_month": month, "if_starts_below": n}, st.integers(0, 20), st.integers(0, 200)
+            ),
         ),
         "top_up": st.builds(
             lambda share, cap, after: {"name": "Fund", "share": share, "cap_gbp": cap, "after_cap": after},
-            st.floats(0, 1), caps, st.sampled_from(["borough_pays", "unpaid"]),
+            st.floats(0, 1),
+            caps,
+            st.sampled_from(["borough_pays", "unpaid"]),
         ),
     },
-)  # fmt: skip
+)
 
 
 @settings(deadline=None, max_examples=60)

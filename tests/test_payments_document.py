@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from edgeofcare.analysis.contracts import compare_contracts
-from edgeofcare.documents.contracts import risk_words
+from edgeofcare.documents.answers.contracts import SORTS, contract_words, payments_document, payments_headline
 from edgeofcare.documents.document import Callout, Document, Said, Table
-from edgeofcare.documents.html import html
-from edgeofcare.documents.page import pounds
-from edgeofcare.documents.payments_document import SORTS, contract_words, payments_document, payments_headline
+from edgeofcare.documents.formats.html import html
+from edgeofcare.documents.text_pages.contracts import risk_words
+from edgeofcare.documents.text_pages.run import pounds
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load
+from edgeofcare.questions.contracts import compare_contracts
 
 Found = dict[str, Any]
 
@@ -49,8 +49,11 @@ def numbers(row: tuple[str, ...]) -> list[float | None]:
 def by_title(found: Found, table: Table) -> dict[str, tuple[str, ...]]:
     """Return the rows of a table by the contract's name in the comparison."""
     titles = {name: c["name"] for name, c in found["contracts"].items()}
-    return {name: next(row for row in table.rows if title in row[0] and row[0].startswith((title, "This case")))
-            for name, title in titles.items() if any(title in row[0] for row in table.rows)}  # fmt: skip
+    return {
+        name: next(row for row in table.rows if title in row[0] and row[0].startswith((title, "This case")))
+        for name, title in titles.items()
+        if any(title in row[0] for row in table.rows)
+    }
 
 
 def assert_readable(document: Document) -> None:
@@ -68,13 +71,20 @@ def test_every_number_in_the_tables_is_the_number_found(found: Found) -> None:
     for name, c in found["contracts"].items():
         paid, top_up, null = c["payments_gbp"]["mean"], c["top_up_gbp"]["mean"], c["if_no_effect"]
         assert numbers(one[name]) == [
-            paid, paid - top_up, c["net_saving_gbp"]["mean"], c["worst_year_gbp"]["p95"],
-            c["investor"]["irr_of_expected_flows"], c["investor"]["loss_prob"], c["cap_binds_prob"],
-        ]  # fmt: skip
+            paid,
+            paid - top_up,
+            c["net_saving_gbp"]["mean"],
+            c["worst_year_gbp"]["p95"],
+            c["investor"]["irr_of_expected_flows"],
+            c["investor"]["loss_prob"],
+            c["cap_binds_prob"],
+        ]
         assert numbers(two[name]) == [
-            null["payments_gbp"]["mean"], null["payments_gbp"]["mean"] / paid, null["net_saving_gbp"]["mean"],
+            null["payments_gbp"]["mean"],
+            null["payments_gbp"]["mean"] / paid,
+            null["net_saving_gbp"]["mean"],
             null["profit_gbp"]["mean"],
-        ]  # fmt: skip
+        ]
 
 
 def test_the_answer_names_who_does_best_and_worst(found: Found) -> None:
@@ -106,8 +116,11 @@ def test_equal_contracts_are_named_together(found: Found) -> None:
 def test_who_bears_the_risk_is_said_of_somebody(found: Found) -> None:
     _, nothing, risks = tables(payments_document(found))
     assert {row[-1] for row in nothing.rows} <= {
-        "payers and investors", "the investors", "the boroughs", "the boroughs and the central payer",
-    }  # fmt: skip
+        "payers and investors",
+        "the investors",
+        "the boroughs",
+        "the boroughs and the central payer",
+    }
     told = by_title(found, risks)
     assert told["cuyahoga"][1].lower() == risk_words(found["contracts"]["cuyahoga"]).lower()
     assert told["fee_for_service"][2].startswith("Nothing is paid for outcomes")
@@ -115,17 +128,32 @@ def test_who_bears_the_risk_is_said_of_somebody(found: Found) -> None:
     assert not any(row[1].startswith("Both") for row in risks.rows)
 
 
-@pytest.mark.parametrize(("share", "words"), [(1.2, "more would fall due than with it"), (0.001, "less than 1% of"),
-                                              (0.0, "The payers: 0% of"), (0.4, "The payers: 40% of")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (1.2, "more would fall due than with it"),
+        (0.001, "less than 1% of"),
+        (0.0, "The payers: 0% of"),
+        (0.4, "The payers: 40% of"),
+    ],
+)
 def test_shares_due_anyway_in_words(found: Found, share: float, words: str) -> None:
     found["contracts"]["essex"]["deadweight_share"] = share
     assert words in tables(payments_document(found, ["essex"]))[-1].rows[0][2]
 
 
-@pytest.mark.parametrize(("prob", "words"), [
-    (0.0, "none of 50"), (0.004, "fewer than 1 in 100"), (0.007, "fewer than 1 in 100"), (0.01, "1 in 100"),
-    (0.993, "more than 99 in 100"), (0.996, "more than 99 in 100"), (1.0, "all 50"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("prob", "words"),
+    [
+        (0.0, "none of 50"),
+        (0.004, "fewer than 1 in 100"),
+        (0.007, "fewer than 1 in 100"),
+        (0.01, "1 in 100"),
+        (0.993, "more than 99 in 100"),
+        (0.996, "more than 99 in 100"),
+        (1.0, "all 50"),
+    ],
+)
 def test_a_chance_is_the_same_in_words_and_in_tables(found: Found, prob: float, words: str) -> None:
     c = found["contracts"]["dn2"]
     c["investor"]["loss_prob"] = c["cap_binds_prob"] = prob
@@ -151,9 +179,13 @@ def test_a_little_of_the_plan_is_not_said_as_nothing(found: Found) -> None:
 def test_a_headline_holds_the_numbers_of_one_contract(found: Found) -> None:
     c, said = found["contracts"]["norfolk"], dict(payments_headline(found, "norfolk"))
     assert [one.number for one in said.values()] == [
-        c["payments_gbp"]["mean"], c["net_saving_gbp"]["mean"], c["worst_year_gbp"]["p95"],
-        c["investor"]["irr_of_expected_flows"], c["investor"]["loss_prob"], c["if_no_effect"]["payments_gbp"]["mean"],
-    ]  # fmt: skip
+        c["payments_gbp"]["mean"],
+        c["net_saving_gbp"]["mean"],
+        c["worst_year_gbp"]["p95"],
+        c["investor"]["irr_of_expected_flows"],
+        c["investor"]["loss_prob"],
+        c["if_no_effect"]["payments_gbp"]["mean"],
+    ]
     assert said["Paid, average"] == pounds(c["payments_gbp"]["mean"])
 
 

@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 from edgeofcare.documents.document import Bullets, Callout, Document, Heading, Paragraph
-from edgeofcare.documents.pdf import pdf
+from edgeofcare.documents.formats.pdf import pdf
 from edgeofcare.errors import OptionError
 from sample_document import HOSTILE, sample
 

@@ -31,10 +31,23 @@ def family(day: int, length: int = 10, **more: object) -> Child:
     number = more.pop("number", day)
     time = day + more.pop("fraction", 0.5)  # type: ignore[operator]
     child = Child(
-        borough=0, number=number, time=time, day=day, birthday_18=3000, more_needs=True, risk=1.0, need=1.0,
-        accepted=True, engaged=True, team=0, length_days=length, completes=True, break_off_days=1, tie=0.5,
+        borough=0,
+        number=number,
+        time=time,
+        day=day,
+        birthday_18=3000,
+        more_needs=True,
+        risk=1.0,
+        need=1.0,
+        accepted=True,
+        engaged=True,
+        team=0,
+        length_days=length,
+        completes=True,
+        break_off_days=1,
+        tie=0.5,
         entry=NEVER,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # type: ignore[arg-type]
     return replace(child, **more)  # type: ignore[arg-type]
 
 
@@ -96,8 +109,10 @@ def test_priority_by_needs_only_when_asked_for(plan: Plan) -> None:
 def test_a_full_entitlement_sends_a_family_away_when_its_turn_comes(plan: Plan) -> None:
     strict = replace(plan, entitlement=np.array([1, 9]))
     assert queue(strict, family(0), family(1), family(2, borough=1)) == [
-        ("started", 0), ("left_entitlement", 10), ("started", 10),
-    ]  # fmt: skip
+        ("started", 0),
+        ("left_entitlement", 10),
+        ("started", 10),
+    ]
 
 
 def test_therapy_must_be_planned_to_end_by_the_end_of_delivery(plan: Plan) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edgeofcare.analysis.case import ROOMS, make_case
+from edgeofcare.documents.papers.report import make_report
 from edgeofcare.documents.read import read_case
-from edgeofcare.documents.report import make_report
 from edgeofcare.inputs.load import load, scenario_hash
 from edgeofcare.provenance import source_hash
+from edgeofcare.questions.case import ROOMS, make_case
 
 REPORTS = Path(__file__).resolve().parents[1] / "reports"
 NAMES = ("pan_london", "essex")

@@ -12,16 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeofcare.analysis import drivers as drivers_module
-from edgeofcare.analysis import sensitivity
-from edgeofcare.analysis.drivers import drivers, family, groups_of, point_rows
-from edgeofcare.analysis.grid import break_even_line, grid, picture
-from edgeofcare.analysis.knowing import knowing
-from edgeofcare.analysis.mildest import mildest
-from edgeofcare.analysis.scores import LIVES, MONEY, TARGETS, score_inputs
-from edgeofcare.analysis.switch import switch
-from edgeofcare.analysis.tornado import tornado
-from edgeofcare.documents.sensitivity import (
+from edgeofcare.documents.text_pages.sensitivity import (
     grid_page,
     reverse_page,
     sobol_page,
@@ -32,6 +23,15 @@ from edgeofcare.documents.sensitivity import (
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load, uncertain, with_values
 from edgeofcare.inputs.schema import Origin, Scenario
+from edgeofcare.questions.sensitivity import one_at_a_time as sensitivity
+from edgeofcare.questions.sensitivity import sobol_study as drivers_module
+from edgeofcare.questions.sensitivity.design_point import mildest
+from edgeofcare.questions.sensitivity.grid import break_even_line, grid, picture
+from edgeofcare.questions.sensitivity.normal_scores import LIVES, MONEY, TARGETS, score_inputs
+from edgeofcare.questions.sensitivity.perfect_information import knowing
+from edgeofcare.questions.sensitivity.sobol_study import drivers, family, groups_of, point_rows
+from edgeofcare.questions.sensitivity.switching_values import switch
+from edgeofcare.questions.sensitivity.tornado import tornado
 from edgeofcare.walk import Run, run
 from helpers import small
 
@@ -144,8 +144,9 @@ def test_a_verdict_that_turns_only_beyond_the_range_is_found_there() -> None:
     scenario = ranged({RESIDENTIAL: (1.0, 6000.0)})
     at = switch(scenario, "boroughs", N).inputs[0].at
     assert at is not None
-    beyond = switch(ranged({RESIDENTIAL: (at * 1.2, at * 2.0)}, with_values(scenario, {RESIDENTIAL: at * 1.5})),
-                    "boroughs", N).inputs[0]  # fmt: skip
+    beyond = switch(
+        ranged({RESIDENTIAL: (at * 1.2, at * 2.0)}, with_values(scenario, {RESIDENTIAL: at * 1.5})), "boroughs", N
+    ).inputs[0]
     assert beyond.where == "beyond" and beyond.at == pytest.approx(at, rel=0.02)
     far = ranged({RESIDENTIAL: (at * 20, at * 21)}, with_values(scenario, {RESIDENTIAL: at * 20.5}))
     nowhere = switch(far, "boroughs", 5).inputs[0]

@@ -32,8 +32,11 @@ class Inner:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked.append(f"{scope['type']} {scope.get('path', '')}")
         if scope["type"] == "http":
-            start = {"type": "http.response.start", "status": 404 if scope["path"] == "/none" else 200,
-                     "headers": [(b"content-type", b"text/html")]}  # fmt: skip
+            start = {
+                "type": "http.response.start",
+                "status": 404 if scope["path"] == "/none" else 200,
+                "headers": [(b"content-type", b"text/html")],
+            }
             await send(start)
             await send({"type": "http.response.body", "body": b"inner"})
         elif scope["type"] == "websocket":
@@ -68,10 +71,13 @@ def headers(said: list[dict[str, Any]]) -> dict[str, list[str]]:
 # ---- what is answered ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "kind", "content"), [
-    ("/", "text/html; charset=utf-8", front().encode()),
-    ("/front.css", "text/css", (HERE / "front.css").read_bytes()),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "kind", "content"),
+    [
+        ("/", "text/html; charset=utf-8", front().encode()),
+        ("/front.css", "text/css", (HERE / "front.css").read_bytes()),
+    ],
+)
 def test_the_front_page_is_given_without_the_notebooks(path: str, kind: str, content: bytes) -> None:
     inner = Inner()
     said = ask(guarded(inner), path)
@@ -111,8 +117,18 @@ def test_the_policy_lets_nothing_out() -> None:
 
 # ---- who is let in -------------------------------------------------------------------------------------------------
 
-FOREIGN = ("evil.example", "evil.example:8321", "127.0.0.1.evil.example:8321", "localhost.evil.example", "0.0.0.0:8321",
-           "192.168.0.9:8321", "[::1]:8321", "", "127.0.0.2", None)  # fmt: skip
+FOREIGN = (
+    "evil.example",
+    "evil.example:8321",
+    "127.0.0.1.evil.example:8321",
+    "localhost.evil.example",
+    "0.0.0.0:8321",
+    "192.168.0.9:8321",
+    "[::1]:8321",
+    "",
+    "127.0.0.2",
+    None,
+)
 
 
 @pytest.mark.parametrize("host", FOREIGN)

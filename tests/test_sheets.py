@@ -22,29 +22,51 @@ from edgeofcare.documents.document import (
     Table,
     table_of,
 )
-from edgeofcare.documents.sheets import sheet_names, sheets
+from edgeofcare.documents.formats.sheets import sheet_names, sheets
 
 RISKY = ("=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")', "https://example.org", "12")
 NUMBERS = {
-    "gbp": (Said("£534k", 534_123.4567, "gbp"), "£#,##0"), "share": (Said("35%", 0.351234, "share"), "0.0%"),
-    "count": (Said("22.9", 22.93, "count"), "#,##0.0"), "whole": (Said("1,200", 1200, "count"), "#,##0"),
+    "gbp": (Said("£534k", 534_123.4567, "gbp"), "£#,##0"),
+    "share": (Said("35%", 0.351234, "share"), "0.0%"),
+    "count": (Said("22.9", 22.93, "count"), "#,##0.0"),
+    "whole": (Said("1,200", 1200, "count"), "#,##0"),
     "days": (Said("16 days", 16.25, "days"), '#,##0.0" days"'),
     "times": (Said("2 times", 2.15, "times"), '0.00" times"'),
     "odd": (Said("3 cats", 3.123, "cats"), "#,##0.00"),
-}  # fmt: skip
+}
 VALUES = table_of("All units", ("What", "Value"), [(key, said) for key, (said, _) in NUMBERS.items()], "A note.")
 TEXTS = table_of("Texts", ("=Head", "+Head"), [(text, text) for text in RISKY])
-MISSING = table_of("Missing", ("What", "Value"),
-                   [("none", Said("-", None, "gbp")), ("not a number", Said("?", float("nan"), "gbp")),
-                    ("endless", Said("never", float("inf"), "years"))])  # fmt: skip
-FIGURE = Figure("f", "A picture", "It shows 1.", "<svg/>", b"", table_of("A picture", ("Year", "£"), [
-    ("2019-20", Said("£1", 1.25, "gbp"))]))  # fmt: skip
+MISSING = table_of(
+    "Missing",
+    ("What", "Value"),
+    [
+        ("none", Said("-", None, "gbp")),
+        ("not a number", Said("?", float("nan"), "gbp")),
+        ("endless", Said("never", float("inf"), "years")),
+    ],
+)
+FIGURE = Figure(
+    "f",
+    "A picture",
+    "It shows 1.",
+    "<svg/>",
+    b"",
+    table_of("A picture", ("Year", "£"), [("2019-20", Said("£1", 1.25, "gbp"))]),
+)
 DOCUMENT = Document(
-    "=Title", "Subtitle", (
-        Callout("=It pays."), Bullets(("+one", "two")), Heading("Chapter"), Paragraph("Words \x07 here."), FIGURE,
-        VALUES, TEXTS,
-    ), "Footer",
-)  # fmt: skip
+    "=Title",
+    "Subtitle",
+    (
+        Callout("=It pays."),
+        Bullets(("+one", "two")),
+        Heading("Chapter"),
+        Paragraph("Words \x07 here."),
+        FIGURE,
+        VALUES,
+        TEXTS,
+    ),
+    "Footer",
+)
 INPUTS = table_of("What was put in", ("Input", "Value"), [("Referrals a year", Said("24", 23.675, "count"))])
 
 

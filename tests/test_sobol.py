@@ -5,7 +5,7 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import sobol_indices
 
-from edgeofcare.analysis.sobol import batches, correlated_groups, evaluate, indices, make_design
+from edgeofcare.questions.sensitivity.sobol import batches, correlated_groups, evaluate, indices, make_design
 
 A, B = 7.0, 0.1
 THREE = {"a": (0,), "b": (1,), "c": (2,)}

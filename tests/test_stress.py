@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeofcare.analysis.stress import (
+from edgeofcare.engine.calibrate import calibrate
+from edgeofcare.errors import InputError, OptionError
+from edgeofcare.inputs.load import load, with_values
+from edgeofcare.questions.stress import (
     StressTable,
     _influence,
     _rate,
@@ -25,9 +28,6 @@ from edgeofcare.analysis.stress import (
     stress,
     world_of,
 )
-from edgeofcare.engine.calibrate import calibrate
-from edgeofcare.errors import InputError, OptionError
-from edgeofcare.inputs.load import load, with_values
 from edgeofcare.walk import run
 
 N = 300
@@ -107,8 +107,9 @@ def test_late_payments_change_when_and_nothing_else() -> None:
 @pytest.mark.parametrize("factor, name", [(0.66, "referrals_66"), (0.30, "referrals_30")])
 def test_a_plain_run_of_the_changed_scenario_gives_the_same(factor: float, name: str) -> None:
     scenario = load("pan_london")
-    rates = {f"boroughs.{slug}.referrals_per_year": b.referrals_per_year * factor
-             for slug, b in scenario.boroughs.items()}  # fmt: skip
+    rates = {
+        f"boroughs.{slug}.referrals_per_year": b.referrals_per_year * factor for slug, b in scenario.boroughs.items()
+    }
     again = run(with_values(scenario, rates), replications=N).summary
     base = run(scenario, replications=N).summary
     found = row("pan_london", name)
@@ -144,8 +145,13 @@ def test_the_claim_keeps_its_odds_ratio_on_another_base_which_holds() -> None:
     claimed, other = world_of(scenario, "claimed", "contract"), world_of(scenario, "claimed", "start_control")
     ratio = odds(claimed.therapy) / odds(claimed.usual)
     assert odds(other.therapy) / odds(other.usual) == pytest.approx(ratio, rel=1e-3)
-    placed = {"effect.measure": "never_in_care_by_day", "effect.day": 548, "effect.usual": None,
-              "effect.entry_scale_days": other.entry_scale_days, "effect.hazard_ratio": 1.0}  # fmt: skip
+    placed = {
+        "effect.measure": "never_in_care_by_day",
+        "effect.day": 548,
+        "effect.usual": None,
+        "effect.entry_scale_days": other.entry_scale_days,
+        "effect.hazard_ratio": 1.0,
+    }
     found = calibrate(with_values(scenario, placed)).measures["usual"]["never_in_care_by_day"]
     assert found == pytest.approx(0.89, abs=1e-3)
 
@@ -154,9 +160,13 @@ def test_the_trials_of_the_united_states_on_their_own_measure() -> None:
     scenario = load("pan_london")
     world = world_of(scenario, "us_pooled", "contract")
     assert world.entry_scale_days == world_of(scenario, "claimed", "contract").entry_scale_days
-    hazards = {"effect.measure": "never_in_care_by_day", "effect.day": 365, "effect.usual": None,
-               "effect.entry_scale_days": world.entry_scale_days,
-               "effect.hazard_ratio": world.hazard_ratio}  # fmt: skip
+    hazards = {
+        "effect.measure": "never_in_care_by_day",
+        "effect.day": 365,
+        "effect.usual": None,
+        "effect.entry_scale_days": world.entry_scale_days,
+        "effect.hazard_ratio": world.hazard_ratio,
+    }
     found = calibrate(with_values(scenario, hazards)).measures
     usual, therapy = (found[arm]["never_in_care_by_day"] for arm in ("usual", "therapy"))
     assert odds(therapy) / odds(usual) == pytest.approx(0.52, abs=2e-3)
@@ -273,11 +283,29 @@ def test_what_sinks_by_hand(up_by: float, chosen: list[str]) -> None:
 
 
 def test_a_change_is_of_the_same_replications_only() -> None:
-    rows = {key: np.zeros(3) for key in ("draw", "started", "avoided_cost_gbp", "payments_gbp", "top_up_gbp",
-            "top_up_gain_gbp", "slot_days_used", "profit_gbp", "peak_funding_gbp", "cost_unpaid_gbp")}  # fmt: skip
-    rows |= {"slot_days": np.ones(3), "money_multiple": np.array([1.0, np.nan, 3.0]), "flows": np.zeros((3, 2)),
-             "flow_days": np.zeros((3, 2)), "borough_payments_gbp": np.zeros((3, 6)),
-             "borough_net_saving_gbp": np.zeros((3, 6))}  # fmt: skip
+    rows = {
+        key: np.zeros(3)
+        for key in (
+            "draw",
+            "started",
+            "avoided_cost_gbp",
+            "payments_gbp",
+            "top_up_gbp",
+            "top_up_gain_gbp",
+            "slot_days_used",
+            "profit_gbp",
+            "peak_funding_gbp",
+            "cost_unpaid_gbp",
+        )
+    }
+    rows |= {
+        "slot_days": np.ones(3),
+        "money_multiple": np.array([1.0, np.nan, 3.0]),
+        "flows": np.zeros((3, 2)),
+        "flow_days": np.zeros((3, 2)),
+        "borough_payments_gbp": np.zeros((3, 6)),
+        "borough_net_saving_gbp": np.zeros((3, 6)),
+    }
     other = rows | {"money_multiple": np.array([2.0, 5.0, np.nan])}
     found = figures(rows, other, load("pan_london"))["investor"]["money_multiple"]
     assert found == {"value": 2.0, "change": -1.0, "se": None}

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from edgeofcare.analysis.stress import stress
-from edgeofcare.documents.page import pounds
-from edgeofcare.documents.stress import stress_page, stress_words
+from edgeofcare.documents.text_pages.run import pounds
+from edgeofcare.documents.text_pages.stress import stress_page, stress_words
 from edgeofcare.inputs.load import load
+from edgeofcare.questions.stress import stress
 
 NAMES = "no_effect,half_effect,referrals_30,lower_cap,start_world,evidence_mixture,all_bad_together"
 
@@ -86,8 +86,12 @@ def test_every_stress_stands_in_every_table_with_its_figures() -> None:
         mine = [line for line in lines if line.startswith(f"  {one['name']} ")]
         assert len(mine) == 2
         investor = one["investor"]
-        shown = [pounds(one["avoided_cost_gbp"]["value"]), pounds(investor["profit_gbp"]["value"]),
-                 f"{investor['loss_prob']['value']:.0%}", pounds(investor["profit_gbp"]["change"])]  # fmt: skip
+        shown = [
+            pounds(one["avoided_cost_gbp"]["value"]),
+            pounds(investor["profit_gbp"]["value"]),
+            f"{investor['loss_prob']['value']:.0%}",
+            pounds(investor["profit_gbp"]["change"]),
+        ]
         assert all(figure in mine[0].split() for figure in shown)
         chances = [f"{borough['better_off_prob']['value']:.0%}" for borough in one["boroughs"].values()]
         assert mine[1].split()[1:] == chances

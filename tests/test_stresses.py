@@ -14,11 +14,30 @@ from edgeofcare.inputs.stresses import find_stresses, read_stress, shipped_stres
 from helpers import pan_london, small
 
 ASKED = {
-    "no_effect", "half_effect", "start_effect", "start_world", "us_pooled", "evidence_mixture", "base_45", "base_11",
-    "net_widening", "referrals_30", "referrals_66", "slow_ramp", "completion_60", "therapist_vacancies",
-    "residential_plus_10", "residential_flat", "payments_late", "borough_leaves", "pandemic", "lower_cap",
-    "fading_effect", "bad_common_year", "all_bad_together",
-}  # fmt: skip
+    "no_effect",
+    "half_effect",
+    "start_effect",
+    "start_world",
+    "us_pooled",
+    "evidence_mixture",
+    "base_45",
+    "base_11",
+    "net_widening",
+    "referrals_30",
+    "referrals_66",
+    "slow_ramp",
+    "completion_60",
+    "therapist_vacancies",
+    "residential_plus_10",
+    "residential_flat",
+    "payments_late",
+    "borough_leaves",
+    "pandemic",
+    "lower_cap",
+    "fading_effect",
+    "bad_common_year",
+    "all_bad_together",
+}
 HEAD = 'title = "A"\nkind = "service"\nsource = "B"\n'
 
 
@@ -106,8 +125,10 @@ def test_times_and_add_of_whole_numbers_and_dates(tmp_path: Path) -> None:
 def test_together_is_one_after_the_other_in_any_order() -> None:
     one, other = under("referrals_66+pandemic+half_effect"), under("half_effect+pandemic+referrals_66")
     assert one.scenario == other.scenario and one.effect == other.effect == "half"
-    assert one.scenario.boroughs["newham"].referrals_per_year == under("referrals_66").scenario.boroughs[
-        "newham"].referrals_per_year  # fmt: skip
+    assert (
+        one.scenario.boroughs["newham"].referrals_per_year
+        == under("referrals_66").scenario.boroughs["newham"].referrals_per_year
+    )
     twice = under("referrals_66+referrals_30").scenario.boroughs["sutton"].referrals_per_year
     assert twice == pytest.approx(0.66 * 0.30 * pan_london().boroughs["sutton"].referrals_per_year, rel=1e-12)
 

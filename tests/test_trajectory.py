@@ -192,9 +192,11 @@ def test_periods_of_care_are_apart_and_placements_tile_them(rates: Rates) -> Non
     plan = plan_of(pan_london())
     enter, leave, first_u, starts, kinds = ([0] * 3000 for _ in range(5))
     tables = [
-        plan.placement_shape.tolist(), plan.placement_scale_days.tolist(), plan.first_cumulative.tolist(),
+        plan.placement_shape.tolist(),
+        plan.placement_scale_days.tolist(),
+        plan.first_cumulative.tolist(),
         plan.move_cumulative.tolist(),
-    ]  # fmt: skip
+    ]
     lively = rates._replace(stay_to_18_prob_under_16=0.1, stay_to_18_prob_16_plus=0.1, reentry_scale_days=500.0)
     n_spells = n_placements = 0
     seen = set()

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgeofcare.analysis import verify as module
-from edgeofcare.analysis.verify import verification_text, verify
 from edgeofcare.errors import RunFolderError
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.questions import verify as module
+from edgeofcare.questions.verify import verification_text, verify
 from edgeofcare.results import table_hash
 from edgeofcare.walk import run
 

@@ -40,8 +40,9 @@ class Toy:
     def __init__(self, **more: Any) -> None:
         self.worked: list[dict[str, Any]] = []
         self.fault: Exception | None = None
-        self.page = Page("toy", self.fields, self.work, self.show, at_once=("shown",),
-                         scenarios=("pan_london", "essex"), **more)  # fmt: skip
+        self.page = Page(
+            "toy", self.fields, self.work, self.show, at_once=("shown",), scenarios=("pan_london", "essex"), **more
+        )
 
     def fields(self, scenario: Scenario, texts: Mapping[str, str]) -> tuple[Any, ...]:
         place = texts.get("place") if texts.get("place") in RATES else "a"
@@ -206,9 +207,16 @@ def test_unknown_scenarios_and_keys_from_a_browser_change_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("key", "text"),
-    [("rate", "many"), ("rate", ""), ("rate", "101"), ("rate", "x" * 99_999), ("share", "0"), ("place", "z"),
-     ("shown", "")],
-)  # fmt: skip
+    [
+        ("rate", "many"),
+        ("rate", ""),
+        ("rate", "101"),
+        ("rate", "x" * 99_999),
+        ("share", "0"),
+        ("place", "z"),
+        ("shown", ""),
+    ],
+)
 def test_wrong_inputs_are_told_at_their_field_and_keep_the_answer(key: str, text: str) -> None:
     toy, visit = started()
     before = visit.shown
@@ -251,11 +259,16 @@ def test_reset_goes_back_to_the_published_scenario_and_can_be_undone() -> None:
     assert (visit.form.texts["rate"], visit.form.texts["shown"]) == ("40", "y")
 
 
-TYPED = st.fixed_dictionaries({}, optional={
-    "scenario": st.sampled_from(("pan_london", "essex", "nowhere")), "place": st.sampled_from(("a", "b", "c", "z")),
-    "rate": st.sampled_from(("10", "20", "30", "40", "many", "")), "share": st.sampled_from(("35", "45", "50", "0")),
-    "shown": st.sampled_from(("x", "y", "x,y", "")),
-})  # fmt: skip
+TYPED = st.fixed_dictionaries(
+    {},
+    optional={
+        "scenario": st.sampled_from(("pan_london", "essex", "nowhere")),
+        "place": st.sampled_from(("a", "b", "c", "z")),
+        "rate": st.sampled_from(("10", "20", "30", "40", "many", "")),
+        "share": st.sampled_from(("35", "45", "50", "0")),
+        "shown": st.sampled_from(("x", "y", "x,y", "")),
+    },
+)
 DONE = st.lists(st.one_of(TYPED, st.sampled_from(("run", "undo", "reset", "pin", "unpin"))), max_size=8)
 
 
@@ -277,10 +290,18 @@ def test_whatever_is_done_the_page_says_what_it_shows(done: list[Any]) -> None:
 # ---- links ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("texts", [
-    {}, {"rate": "40"}, {"place": "b"}, {"place": "b", "rate": "10"},
-    {"scenario": "essex", "share": "35", "shown": "y"}, {"rate": "many & more=+%£#"}, {"shown": "x", "rate": "\u22125"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {},
+        {"rate": "40"},
+        {"place": "b"},
+        {"place": "b", "rate": "10"},
+        {"scenario": "essex", "share": "35", "shown": "y"},
+        {"rate": "many & more=+%£#"},
+        {"shown": "x", "rate": "\u22125"},
+    ],
+)
 def test_a_link_opens_the_page_with_the_same_inputs(texts: dict[str, str]) -> None:
     toy, visit = started()
     for key, text in texts.items():
@@ -325,11 +346,13 @@ def test_a_link_with_anything_else_is_read_without_harm() -> None:
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [(OptionError("Choose fewer."), "It could not be run with these inputs: Choose fewer."),
-     (ZeroDivisionError("by 0"), "The program failed (ZeroDivisionError: by 0). This is a defect:"),
-     (MemoryError(), "The program failed (MemoryError: )."),
-     (AssertionError("identity"), "The program failed (AssertionError: identity).")],
-)  # fmt: skip
+    [
+        (OptionError("Choose fewer."), "It could not be run with these inputs: Choose fewer."),
+        (ZeroDivisionError("by 0"), "The program failed (ZeroDivisionError: by 0). This is a defect:"),
+        (MemoryError(), "The program failed (MemoryError: )."),
+        (AssertionError("identity"), "The program failed (AssertionError: identity)."),
+    ],
+)
 def test_work_that_fails_is_told_and_leaves_the_page_usable(fault: Exception, words: str, capsys: Any) -> None:
     toy, visit = started()
     before = visit.shown
@@ -614,9 +637,24 @@ def test_a_huge_file_is_refused_by_its_size() -> None:
     assert visit.form.texts == PUBLISHED
 
 
-NAMES = ("../../etc/passwd.toml", "/etc/cron.d/x.toml", "..", ".", "", "...toml", "a b (1).toml", "C:\\x\\y.toml",
-         "ä.toml", "x" * 500 + ".toml", "<b>.toml", "mine", "mine.txt", "\x00.toml", "a\nb.toml",
-         "-rf.toml")  # fmt: skip
+NAMES = (
+    "../../etc/passwd.toml",
+    "/etc/cron.d/x.toml",
+    "..",
+    ".",
+    "",
+    "...toml",
+    "a b (1).toml",
+    "C:\\x\\y.toml",
+    "ä.toml",
+    "x" * 500 + ".toml",
+    "<b>.toml",
+    "mine",
+    "mine.txt",
+    "\x00.toml",
+    "a\nb.toml",
+    "-rf.toml",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -696,7 +734,8 @@ def test_a_borough_brings_its_own_referrals_unless_they_were_set(borough: Visit)
         write(visit, borough=name)
         rates[name] = float(visit.form.texts["referrals"])
         assert visit.form.errors == {} and rates[name] == pytest.approx(
-            load_joiner(name, load("pan_london")).borough.referrals_per_year, abs=0.05)  # fmt: skip
+            load_joiner(name, load("pan_london")).borough.referrals_per_year, abs=0.05
+        )
     assert len(set(rates.values())) > 1
     write(visit, referrals="33")
     write(visit, borough=names[0])
@@ -713,8 +752,14 @@ def test_the_numbers_of_the_real_page_stand_in_the_workbook_unrounded(borough: V
     numbers = [one for one in cells(borough.download("xlsx")[2]) if isinstance(one, float | int)]
     press(borough, "unpin")
     said = [cell for _, cell in shown.view.headline]
-    said += [cell for block in shown.view.document.blocks if isinstance(block, Table) for row in block.rows
-             for cell in row if isinstance(cell, Said)]  # fmt: skip
+    said += [
+        cell
+        for block in shown.view.document.blocks
+        if isinstance(block, Table)
+        for row in block.rows
+        for cell in row
+        if isinstance(cell, Said)
+    ]
     wanted = [one.number for one in said if one.number is not None and math.isfinite(one.number)]
     assert len(wanted) > 30
     missing = [one for one in wanted if not any(got == pytest.approx(one, rel=1e-12, abs=1e-9) for got in numbers)]

@@ -36,9 +36,7 @@ PROMISED: dict[str, Any] = {
     "never_in_care_share": {arm: {} for arm in ARMS},
     "calibration": {part: dict.fromkeys(ARMS, None) for part in ("target", "reached", "in_run")},
     "care_days": {"usual": {}, "therapy": {}, "avoided": {}},
-    "avoided_cost_gbp": {
-        name: {} for name in ("nominal", "cashable", "real_discounted", "contract_window", "to_18")
-    },
+    "avoided_cost_gbp": {name: {} for name in ("nominal", "cashable", "real_discounted", "contract_window", "to_18")},
     "blended_price_gbp_per_week": {},
     "payments_gbp": {"total": {}, "boroughs": {}, "top_up": {}},
     "deadweight_share": {},
@@ -51,18 +49,22 @@ PROMISED: dict[str, Any] = {
         "irr_outcomes": dict.fromkeys(("unique", "none", "several", "total_loss", "not_needed"), None),
     },
     "variance_share": dict.fromkeys(("avoided_cost_gbp", "payments_gbp", "profit_gbp"), None),
-}  # fmt: skip
+}
 BOROUGH: dict[str, Any] = {
     "name": None,
     **{
         name: {}
         for name in (
-            "started", "care_days_avoided", "avoided_cost_gbp", "payments_gbp", "net_saving_gbp",
+            "started",
+            "care_days_avoided",
+            "avoided_cost_gbp",
+            "payments_gbp",
+            "net_saving_gbp",
             "worst_year_payment_gbp",
         )
     },
     "net_saving_prob": None,
-}  # fmt: skip
+}
 
 
 def hashes(run: Run) -> dict[str, str]:

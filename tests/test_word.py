@@ -11,7 +11,7 @@ from docx import Document as open_docx
 from docx.oxml.ns import qn
 
 from edgeofcare.documents.document import Document, Heading, Paragraph, printable
-from edgeofcare.documents.word import docx
+from edgeofcare.documents.formats.word import docx
 from edgeofcare.errors import OptionError
 from sample_document import HOSTILE, sample
 

@@ -20,10 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeofcare.analysis.series import mean_case
-from edgeofcare.analysis.worlds import World, claimed_world
 from edgeofcare.calendar import Periods, day_number
-from edgeofcare.documents.workbook import MISSING, SHEETS, workbook
+from edgeofcare.documents.workbook.book import MISSING, SHEETS, workbook
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.inputs.contract import Contract, PerCareDaySaved, TopUp
 from edgeofcare.inputs.load import load
@@ -33,6 +31,8 @@ from edgeofcare.money.costs import ServiceCosts
 from edgeofcare.money.payments import NEVER_ENDS, Payments, capped, topped_up
 from edgeofcare.money.pence import summed, whole
 from edgeofcare.money.terms import settled
+from edgeofcare.questions.counterfactuals import World, claimed_world
+from edgeofcare.questions.report_data import mean_case
 
 REPLICATIONS = 40
 EPOCH = datetime(1899, 12, 30)
@@ -146,9 +146,7 @@ def with_changes(scenario: Scenario, prices: Mapping[int, float], **contract: An
         term.model_copy(update={"price_gbp": prices[i]}) if i in prices else term
         for i, term in enumerate(scenario.contract.terms)
     )
-    return scenario.model_copy(
-        update={"contract": scenario.contract.model_copy(update={"terms": terms, **contract})}
-    )
+    return scenario.model_copy(update={"contract": scenario.contract.model_copy(update={"terms": terms, **contract})})
 
 
 def due_pence(mean: Mapping[str, Any], scenario: Scenario, settles: list[bool]) -> Any:
@@ -284,14 +282,20 @@ def small(units: list[list[float]], contract: Mapping[str, Any], terms: list[dic
     paid = [(date.fromisoformat(when) + timedelta(days=30)).isoformat() for when in lasts]
     one = {"pays": "per_completion", "price_gbp": 1000.0, "units": units}
     return {
-        "scenario": "small", "replications": 1, "seed": 1,
+        "scenario": "small",
+        "replications": 1,
+        "seed": 1,
         "boroughs": {f"b{i}": f"Borough {i}" for i in range(len(units))},
         "periods": {"first_dates": firsts, "financial_years": years, "payment_dates": paid},
         "terms": [term | {"settles": [True] * 6} for term in terms or [one]],
         "contract": {"lag_days": 30} | dict(contract),
         "capital": {
-            "commitment_gbp": 20000.0, "tranches": {}, "waterfall": [], "minimum_cash_gbp": 1000.0,
-            "distribute": "after_delivery", "target_irr_per_year": 0.05,
+            "commitment_gbp": 20000.0,
+            "tranches": {},
+            "waterfall": [],
+            "minimum_cash_gbp": 1000.0,
+            "distribute": "after_delivery",
+            "target_irr_per_year": 0.05,
         },
         "delivery_end": "2019-04-01",
         "service": {"dates": firsts[:4], "due_gbp": [5000.0] * 4, "kinds": {"teams.a": [5000.0] * 4}},
@@ -299,11 +303,14 @@ def small(units: list[list[float]], contract: Mapping[str, Any], terms: list[dic
         "financial_years": ["2018-19", "2019-20"],
         "other_costs_gbp": [[0.0, 0.0] for _ in units],
         "simulated": {
-            "payments_gbp": zeros, "top_up_gbp": zeros, "received_gbp": [0.0] * 6,
-            "draws_gbp": [0.0] * 10, "distributions_gbp": [0.0] * 10,
+            "payments_gbp": zeros,
+            "top_up_gbp": zeros,
+            "received_gbp": [0.0] * 6,
+            "draws_gbp": [0.0] * 10,
+            "distributions_gbp": [0.0] * 10,
             "cash_dates": [*sorted({*firsts, *paid[:4]})],
         },
-    }  # fmt: skip
+    }
 
 
 def test_a_small_contract_worked_by_hand() -> None:
@@ -339,8 +346,9 @@ def test_caps_and_top_up_are_the_programs(data: st.DataObject) -> None:
     cap = st.one_of(st.none(), st.integers(0, 20000).map(float))
     caps = {name: data.draw(cap) for name in ("borough_year_cap_gbp", "borough_cap_gbp", "cap_gbp")}
     after = data.draw(st.sampled_from(["borough_pays", "unpaid"]))
-    top_up = TopUp(name="Centre", share=data.draw(st.sampled_from([0.0, 0.15, 1.0])), cap_gbp=data.draw(cap),
-                   after_cap=after)  # fmt: skip
+    top_up = TopUp(
+        name="Centre", share=data.draw(st.sampled_from([0.0, 0.15, 1.0])), cap_gbp=data.draw(cap), after_cap=after
+    )
     floats = [[float(n) for n in row] for row in units]
     mean = small(floats, caps | {"top_up": top_up.model_dump()})
     contract = Contract(name="x", terms=(), top_up=top_up, **caps)
@@ -363,10 +371,17 @@ def test_every_kind_of_term_is_live_or_says_that_it_is_a_value() -> None:
         {"pays": "per_day_out_of_care", "price_gbp": 10.0, "deadweight_share": 0.3, "paid_units": units},
         {"pays": "milestone", "price_gbp": 50.0, "paid_units": units},
         {"pays": "milestone", "price_gbp": 70.0, "paid_units": units},
-        {"pays": "per_care_day_saved", "price_gbp": 9.0, "baseline_share": [0.1, 0.5], "netting": "contract",
-         "tracked_days": days, "care_days": days, "due_gbp": units},
+        {
+            "pays": "per_care_day_saved",
+            "price_gbp": 9.0,
+            "baseline_share": [0.1, 0.5],
+            "netting": "contract",
+            "tracked_days": days,
+            "care_days": days,
+            "due_gbp": units,
+        },
         {"pays": "block_fee", "due_gbp": days},
-    ]  # fmt: skip
+    ]
     data = workbook({"mean": small(units, {}, terms)})
     assert block(data, "Tariff of a day")[0][:3] == pytest.approx([7, 14, 21])
     assert block(data, "Price of a milestone (2)")[1][:3] == [140, 0, 70]
@@ -396,12 +411,14 @@ def test_rules_beyond_the_sheet_are_shown_as_simulated_values() -> None:
 
 # ---- the file ------------------------------------------------------------------------------------------------------
 
-HOSTILE = ['=1+1', "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", '<b>&"x"</b>', "http://example.org", "=HYPERLINK(1)"]
+HOSTILE = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", '<b>&"x"</b>', "http://example.org", "=HYPERLINK(1)"]
 
 
 def test_names_are_text_everywhere() -> None:
-    mean = small([[1.0] * 6 for _ in HOSTILE], {"top_up": {"name": HOSTILE[0], "share": 0.1, "cap_gbp": None,
-                                                           "after_cap": "borough_pays"}})  # fmt: skip
+    mean = small(
+        [[1.0] * 6 for _ in HOSTILE],
+        {"top_up": {"name": HOSTILE[0], "share": 0.1, "cap_gbp": None, "after_cap": "borough_pays"}},
+    )
     mean["boroughs"] = dict(zip("abcdefg", HOSTILE, strict=True))
     entry = dict.fromkeys(("id", "name", "value", "unit", "source", "date", "quality"), HOSTILE[0])
     log = {"assumptions": [entry | {"source": text} for text in HOSTILE]}

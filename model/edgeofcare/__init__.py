@@ -6,32 +6,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgeofcare.analysis.backtest import backtest as backtest
-    from edgeofcare.analysis.breakeven import breakeven as breakeven
-    from edgeofcare.analysis.case import make_case as make_case
-    from edgeofcare.analysis.contracts import compare_contracts as compare_contracts
-    from edgeofcare.analysis.exposure import exposures as exposures
-    from edgeofcare.analysis.join import join as join
-    from edgeofcare.analysis.stress import stress as stress
-    from edgeofcare.documents.report import write_report as write_report
+    from edgeofcare.documents.papers.report import write_report as write_report
     from edgeofcare.inputs.load import load as load
     from edgeofcare.inputs.load import with_values as with_values
+    from edgeofcare.questions.backtest import backtest as backtest
+    from edgeofcare.questions.breakeven import breakeven as breakeven
+    from edgeofcare.questions.case import make_case as make_case
+    from edgeofcare.questions.contracts import compare_contracts as compare_contracts
+    from edgeofcare.questions.exposure import exposures as exposures
+    from edgeofcare.questions.join import join as join
+    from edgeofcare.questions.stress import stress as stress
     from edgeofcare.walk import Run as Run
     from edgeofcare.walk import run as run
 
 _PUBLIC = {
     "Run": "edgeofcare.walk",
-    "backtest": "edgeofcare.analysis.backtest",
-    "breakeven": "edgeofcare.analysis.breakeven",
-    "compare_contracts": "edgeofcare.analysis.contracts",
-    "exposures": "edgeofcare.analysis.exposure",
-    "join": "edgeofcare.analysis.join",
+    "backtest": "edgeofcare.questions.backtest",
+    "breakeven": "edgeofcare.questions.breakeven",
+    "compare_contracts": "edgeofcare.questions.contracts",
+    "exposures": "edgeofcare.questions.exposure",
+    "join": "edgeofcare.questions.join",
     "load": "edgeofcare.inputs.load",
-    "make_case": "edgeofcare.analysis.case",
+    "make_case": "edgeofcare.questions.case",
     "run": "edgeofcare.walk",
-    "stress": "edgeofcare.analysis.stress",
+    "stress": "edgeofcare.questions.stress",
     "with_values": "edgeofcare.inputs.load",
-    "write_report": "edgeofcare.documents.report",
+    "write_report": "edgeofcare.documents.papers.report",
 }
 __all__ = sorted(_PUBLIC)
 

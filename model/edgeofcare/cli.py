@@ -55,7 +55,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a scenario and print a one-page answer."""
-    from edgeofcare.documents.page import page
+    from edgeofcare.documents.text_pages.run import page
     from edgeofcare.inputs.load import load
     from edgeofcare.walk import run as walk
 
@@ -140,9 +140,9 @@ def calibrate(
     """Show what the targets mean in hazards, days and pounds."""
     from dataclasses import asdict
 
-    from edgeofcare.analysis.readings import readings
-    from edgeofcare.documents.answers import readings_page
+    from edgeofcare.documents.text_pages.answers import readings_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.target_readings import readings
 
     found = readings(load(scenario), replications, seed)
     say(json.dumps([asdict(reading) for reading in found]) if as_json else readings_page(found))
@@ -156,9 +156,9 @@ def backtest(
     quiet: Quiet = False,
 ) -> None:
     """Hold the model against the published record."""
-    from edgeofcare.analysis.backtest import as_json as object_of
-    from edgeofcare.analysis.backtest import backtest as held
-    from edgeofcare.documents.answers import backtest_page
+    from edgeofcare.documents.text_pages.answers import backtest_page
+    from edgeofcare.questions.backtest import as_json as object_of
+    from edgeofcare.questions.backtest import backtest as held
 
     with progress_bar(quiet) as progress:
         lines = held(replications, seed, progress=progress)
@@ -176,10 +176,10 @@ def update(
     quiet: Quiet = False,
 ) -> None:
     """Say what early actuals tell, and forecast again."""
-    from edgeofcare.analysis.update import load_actuals
-    from edgeofcare.analysis.update import update as reweighted
-    from edgeofcare.documents.answers import update_json, update_page
+    from edgeofcare.documents.text_pages.answers import update_json, update_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.reforecast import load_actuals
+    from edgeofcare.questions.reforecast import update as reweighted
 
     found = load(scenario)
     actuals = load_actuals(observed, found)
@@ -207,9 +207,9 @@ def payments(
     quiet: Quiet = False,
 ) -> None:
     """Compare payment structures on the same children."""
-    from edgeofcare.analysis.contracts import compare_contracts, movements
-    from edgeofcare.documents.contracts import comparison_page, log_page
+    from edgeofcare.documents.text_pages.contracts import comparison_page, log_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.contracts import compare_contracts, movements
 
     found = load(scenario)
     if log is not None:
@@ -237,10 +237,10 @@ def breakeven(
     quiet: Quiet = False,
 ) -> None:
     """Find price, effect and volume at which each breaks even."""
-    from edgeofcare.analysis.breakeven import breakeven as found_roots
-    from edgeofcare.analysis.contracts import under
-    from edgeofcare.documents.contracts import breakeven_page
+    from edgeofcare.documents.text_pages.contracts import breakeven_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.breakeven import breakeven as found_roots
+    from edgeofcare.questions.contracts import under
 
     laid = under(load(scenario), contract)
     with progress_bar(quiet, "points") as progress:
@@ -258,10 +258,10 @@ def lint(
     """Look for what is wrong with a contract before it is signed."""
     from dataclasses import asdict
 
-    from edgeofcare.analysis.contracts import laid_over
-    from edgeofcare.analysis.lint import lint as look
-    from edgeofcare.documents.contracts import lint_page
+    from edgeofcare.documents.text_pages.contracts import lint_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.contracts import laid_over
+    from edgeofcare.questions.lint import lint as look
 
     found = {name: look(laid, seed) for name, laid in laid_over(load(scenario), contracts).items()}
     if as_json:
@@ -289,9 +289,9 @@ def join(
     quiet: Quiet = False,
 ) -> None:
     """Should this borough join? For it, and for all others."""
-    from edgeofcare.analysis.join import join as joined
-    from edgeofcare.documents.join import join_page, join_words
+    from edgeofcare.documents.text_pages.join import join_page, join_words
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.join import join as joined
 
     base, day = load(scenario), day_of(when)
     with progress_bar(quiet, "worlds") as progress:
@@ -317,10 +317,10 @@ def exposure(
     quiet: Quiet = False,
 ) -> None:
     """Show what each borough pays, saves and risks, year by year."""
-    from edgeofcare.analysis.contracts import under
-    from edgeofcare.analysis.exposure import exposures
-    from edgeofcare.documents.join import exposure_page
+    from edgeofcare.documents.text_pages.join import exposure_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.contracts import under
+    from edgeofcare.questions.exposure import exposures
 
     found = under(load(scenario), contract)
     unknown = [slug for slug in borough or [] if slug not in found.boroughs]
@@ -344,9 +344,9 @@ def shares(
     quiet: Quiet = False,
 ) -> None:
     """Share the cost of the service among boroughs."""
-    from edgeofcare.analysis.shares import shares as shared
-    from edgeofcare.documents.join import shares_page
+    from edgeofcare.documents.text_pages.join import shares_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.cost_sharing.cost_sharing import shares as shared
 
     with progress_bar(quiet) as progress:
         found = shared(load(scenario), replications=replications, seed=seed, progress=progress)
@@ -387,10 +387,10 @@ def stress(
     quiet: Quiet = False,
 ) -> None:
     """Show what would have to be true for the contract to fail."""
-    from edgeofcare.analysis.contracts import under
-    from edgeofcare.analysis.stress import stress as stressed
-    from edgeofcare.documents.stress import stress_page
+    from edgeofcare.documents.text_pages.stress import stress_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.contracts import under
+    from edgeofcare.questions.stress import stress as stressed
 
     laid = under(load(scenario), contract)
     with progress_bar(quiet) as progress:
@@ -417,9 +417,9 @@ def tornado(
     quiet: Quiet = False,
 ) -> None:
     """Show which uncertain inputs matter, each by itself."""
-    from edgeofcare.analysis.tornado import tornado as ends
-    from edgeofcare.documents.sensitivity import tornado_page
+    from edgeofcare.documents.text_pages.sensitivity import tornado_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.sensitivity.tornado import tornado as ends
 
     with progress_bar(quiet, "steps") as progress:
         found = ends(load(scenario), output, replications, seed, progress).as_dict()
@@ -436,9 +436,9 @@ def switch(
     quiet: Quiet = False,
 ) -> None:
     """Find the value of each input at which a verdict turns."""
-    from edgeofcare.analysis.switch import switch as turning
-    from edgeofcare.documents.sensitivity import switch_page
+    from edgeofcare.documents.text_pages.sensitivity import switch_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.sensitivity.switching_values import switch as turning
 
     with progress_bar(quiet, "steps") as progress:
         found = turning(load(scenario), party, replications, seed, progress).as_dict()
@@ -457,9 +457,9 @@ def grid(
     quiet: Quiet = False,
 ) -> None:
     """Show who gains on two axes, with the break-even lines."""
-    from edgeofcare.analysis.grid import grid as points
-    from edgeofcare.documents.sensitivity import grid_page
+    from edgeofcare.documents.text_pages.sensitivity import grid_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.sensitivity.grid import grid as points
 
     with progress_bar(quiet, "points") as progress:
         found = points(load(scenario), x, y, n, replications, seed, progress).as_dict()
@@ -476,9 +476,9 @@ def reverse(
     quiet: Quiet = False,
 ) -> None:
     """Find the mildest combination of inputs that makes it fail."""
-    from edgeofcare.analysis.mildest import mildest
-    from edgeofcare.documents.sensitivity import reverse_page
+    from edgeofcare.documents.text_pages.sensitivity import reverse_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.sensitivity.design_point import mildest
 
     with progress_bar(quiet, "points") as progress:
         found = mildest(load(scenario), party, replications, seed, progress=progress).as_dict()
@@ -497,9 +497,9 @@ def sobol(
     quiet: Quiet = False,
 ) -> None:
     """Share out what we do not know among the inputs."""
-    from edgeofcare.analysis.drivers import PER_ROW, drivers
-    from edgeofcare.documents.sensitivity import sobol_page
+    from edgeofcare.documents.text_pages.sensitivity import sobol_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.sensitivity.sobol_study import PER_ROW, drivers
 
     outputs = output or ["profit", "net_saving"]
     with progress_bar(quiet, "rows") as progress:
@@ -519,9 +519,9 @@ def voi(
     quiet: Quiet = False,
 ) -> None:
     """Say what it would be worth to know more before deciding."""
-    from edgeofcare.analysis.knowing import knowing
-    from edgeofcare.documents.sensitivity import voi_page
+    from edgeofcare.documents.text_pages.sensitivity import voi_page
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.sensitivity.perfect_information import knowing
 
     with progress_bar(quiet, "draws") as progress:
         found = knowing(load(scenario), party, outer_draws, seed=seed, out=out, progress=progress).as_dict()
@@ -537,8 +537,8 @@ def case(
     quiet: Quiet = False,
 ) -> None:
     """Run every part of a business case into one folder."""
-    from edgeofcare.analysis.case import make_case
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.case import make_case
 
     found = load(scenario)
     place = out or Path("cases") / found.name
@@ -554,7 +554,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Folder for the files; report/ in the case if not given.")] = None,
 ) -> None:
     """Write the report of a case or a run."""
-    from edgeofcare.documents.report import write_report
+    from edgeofcare.documents.papers.report import write_report
 
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     for path in write_report(folder, wanted, out):
@@ -630,8 +630,8 @@ def verify(
 
     Exit code 1 if anything differs.
     """
-    from edgeofcare.analysis.verify import verification_text
-    from edgeofcare.analysis.verify import verify as run_again
+    from edgeofcare.questions.verify import verification_text
+    from edgeofcare.questions.verify import verify as run_again
 
     with progress_bar(quiet) as progress:
         found = run_again(run, workers, progress)

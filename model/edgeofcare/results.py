@@ -24,8 +24,19 @@ from edgeofcare.provenance import library_versions, platform_name, source_hash, 
 from edgeofcare.summary import Tables
 
 FORMAT = 1
-MANIFEST_KEYS = ("scenario_sha256", "seed", "replications", "outer_draws", "engine", "version", "source_hash",
-                 "platform", "libraries", "results", "summary_sha256")  # fmt: skip
+MANIFEST_KEYS = (
+    "scenario_sha256",
+    "seed",
+    "replications",
+    "outer_draws",
+    "engine",
+    "version",
+    "source_hash",
+    "platform",
+    "libraries",
+    "results",
+    "summary_sha256",
+)
 TABLES = tuple(f.name for f in fields(Tables))
 
 
@@ -88,8 +99,9 @@ class RunFolder:
         places = (self.partial / "chunks").glob("[0-9]*")
         return {int(p.name): read_tables(p) for p in places if p.name.isdigit()}
 
-    def finish(self, scenario: Scenario, start: Mapping[str, Any], tables: Tables, summary: Mapping[str, Any],
-               seconds: float) -> None:  # fmt: skip
+    def finish(
+        self, scenario: Scenario, start: Mapping[str, Any], tables: Tables, summary: Mapping[str, Any], seconds: float
+    ) -> None:
         """Write the whole run and give the folder its final name."""
         try:
             write_tables(self.partial, tables)
@@ -118,9 +130,7 @@ def start_of(scenario: Scenario, **numbers: Any) -> dict[str, Any]:
     }
 
 
-def manifest(
-    start: Mapping[str, Any], tables: Tables, summary: Mapping[str, Any], seconds: float
-) -> dict[str, Any]:
+def manifest(start: Mapping[str, Any], tables: Tables, summary: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     """Return the manifest of a run; `timing` stands outside every hash."""
     return {
         **start,
@@ -217,8 +227,11 @@ def check_folder(folder: Path) -> list[str]:
     """Return what in a run folder no longer agrees with its manifest; empty if all does."""
     found = read_manifest(folder)
     tables, summary = read_tables(folder), read_summary(folder)
-    wrong = [f"{name}.parquet was changed after the run" for name, table in tables.by_name().items()
-             if table_hash(table) != found["results"].get(name)]  # fmt: skip
+    wrong = [
+        f"{name}.parquet was changed after the run"
+        for name, table in tables.by_name().items()
+        if table_hash(table) != found["results"].get(name)
+    ]
     if summary_hash(summary) != found["summary_sha256"]:
         wrong.append("summary.json was changed after the run")
     if scenario_hash(read_scenario(folder)) != found["scenario_sha256"]:

@@ -248,8 +248,13 @@ def ignorance_share(values: Any, draws: Any) -> float | None:
     return between / total if total > 0 else None
 
 
-def summarise(tables: Tables, scenario: Scenario, head: Mapping[str, Any], calibration: Mapping[str, Any],
-              irr_of_expected_flows: float | None) -> dict[str, Any]:  # fmt: skip
+def summarise(
+    tables: Tables,
+    scenario: Scenario,
+    head: Mapping[str, Any],
+    calibration: Mapping[str, Any],
+    irr_of_expected_flows: float | None,
+) -> dict[str, Any]:
     """Return the summary of a run, the object that `--json` prints."""
     rows, draws = tables.replications, tables.replications["draw"].to_numpy()
 
@@ -274,9 +279,7 @@ def summarise(tables: Tables, scenario: Scenario, head: Mapping[str, Any], calib
             "avoided": stat(rows["care_days_usual"] - rows["care_days_therapy"], draws),
         },
         "avoided_cost_gbp": each("avoided_", AVOIDED),
-        "blended_price_gbp_per_week": stat(
-            rows["usual_cost_at_base_prices_gbp"] * 7, draws, rows["usual_care_days"]
-        ),
+        "blended_price_gbp_per_week": stat(rows["usual_cost_at_base_prices_gbp"] * 7, draws, rows["usual_care_days"]),
         "service_cost_gbp": of("service_cost_gbp"),
         "payments_gbp": {
             "total": of("payments_gbp"),
@@ -314,13 +317,15 @@ def _investor(rows: pd.DataFrame, draws: Any, irr_of_expected_flows: float | Non
     needed = rows["irr_outcome"] != "not_needed"
     return {
         "irr_of_expected_flows": irr_of_expected_flows,
-        **{name: stat(rows[name], draws) for name in
-           ("irr", "money_multiple", "profit_gbp", "peak_funding_gbp", "payback_years")},
+        **{
+            name: stat(rows[name], draws)
+            for name in ("irr", "money_multiple", "profit_gbp", "peak_funding_gbp", "payback_years")
+        },
         "loss_prob": float((rows["profit_gbp"] < 0).mean()),
         "never_paid_back_prob": float((rows["payback_years"].isna() & needed).mean()),
         "cost_unpaid_prob": float((rows["cost_unpaid_gbp"] > 0).mean()),
         "irr_outcomes": {name: int(outcomes.get(name, 0)) for name in IRR_OUTCOMES},
-    }  # fmt: skip
+    }
 
 
 def _borough_summaries(tables: Tables, scenario: Scenario, draws: Any) -> dict[str, Any]:
@@ -328,9 +333,17 @@ def _borough_summaries(tables: Tables, scenario: Scenario, draws: Any) -> dict[s
     for slug, rows in tables.boroughs.groupby("borough", observed=True):
         found[str(slug)] = {
             "name": scenario.boroughs[str(slug)].name,
-            **{name: stat(rows[name], draws) for name in (
-                "started", "care_days_avoided", "avoided_cost_gbp", "payments_gbp", "net_saving_gbp",
-                "worst_year_payment_gbp")},
+            **{
+                name: stat(rows[name], draws)
+                for name in (
+                    "started",
+                    "care_days_avoided",
+                    "avoided_cost_gbp",
+                    "payments_gbp",
+                    "net_saving_gbp",
+                    "worst_year_payment_gbp",
+                )
+            },
             "net_saving_prob": float((rows["net_saving_gbp"] > 0).mean()),
-        }  # fmt: skip
+        }
     return found

@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 
 from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, calibrate
+from edgeofcare.engine.calibration_table import Surface
 from edgeofcare.engine.counts import Counts, empty_counts
 from edgeofcare.engine.expected import ever_in_care_prob
 from edgeofcare.engine.parameters import Drawn, draw, surface_for
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.engine.rates import entries_warning
-from edgeofcare.engine.surface import Surface
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.describe import quality_counts
 from edgeofcare.inputs.load import scenario_hash
@@ -161,8 +161,9 @@ def available_engine(asked: str | None) -> str:
     if asked is not None and asked not in ENGINES:
         raise OptionError(f"engine must be one of {', '.join(ENGINES)} (got {asked}).")
     if asked == "kernel" and find_spec("numba") is None:
-        raise OptionError("the kernel engine needs numba, which is not installed. Use --engine reference, or install "
-                          "numba.")  # fmt: skip
+        raise OptionError(
+            "the kernel engine needs numba, which is not installed. Use --engine reference, or install numba."
+        )
     return asked or ("kernel" if find_spec("numba") else "reference")
 
 

@@ -125,9 +125,13 @@ def queue(plan: Plan, rounds: int) -> QueueRatios:
     )
     lists = [Seconds((b.cpu - a.cpu) / 10, 0) for a, b in zip(found["once"], found["often"], strict=True)]
     return QueueRatios(
-        ratio(found["ciw"], lists), ratio(found["ciw"], found["once"]), 1e3 * middle(found["ciw"]),
-        US * middle(lists), queue_ciw.ciw_starts(40), run(2000, 1),
-    )  # fmt: skip
+        ratio(found["ciw"], lists),
+        ratio(found["ciw"], found["once"]),
+        1e3 * middle(found["ciw"]),
+        US * middle(lists),
+        queue_ciw.ciw_starts(40),
+        run(2000, 1),
+    )
 
 
 SIZES = ((10, 800), (10, 8_000), (33, 8_000), (150, 8_000), (10, 100_000), (150, 100_000))
@@ -239,8 +243,15 @@ def report(short: bool) -> list[str]:
         clock = "wall" if "threads" in name else "cpu"
         seconds = middle(times, clock)
         per_bound = 1 / ratio(bound, times, clock)
-        rows.append((name, f"{US * seconds:,.0f}", f"{1 / seconds:,.0f}", f"{ratio(slow, times, clock):.3g}",
-                     f"{per_bound:.3g}"))  # fmt: skip
+        rows.append(
+            (
+                name,
+                f"{US * seconds:,.0f}",
+                f"{1 / seconds:,.0f}",
+                f"{ratio(slow, times, clock):.3g}",
+                f"{per_bound:.3g}",
+            )
+        )
     lines += table("engine | us a replication | replications a second | times the reference | bounds", *rows)
     needed = ", ".join(f"{k:,.0f} {name}" for name, k in lower_bound.needs(plan).items())
     cores = ratio(bound, model["lower bound, two threads"], "wall")
@@ -266,11 +277,14 @@ def report(short: bool) -> list[str]:
     lines += ["", "## Scaling, one thread"]
     lines += table(
         "authorities | children | ns a child | times the first",
-        *((a, f"{n:,}", f"{NS * middle(times):.0f}", f"{1 / ratio(small, times):.2f}")
-          for (a, n), times in sizes.items()),
-    )  # fmt: skip
-    lines += table("replications | a second",
-                   *((f"{n:,}", f"{speed:,.0f}") for n, speed in by_replications(plan).items()))  # fmt: skip
+        *(
+            (a, f"{n:,}", f"{NS * middle(times):.0f}", f"{1 / ratio(small, times):.2f}")
+            for (a, n), times in sizes.items()
+        ),
+    )
+    lines += table(
+        "replications | a second", *((f"{n:,}", f"{speed:,.0f}") for n, speed in by_replications(plan).items())
+    )
 
     seconds_of_a_billion = 1e9 / (2 * children) * middle(two, "wall")
     goals = [
@@ -280,18 +294,29 @@ def report(short: bool) -> list[str]:
         ("two threads, times one", f"{ratio(one, two, 'wall'):.2f}", "1.85", ratio(one, two, "wall") >= 1.85),
         ("kernel, lower bounds", f"{ratio(one, bound):.2f}", "at most 3", ratio(one, bound) <= 3),
         ("waiting lists, times ciw", f"{waiting.lists_alone:.0f}", "500", waiting.lists_alone >= 500),
-        ("a child of a nation, times a child of 800", f"{ratio(nation, small):.2f}", "at most 1.25",
-         ratio(nation, small) <= 1.25),
-        ("a billion lives, each arm one, two threads, minutes", f"{seconds_of_a_billion / 60:.1f}", "5",
-         seconds_of_a_billion < 300),
-    ]  # fmt: skip
+        (
+            "a child of a nation, times a child of 800",
+            f"{ratio(nation, small):.2f}",
+            "at most 1.25",
+            ratio(nation, small) <= 1.25,
+        ),
+        (
+            "a billion lives, each arm one, two threads, minutes",
+            f"{seconds_of_a_billion / 60:.1f}",
+            "5",
+            seconds_of_a_billion < 300,
+        ),
+    ]
     if not short:
         for part in (whole_processes, questions, in_a_browser):
             more_lines, more_goals = part()
             lines += more_lines
             goals += more_goals
-    lines += ["", "## Goals", *table("figure | measured | goal | met",
-                                     *((*row[:3], "yes" if row[3] else "**no**") for row in goals))]  # fmt: skip
+    lines += [
+        "",
+        "## Goals",
+        *table("figure | measured | goal | met", *((*row[:3], "yes" if row[3] else "**no**") for row in goals)),
+    ]
     return lines
 
 
@@ -310,13 +335,16 @@ def whole_processes() -> tuple[list[str], list[tuple[str, str, str, bool]]]:
     lines += table(
         "what | seconds | peak, GB",
         ("`edgeofcare --help`", f"{helps:.2f}", ""),
-        (f"`edgeofcare run {SCENARIO} --replications 10`, nothing compiled or calibrated", f"{cold.wall:.1f}",
-         f"{cold.peak_gb:.2f}"),
+        (
+            f"`edgeofcare run {SCENARIO} --replications 10`, nothing compiled or calibrated",
+            f"{cold.wall:.1f}",
+            f"{cold.peak_gb:.2f}",
+        ),
         ("the same, caches warm", f"{warm:.2f}", ""),
         (f"`edgeofcare run {TEN} --replications 10000`", f"{whole:.2f}", f"{whole_gb:.2f}"),
         (f"`edgeofcare run {TEN} --replications 100000`", f"{large.wall:.1f}", f"{large.peak_gb:.2f}"),
         ("calibration, 200,000 children, compiled already", f"{calibration:.2f}", ""),
-    )  # fmt: skip
+    )
     return lines, [
         ("10,000 replications with money and summary, seconds", f"{whole:.2f}", "4", whole < 4),
         ("100,000 replications, peak GB", f"{large.peak_gb:.2f}", "2", large.peak_gb < 2),

@@ -19,9 +19,11 @@ CASELOAD = 4
 def scenario(name: str, **values: Any) -> Scenario:
     """Return a shipped scenario with its hazards given, and other values by path (`__` stands for the dot)."""
     hazards = {
-        "effect.usual": None, "effect.therapy": None, "effect.entry_scale_days": SCALE_DAYS,
+        "effect.usual": None,
+        "effect.therapy": None,
+        "effect.entry_scale_days": SCALE_DAYS,
         "effect.hazard_ratio": HAZARD_RATIO,
-    }  # fmt: skip
+    }
     return with_values(load(name), hazards | {path.replace("__", "."): value for path, value in values.items()})
 
 
@@ -42,9 +44,13 @@ def generated(n_boroughs: int, n_children: int) -> Plan:
     n_therapists = max(1, round(n_children / n_teams / CHILDREN_PER_SLOT / CASELOAD / 2))
     teams = {
         f"{therapy}_{i:03d}": {
-            "therapy": therapy, "boroughs": share, "n_therapists": n_therapists, "caseload_per_therapist": CASELOAD,
+            "therapy": therapy,
+            "boroughs": share,
+            "n_therapists": n_therapists,
+            "caseload_per_therapist": CASELOAD,
             "cost_gbp_per_year": 1.0,
         }
-        for i, share in enumerate(shares) for therapy in ("mst", "fft")
-    }  # fmt: skip
+        for i, share in enumerate(shares)
+        for therapy in ("mst", "fft")
+    }
     return plan_of(with_values(scenario("pan_london"), {"boroughs": boroughs, "teams": teams, "correlations": ()}))

@@ -96,8 +96,9 @@ def pages() -> tuple[list[tuple[str, str]], list[tuple[str, str, str, bool]]]:
         "control": "a key on a control that works on stored results, to the changed answer",
     }
     rows = [(words[key], f"{seconds:.2f}") for key, seconds in found.items()]
-    goals = [(f"{words[key]}, seconds", f"{found[key]:.2f}", f"{goal:g}", found[key] < goal)
-             for key, goal in GOALS.items()]  # fmt: skip
+    goals = [
+        (f"{words[key]}, seconds", f"{found[key]:.2f}", f"{goal:g}", found[key] < goal) for key, goal in GOALS.items()
+    ]
     return rows, goals
 
 

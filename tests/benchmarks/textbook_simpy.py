@@ -107,8 +107,10 @@ class One:
             while place < out:
                 place += max(1.0, rng.weibullvariate(self.scale[kind], self.shape[kind]))
                 kind = self.pick(self.moves, (0 if place < left - 730 else 6) + kind)
-            t = out + max(rates.min_home_days, rates.reentry_scale_days * math.pow(
-                -math.log(1 - rng.random()), 1 / rates.reentry_shape))  # fmt: skip
+            t = out + max(
+                rates.min_home_days,
+                rates.reentry_scale_days * math.pow(-math.log(1 - rng.random()), 1 / rates.reentry_shape),
+            )
         return inside
 
     def pick(self, cumulative: list[float], row: int) -> int:

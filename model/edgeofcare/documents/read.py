@@ -9,9 +9,20 @@ from typing import Any
 from edgeofcare.errors import RunFolderError
 
 PARTS = (
-    "inputs", "assumptions", "summary", "series", "mean", "lives", "exposure", "contracts", "breakeven", "lint",
-    "stress", "tornado", "backtest",
-)  # fmt: skip
+    "inputs",
+    "assumptions",
+    "summary",
+    "series",
+    "mean",
+    "lives",
+    "exposure",
+    "contracts",
+    "breakeven",
+    "lint",
+    "stress",
+    "tornado",
+    "backtest",
+)
 HEAD_KEYS = ("scenario", "title", "version", "seed", "replications")
 
 
@@ -24,8 +35,11 @@ def read_case(folder: Path) -> dict[str, Any]:
     folder = Path(folder)
     if (folder / "case.json").exists():
         found = {"case": _json(folder / "case.json", dict)}
-        found |= {part: _json(folder / f"{part}.json", list if part == "lint" else dict)
-                  for part in PARTS if (folder / f"{part}.json").exists()}  # fmt: skip
+        found |= {
+            part: _json(folder / f"{part}.json", list if part == "lint" else dict)
+            for part in PARTS
+            if (folder / f"{part}.json").exists()
+        }
     elif (folder / "manifest.json").exists() and (folder / "summary.json").exists():
         found = _run(folder)
     else:
@@ -55,17 +69,20 @@ def _run(folder: Path) -> dict[str, Any]:
     summary, manifest = _json(folder / "summary.json", dict), _json(folder / "manifest.json", dict)
     scenario = summary.get("scenario", {})
     head = {
-        "scenario": scenario.get("name", ""), "title": scenario.get("title", ""), "description": "",
-        "parts": {}, **{key: manifest[key] for key in ("scenario_sha256", "version", "source_hash") if key in manifest},
+        "scenario": scenario.get("name", ""),
+        "title": scenario.get("title", ""),
+        "description": "",
+        "parts": {},
+        **{key: manifest[key] for key in ("scenario_sha256", "version", "source_hash") if key in manifest},
         **{key: summary[key] for key in ("seed", "replications") if key in summary},
-    }  # fmt: skip
+    }
     return {"case": head, "summary": summary}
 
 
 def _warnings(head: dict[str, Any]) -> list[str]:
     """Return what a reader must know about how the folder was made."""
-    from edgeofcare.analysis.case import ROOMS
     from edgeofcare.provenance import source_hash, version
+    from edgeofcare.questions.case import ROOMS
 
     if head["version"] != version():
         return [f"The numbers were made by version {head['version']} of the program, the words by version {version()}."]

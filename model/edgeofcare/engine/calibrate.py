@@ -186,10 +186,26 @@ class Sample:
             result = np.zeros(4 + 3 * len(on_days), np.int64)
             enter, leave, first_u = np.zeros(3000, np.int64), np.zeros(3000, np.int64), np.zeros(3000)
             _compiled().measure_sample(
-                *bounds, borough_id("calibration"), ARMS.index(arm), self.plan.rates, float(scale_days),
-                ratios, self.wait_days, self.delay_days, self.days, on_days, self.need, self.risk, self.limit,
-                self.stop, self.dose, enter, leave, first_u, result,
-            )  # fmt: skip
+                *bounds,
+                borough_id("calibration"),
+                ARMS.index(arm),
+                self.plan.rates,
+                float(scale_days),
+                ratios,
+                self.wait_days,
+                self.delay_days,
+                self.days,
+                on_days,
+                self.need,
+                self.risk,
+                self.limit,
+                self.stop,
+                self.dose,
+                enter,
+                leave,
+                first_u,
+                result,
+            )
             return result
 
         if len(self.need) < WORTH_THREADS:
@@ -241,16 +257,36 @@ def make_sample(scenario: Scenario, n_children: int = N_CHILDREN, on_days: Seque
     need, risk, dose = (np.zeros(n_children) for _ in range(3))
     limit, stop = (np.zeros(n_children, np.int64) for _ in range(2))
     _compiled().draw_sample(
-        0, n_children, borough_id("calibration"), plan.rates, scenario.child.suited_to_mst_prob,
-        plan.age_cumulative, plan.frailty_log_quantiles, plan.length_cumulative, plan.completion_prob,
-        need, risk, limit, stop, dose,
-    )  # fmt: skip
+        0,
+        n_children,
+        borough_id("calibration"),
+        plan.rates,
+        scenario.child.suited_to_mst_prob,
+        plan.age_cumulative,
+        plan.frailty_log_quantiles,
+        plan.length_cumulative,
+        plan.completion_prob,
+        need,
+        risk,
+        limit,
+        stop,
+        dose,
+    )
     effect, tracking = scenario.effect, scenario.tracking
     days = dict.fromkeys([tracking.days if effect.day is None else effect.day, *on_days])
     return Sample(
-        plan, effect.wait_days, tracking.delay_days, tracking.days, tuple(days), effect.log_ratio_share_by_year,
-        need, risk, limit, stop, dose,
-    )  # fmt: skip
+        plan,
+        effect.wait_days,
+        tracking.delay_days,
+        tracking.days,
+        tuple(days),
+        effect.log_ratio_share_by_year,
+        need,
+        risk,
+        limit,
+        stop,
+        dose,
+    )
 
 
 # ---- solving ---------------------------------------------------------------------------------------------------
@@ -386,9 +422,7 @@ def root(
     if not brackets:
         return None
     i = brackets[choose(list(brackets))]
-    log_root = brentq(
-        lambda x: measure(math.exp(x)) - target, math.log(grid[i]), math.log(grid[i + 1]), xtol=PRECISION
-    )
+    log_root = brentq(lambda x: measure(math.exp(x)) - target, math.log(grid[i]), math.log(grid[i + 1]), xtol=PRECISION)
     return math.exp(log_root)
 
 
@@ -397,15 +431,19 @@ def _out_of_reach(arm: str, name: str, target: float, values: Sequence[float]) -
         f"effect.{arm}: the target {target:.3f} of {name} is out of reach: between {min(values):.3f} and "
         f"{max(values):.3f} can be reached with these stays, ages and windows. Longer stays (care.stay) widen the "
         f"range in care; a shorter wait or more completed therapies widen the range out of care.",
-        arm, target, min(values), max(values),
-    )  # fmt: skip
+        arm,
+        target,
+        min(values),
+        max(values),
+    )
 
 
 def sample_key(scenario: Scenario) -> str:
     """Return a hash of all that the measures depend on, besides entry scale and hazard ratio."""
     parts = {
-        "effect": scenario.effect.model_dump(mode="json", include={"wait_days", "dropouts_keep",
-                                                                   "log_ratio_share_by_year"}),
+        "effect": scenario.effect.model_dump(
+            mode="json", include={"wait_days", "dropouts_keep", "log_ratio_share_by_year"}
+        ),
         "child": scenario.child.model_dump(mode="json"),
         "therapies": scenario.therapies.model_dump(mode="json"),
         "care": scenario.care.model_dump(mode="json", exclude={"placement"}),
@@ -413,7 +451,7 @@ def sample_key(scenario: Scenario) -> str:
         "shock_sd": scenario.referrals.shared_shock_sd,
         "sources": source_hash("care", "engine", "calendar.py"),
         "libraries": library_versions(),
-    }  # fmt: skip
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -158,8 +158,19 @@ def _local_cluster(distributed: Any, n_workers: int) -> Iterator[str]:
         cluster = distributed.LocalCluster(
             n_workers=0, dashboard_address=None, protocol="tcp://", host="127.0.0.1", processes=True
         )
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--nthreads", "1",
-               "--no-dashboard", "--death-timeout", "60", "--host", "127.0.0.1"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_worker",
+        cluster.scheduler_address,
+        "--nthreads",
+        "1",
+        "--no-dashboard",
+        "--death-timeout",
+        "60",
+        "--host",
+        "127.0.0.1",
+    ]
     quiet, workers = subprocess.DEVNULL, []
     try:
         workers = [subprocess.Popen(command, stdout=quiet, stderr=quiet) for _ in range(n_workers)]

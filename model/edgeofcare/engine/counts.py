@@ -19,9 +19,20 @@ Ints = npt.NDArray[np.int32]
 
 ARMS = ("usual", "therapy")
 SERVICE = (
-    "referred", "accepted", "engaged", "started", "completed", "dropped_out", "left_patience", "left_18", "left_care",
-    "left_entitlement", "left_too_late", "waiting_days", "tracked",
-)  # fmt: skip
+    "referred",
+    "accepted",
+    "engaged",
+    "started",
+    "completed",
+    "dropped_out",
+    "left_patience",
+    "left_18",
+    "left_care",
+    "left_entitlement",
+    "left_too_late",
+    "waiting_days",
+    "tracked",
+)
 LIVES = ("first_entries", "reentries", "never_in_care", "fewer_avoided")
 ACCOUNTS = ("tracking", "window", "after")
 OUTCOMES = ("tracked_days", "care_days", "paid_units", "grid_weeks")
@@ -170,9 +181,7 @@ def check_identities(counts: Counts, plan: Plan) -> None:
         "no team holds more than its slots, summed over days": bool(
             (team["slot_days_used"] <= team["slot_days_available"] + plan.slot_days_overhang[None, :]).all()
         ),
-        "nobody starts beyond a borough's entitlement": bool(
-            (service["started"] <= plan.entitlement[None, :]).all()
-        ),
+        "nobody starts beyond a borough's entitlement": bool((service["started"] <= plan.entitlement[None, :]).all()),
     }
     if own.unit == "grid":
         rules["weeks under the grid rule are the grid's weeks"] = own.max_units < 10_000 or bool(

@@ -235,9 +235,7 @@ def entry_later(plan: Plan, scenario: Scenario, arm: str, wait_days: int) -> Flo
     return np.asarray(later)
 
 
-def _with_therapy(
-    plan: Plan, scenario: Scenario, risk: Risk, usual: Floats, least: float, wait_days: int
-) -> Floats:
+def _with_therapy(plan: Plan, scenario: Scenario, risk: Risk, usual: Floats, least: float, wait_days: int) -> Floats:
     """Return E exp(-risk max(L(t), least)) over completers and dropouts: (t,).
 
     Dropouts who stop on day s with dose x have from then on L = C(s) + dH - x (dH - dC), C the completer's hazard.

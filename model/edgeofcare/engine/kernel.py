@@ -481,9 +481,16 @@ def entry_day(c, arm, rates, ratios):  # type: ignore[no-untyped-def]
     kept = 1.0 if rates.dropout_keeps_always else rates.dropout_keeps_dose * (c.break_off / c.length)
     stop = NEVER if c.completes else c.start + c.break_off - c.day
     days = entry_days_with_therapy(
-        c.need, c.risk, rates.entry_shape, rates.entry_scale_days, c.birthday_18 - c.day, c.start - c.day, stop, kept,
+        c.need,
+        c.risk,
+        rates.entry_shape,
+        rates.entry_scale_days,
+        c.birthday_18 - c.day,
+        c.start - c.day,
+        stop,
+        kept,
         ratios,
-    )  # fmt: skip
+    )
     return NEVER if days == NEVER else c.day + days
 
 
@@ -627,9 +634,29 @@ def trace_service(c, replication, trace, n):  # type: ignore[no-untyped-def]
 # Nothing is allocated inside, so arrays need no reference counting (_nrt), which would take half of the time.
 @njit(nogil=True, cache=True, _nrt=False)
 def run_chunk(  # type: ignore[no-untyped-def]
-    seed, first_replication, n_replications, tables, ratios, placement, queue_tables, tracks, calendar, child, buffers,
-    queue_buffers, mark_buffers, service, lives, care, outcomes, both_weeks, intake, control, team_counts, trace,
-):  # fmt: skip
+    seed,
+    first_replication,
+    n_replications,
+    tables,
+    ratios,
+    placement,
+    queue_tables,
+    tracks,
+    calendar,
+    child,
+    buffers,
+    queue_buffers,
+    mark_buffers,
+    service,
+    lives,
+    care,
+    outcomes,
+    both_weeks,
+    intake,
+    control,
+    team_counts,
+    trace,
+):
     """Run a range of replications into the count arrays; return the events written, -1 if `child` has no room.
 
     child: records of one replication's children. buffers, queue_buffers: whole-number scratch. mark_buffers: what
@@ -663,15 +690,34 @@ def run_chunk(  # type: ignore[no-untyped-def]
             n_spells, own_days = (0, 0), (0, 0)
             for arm in range(n_arms):
                 m = live(
-                    seed, replication, ids[b], c.number, entry_day(c, arm, rates, ratios), c.birthday_18,
-                    rates.reentry_hazard_ratio if arm == 1 else 1.0, rates, enter[arm], leave[arm], first_u,
-                )  # fmt: skip
+                    seed,
+                    replication,
+                    ids[b],
+                    c.number,
+                    entry_day(c, arm, rates, ratios),
+                    c.birthday_18,
+                    rates.reentry_hazard_ratio if arm == 1 else 1.0,
+                    rates,
+                    enter[arm],
+                    leave[arm],
+                    first_u,
+                )
                 days_inside = 0
                 for s in range(m):
                     n_places = place(
-                        seed, replication, ids[b], c.number, s, enter[arm, s], leave[arm, s], first_u[s],
-                        c.birthday_18 - DAYS_16_TO_18, placement, starts_of, kinds,
-                    )  # fmt: skip
+                        seed,
+                        replication,
+                        ids[b],
+                        c.number,
+                        s,
+                        enter[arm, s],
+                        leave[arm, s],
+                        first_u[s],
+                        c.birthday_18 - DAYS_16_TO_18,
+                        placement,
+                        starts_of,
+                        kinds,
+                    )
                     for j in range(n_places):
                         start, end, kind = starts_of[j], starts_of[j + 1], kinds[j]
                         # A child who never starts has one life, counted in both arms.
@@ -714,12 +760,28 @@ def run_chunk(  # type: ignore[no-untyped-def]
 
 CHILD = np.dtype(
     [
-        ("time", "f8"), ("tie", "f8"), ("risk", "f8"), ("need", "f8"), ("borough", "i4"), ("number", "i4"),
-        ("day", "i4"), ("team", "i4"), ("birthday_18", "i4"), ("length", "i4"), ("break_off", "i4"), ("entry", "i4"),
-        ("start", "i4"), ("left_day", "i4"), ("reason", "i1"), ("more_needs", "i1"), ("accepted", "i1"),
-        ("engaged", "i1"), ("completes", "i1"), ("unused", "i1", 3),
+        ("time", "f8"),
+        ("tie", "f8"),
+        ("risk", "f8"),
+        ("need", "f8"),
+        ("borough", "i4"),
+        ("number", "i4"),
+        ("day", "i4"),
+        ("team", "i4"),
+        ("birthday_18", "i4"),
+        ("length", "i4"),
+        ("break_off", "i4"),
+        ("entry", "i4"),
+        ("start", "i4"),
+        ("left_day", "i4"),
+        ("reason", "i1"),
+        ("more_needs", "i1"),
+        ("accepted", "i1"),
+        ("engaged", "i1"),
+        ("completes", "i1"),
+        ("unused", "i1", 3),
     ]
-)  # fmt: skip
+)
 
 
 def most_children(plan: Plan) -> int:
@@ -737,10 +799,21 @@ def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trac
         events = np.zeros((n_children * n_replications * 40, 7), np.int64)
     while True:
         n_events = run_chunk(
-            np.uint64(seed), first_replication, n_replications, *_tables(plan), *_buffers(plan, n_children),
-            counts.service, counts.lives, counts.care, counts.outcomes, counts.both_weeks, counts.intake,
-            counts.control, counts.team, events,
-        )  # fmt: skip
+            np.uint64(seed),
+            first_replication,
+            n_replications,
+            *_tables(plan),
+            *_buffers(plan, n_children),
+            counts.service,
+            counts.lives,
+            counts.care,
+            counts.outcomes,
+            counts.both_weeks,
+            counts.intake,
+            counts.control,
+            counts.team,
+            events,
+        )
         if 0 <= n_events <= len(events):
             break
         if n_events < 0:
@@ -763,28 +836,48 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
     tracks = np.array(
         [
             (
-                track.delay_days, track.days, track.covers_completers_only, track.end_day, _pays(track), track.weeks,
-                1 if track.weeks else track.max_units, intake.get(i, -1), control.get(i, -1), weeks.get(i, -1),
+                track.delay_days,
+                track.days,
+                track.covers_completers_only,
+                track.end_day,
+                _pays(track),
+                track.weeks,
+                1 if track.weeks else track.max_units,
+                intake.get(i, -1),
+                control.get(i, -1),
+                weeks.get(i, -1),
             )
             for i, track in enumerate(plan.tracks)
         ],
         dtype=np.int64,
-    )  # fmt: skip
+    )
     return (
         (
-            plan.rates, plan.borough_ids, plan.cumulative_referrals, plan.suited_to_mst_prob, plan.teams_of,
-            plan.team_therapy, plan.age_cumulative, plan.frailty_log_quantiles, plan.length_cumulative,
-            plan.completion_prob, guide(plan.length_cumulative), plan.full_slots,
+            plan.rates,
+            plan.borough_ids,
+            plan.cumulative_referrals,
+            plan.suited_to_mst_prob,
+            plan.teams_of,
+            plan.team_therapy,
+            plan.age_cumulative,
+            plan.frailty_log_quantiles,
+            plan.length_cumulative,
+            plan.completion_prob,
+            guide(plan.length_cumulative),
+            plan.full_slots,
         ),
         plan.ratio_by_year,
         _placement(plan),
         (
-            np.ascontiguousarray(plan.slots.T, dtype=np.int32), plan.entitlement, plan.patience_days,
-            plan.delivery_end, plan.priority_by_needs,
+            np.ascontiguousarray(plan.slots.T, dtype=np.int32),
+            plan.entitlement,
+            plan.patience_days,
+            plan.delivery_end,
+            plan.priority_by_needs,
         ),
         tracks,
         _calendar(plan),
-    )  # fmt: skip
+    )
 
 
 def _pays(track: Track) -> int:
@@ -812,9 +905,15 @@ def _placement(plan: Plan) -> tuple[Any, ...]:
     from_day = [MOST_DAYS + 1 - np.searchsorted(row[::-1], ends, side="left") for row in steps]
     first, moves = plan.first_cumulative, plan.move_cumulative
     return (
-        shapes, scales, first, guide(first.reshape(-1, N_TYPES)), moves, guide(moves.reshape(-1, N_TYPES)), steps,
+        shapes,
+        scales,
+        first,
+        guide(first.reshape(-1, N_TYPES)),
+        moves,
+        guide(moves.reshape(-1, N_TYPES)),
+        steps,
         np.minimum(from_day, MOST_DAYS).astype(np.uint16),
-    )  # fmt: skip
+    )
 
 
 def _calendar(plan: Plan) -> tuple[Any, ...]:
@@ -824,9 +923,13 @@ def _calendar(plan: Plan) -> tuple[Any, ...]:
     period_of_day = np.append(plan.period_of_day, np.full(LATEST, n)).astype(np.uint16)
     days_before = (edges[:, None] + WEEK - 1 - np.arange(WEEK)) // WEEK
     return (
-        edges, period_of_day, plan.n_outcome_periods - 1, plan.outcomes_end, int(period_of_day[plan.outcomes_end]),
+        edges,
+        period_of_day,
+        plan.n_outcome_periods - 1,
+        plan.outcomes_end,
+        int(period_of_day[plan.outcomes_end]),
         np.diff(days_before, axis=0),
-    )  # fmt: skip
+    )
 
 
 def _buffers(plan: Plan, n_children: int) -> tuple[Any, ...]:

@@ -21,11 +21,47 @@ def draw_sample(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, _nrt=False)
 def measure_sample(  # type: ignore[no-untyped-def]
-    first, last, slug_id, arm, rates, scale_days, ratio_by_year, wait, delay, days, on_days, need, risk, limit, stop,
-    dose, enter, leave, first_u, result,
-):  # fmt: skip
+    first,
+    last,
+    slug_id,
+    arm,
+    rates,
+    scale_days,
+    ratio_by_year,
+    wait,
+    delay,
+    days,
+    on_days,
+    need,
+    risk,
+    limit,
+    stop,
+    dose,
+    enter,
+    leave,
+    first_u,
+    result,
+):
     """Compile `calibrate.measure_sample`."""
     _measure(
-        first, last, slug_id, arm, rates, scale_days, ratio_by_year, wait, delay, days, on_days, need, risk, limit,
-        stop, dose, enter, leave, first_u, result,
-    )  # fmt: skip
+        first,
+        last,
+        slug_id,
+        arm,
+        rates,
+        scale_days,
+        ratio_by_year,
+        wait,
+        delay,
+        days,
+        on_days,
+        need,
+        risk,
+        limit,
+        stop,
+        dose,
+        enter,
+        leave,
+        first_u,
+        result,
+    )

@@ -21,10 +21,19 @@ REFERRED, STARTED, COMPLETED, DROPPED_OUT, PLACED = (
     EVENTS.index(name) for name in ("referred", "started", "completed", "dropped_out", "placed")
 )
 FIGURES = (
-    "referred", "started", "completed", "completed_at_home", "in_tracking", "in_tracking_never_in_care",
-    "tracked_days", *(f"{figure}_{arm}" for arm in ("usual", "therapy")
-                      for figure in ("in_tracking_in_care", "started_in_care", "care_days")),
-)  # fmt: skip
+    "referred",
+    "started",
+    "completed",
+    "completed_at_home",
+    "in_tracking",
+    "in_tracking_never_in_care",
+    "tracked_days",
+    *(
+        f"{figure}_{arm}"
+        for arm in ("usual", "therapy")
+        for figure in ("in_tracking_in_care", "started_in_care", "care_days")
+    ),
+)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,15 @@ from typing import Any
 
 from edgeofcare.care.draws import PARAMETER, normal_quantile, uniforms
 from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, is_null, therapy_target, with_odds_ratio
+from edgeofcare.engine.calibration_table import (
+    Measured,
+    Surface,
+    make_surface,
+    solve_ratio,
+    solve_scale,
+    tracked_shares,
+)
 from edgeofcare.engine.plan import borough_id
-from edgeofcare.engine.surface import Measured, Surface, make_surface, solve_ratio, solve_scale, tracked_shares
 from edgeofcare.errors import Fault, InputError
 from edgeofcare.inputs.evidence import RIVALS
 from edgeofcare.inputs.load import uncertain, with_values

@@ -160,9 +160,7 @@ def run(plan: Plan, seed: int, first_replication: int, n_replications: int, trac
     return counts
 
 
-def run_replication(
-    tables: Tables, seed: int, replication: int, counts: Counts, row: int, trace: Trace | None
-) -> None:
+def run_replication(tables: Tables, seed: int, replication: int, counts: Counts, row: int, trace: Trace | None) -> None:
     """Refer, queue and live one replication, and write it to row `row` of the counts."""
     children = list(refer(tables, seed, replication))
     teams = run_queue(tables.plan, tables.slots, [child for child in children if child.engaged])
@@ -313,8 +311,10 @@ class TeamDesk:
     def __init__(self, env: simpy.Environment, index: int, slots: list[int], plan: Plan, starts: list[int]) -> None:
         self.env, self.index, self.slots, self.starts = env, index, slots, starts
         self.by_needs, self.patience_days, self.delivery_end = (
-            plan.priority_by_needs, plan.patience_days, plan.delivery_end,
-        )  # fmt: skip
+            plan.priority_by_needs,
+            plan.patience_days,
+            plan.delivery_end,
+        )
         self.entitlement = plan.entitlement.tolist()
         self.waiting: list[tuple[int, float, float, int, int, Child, simpy.Event]] = []
         self.holders = self.n_starts = self.slot_days_used = 0
@@ -595,8 +595,9 @@ def count_tracks(child: Child, lives: tuple[Life, Life], tables: Tables, tally: 
         if index == 0:
             first = min(tables.period_of_day[start], plan.n_outcome_periods - 1)
             tally.service[borough][MEASURE["tracked"]][first] += 1
-            usual, therapy = (count_placements(child, life, start, end, tables, tally, arm)
-                              for arm, life in enumerate(lives))  # fmt: skip
+            usual, therapy = (
+                count_placements(child, life, start, end, tables, tally, arm) for arm, life in enumerate(lives)
+            )
             tally.lives[THERAPY][borough][FEWER_AVOIDED] += therapy > usual
         homes = [list(home_spells(life, start, end)) for life in lives]
         for arm, life in enumerate(lives):

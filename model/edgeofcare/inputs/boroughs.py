@@ -22,14 +22,14 @@ from pydantic import Field, ValidationError
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR, date_of, day_number
 from edgeofcare.errors import Fault, InputError, OptionError
-from edgeofcare.inputs.figures import ROW_TABLES, References, Resolver, choices, split
-from edgeofcare.inputs.lines import KeyPath, Source, dotted
 from edgeofcare.inputs.load import checked_model, checked_origins, read_file, scenario_folder
+from edgeofcare.inputs.messages import Words, explain
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.ranges import range_faults
 from edgeofcare.inputs.schema import Borough, Origin, Scenario, Team
+from edgeofcare.inputs.sourced import ROW_TABLES, References, Resolver, choices, split
+from edgeofcare.inputs.toml_lines import KeyPath, Source, dotted
 from edgeofcare.inputs.types import Frozen, NotNegative, Slug
-from edgeofcare.inputs.words import Words, explain
 
 Teams = Literal["as-is", "plus-mst", "plus-fft", "own"]
 CapOnJoin = Literal["per_start", "fixed"]
@@ -419,8 +419,10 @@ def slug_of(name: str) -> str:
 def _check_answers(name: str, slug: str, said: Answers) -> None:
     if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{SLUG_LENGTH - 1}}}", slug) or not name.strip().isprintable():
         raise OptionError(f"{name!r} is no name for a borough: begin with a letter, at most {SLUG_LENGTH} characters.")
-    for option, value in (("--care-starts", said.adolescent_care_starts_per_year),
-                          ("--referrals", said.referrals_per_year)):  # fmt: skip
+    for option, value in (
+        ("--care-starts", said.adolescent_care_starts_per_year),
+        ("--referrals", said.referrals_per_year),
+    ):
         if value is not None and not 0 <= value <= MOST_PER_YEAR:
             raise OptionError(f"{option} must be a number a year, 0 or more (got {value:g}).")
     if said.join_date is not None and not FIRST_DAY <= said.join_date <= LAST_DAY:

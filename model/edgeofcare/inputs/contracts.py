@@ -28,8 +28,6 @@ from edgeofcare.inputs.contract import (
     PerStart,
     PerWeekOutOfCare,
 )
-from edgeofcare.inputs.figures import References, Resolver, choices, split
-from edgeofcare.inputs.lines import KeyPath, dotted
 from edgeofcare.inputs.load import (
     FILLED,
     Layer,
@@ -42,10 +40,12 @@ from edgeofcare.inputs.load import (
     shipped,
     value_at,
 )
+from edgeofcare.inputs.messages import Words, explain
 from edgeofcare.inputs.ranges import range_faults
 from edgeofcare.inputs.schema import Correlation, Origin, Scenario
+from edgeofcare.inputs.sourced import References, Resolver, choices, split
+from edgeofcare.inputs.toml_lines import KeyPath, dotted
 from edgeofcare.inputs.types import Frozen, Text
-from edgeofcare.inputs.words import Words, explain
 
 ORDER = (
     "pan_london",

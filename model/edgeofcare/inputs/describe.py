@@ -15,9 +15,9 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from edgeofcare.inputs.lines import KeyPath, dotted
 from edgeofcare.inputs.load import FILLED
 from edgeofcare.inputs.schema import Origin, Scenario
+from edgeofcare.inputs.toml_lines import KeyPath, dotted
 from edgeofcare.inputs.types import Frozen
 
 QUALITIES = ("judgement", "research", "data")
@@ -154,9 +154,13 @@ def _in_percent(value: Any) -> Any:
 
 def _wrapped(text: str, indent: str, hanging: str = "") -> str:
     return textwrap.fill(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent + hanging, break_long_words=False,
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + hanging,
+        break_long_words=False,
         break_on_hyphens=False,
-    )  # fmt: skip
+    )
 
 
 def _source_text(origin: Origin) -> str:
@@ -234,9 +238,10 @@ def _plain(value: Any) -> Any:
 def without_source(scenario: Scenario) -> list[str]:
     """Return the numbers and dates that are neither defaults nor have an origin, by path."""
     return [
-        entry.id for entry in entries(scenario)
+        entry.id
+        for entry in entries(scenario)
         if not entry.origin and not entry.is_default and _holds_numbers(entry.value)
-    ]  # fmt: skip
+    ]
 
 
 def _holds_numbers(value: Any) -> bool:
@@ -261,8 +266,11 @@ def assumptions_text(scenario: Scenario) -> str:
     """Return the log as text, judgements first."""
     counts, bare = quality_counts(scenario), without_source(scenario)
     found = sorted((entry for entry in entries(scenario) if entry.origin), key=_weakness)
-    lines = [f"{scenario.name}: " + ", ".join(f"{counts[quality]} {quality}" for quality in QUALITIES)
-             + f"; {len(bare)} numbers without a source."]  # fmt: skip
+    lines = [
+        f"{scenario.name}: "
+        + ", ".join(f"{counts[quality]} {quality}" for quality in QUALITIES)
+        + f"; {len(bare)} numbers without a source."
+    ]
     for weakness, inside in groupby(found, key=_weakness):
         lines += ["", QUALITIES[weakness].upper()]
         lines += [line for entry in inside for line in _entry_lines(entry, entry.id, with_quality=False)]

@@ -9,8 +9,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from edgeofcare.inputs.figures import Figure, is_number
 from edgeofcare.inputs.schema import BaseWorld, Study
+from edgeofcare.inputs.sourced import Figure, is_number
 
 # Of each group one key is given; a file that extends another replaces the base's choice by naming another key.
 RIVALS = (("usual", "entry_scale_days"), ("therapy", "hazard_ratio", "odds_ratio", "risk_ratio"))

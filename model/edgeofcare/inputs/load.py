@@ -26,12 +26,12 @@ from edgeofcare.inputs.evidence import (
     without_idle_pairs,
     without_rivals,
 )
-from edgeofcare.inputs.figures import References, Resolver, choices, is_figure, is_number, overlay, split, within
-from edgeofcare.inputs.lines import KeyPath, Source, dotted, key_lines
+from edgeofcare.inputs.messages import Words, explain
 from edgeofcare.inputs.ranges import at, correlation_faults, range_faults, replaced, shape_rule
 from edgeofcare.inputs.schema import Correlation, Origin, Scenario
+from edgeofcare.inputs.sourced import References, Resolver, choices, is_figure, is_number, overlay, split, within
+from edgeofcare.inputs.toml_lines import KeyPath, Source, dotted, key_lines
 from edgeofcare.inputs.types import Frozen
-from edgeofcare.inputs.words import Words, explain
 
 POINTER_KEYS = ("value", "reference", "times")
 Model = TypeVar("Model", bound=BaseModel)

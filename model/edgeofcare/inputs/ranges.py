@@ -12,10 +12,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edgeofcare.inputs.figures import choices
-from edgeofcare.inputs.lines import KeyPath
+from edgeofcare.inputs.messages import Words, explain
 from edgeofcare.inputs.schema import Correlation, Origin, Scenario
-from edgeofcare.inputs.words import Words, explain
+from edgeofcare.inputs.sourced import choices
+from edgeofcare.inputs.toml_lines import KeyPath
 
 RANGE_RULES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
 Z95 = 1.6448536269514722  # normal score of 95%
@@ -119,16 +119,20 @@ def replaced(node: Any, parts: list[Any], value: Any) -> Any:
 def correlation_faults(pairs: Sequence[Correlation], known: Collection[str], ranged: Collection[str]) -> list[Words]:
     """Return a fault for each pair with an unknown key or one without a range, for pairs given twice, and for
     correlations that contradict one another."""
-    found = [Words(("correlations", i, "between"), *said) for i, pair in enumerate(pairs)
-             for said in _pair_faults(pairs, i, pair, known, ranged)]  # fmt: skip
+    found = [
+        Words(("correlations", i, "between"), *said)
+        for i, pair in enumerate(pairs)
+        for said in _pair_faults(pairs, i, pair, known, ranged)
+    ]
     if found or not pairs:
         return found
     names, matrix = correlation_matrix(pairs, ranged)
     return [] if cholesky(matrix) else [contradiction(names, matrix)]
 
 
-def _pair_faults(pairs: Sequence[Correlation], i: int, pair: Correlation, known: Collection[str],
-                 ranged: Collection[str]) -> list[tuple[str, str, str]]:  # fmt: skip
+def _pair_faults(
+    pairs: Sequence[Correlation], i: int, pair: Correlation, known: Collection[str], ranged: Collection[str]
+) -> list[tuple[str, str, str]]:
     found = []
     for path in pair.between:
         if path not in known:

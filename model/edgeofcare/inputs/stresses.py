@@ -17,12 +17,12 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from edgeofcare.errors import Fault, InputError
-from edgeofcare.inputs.figures import choices
-from edgeofcare.inputs.lines import Source, dotted
 from edgeofcare.inputs.load import checked_model, paths, read_file, scenario_folder, with_values
+from edgeofcare.inputs.messages import Words
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.sourced import choices
+from edgeofcare.inputs.toml_lines import Source, dotted
 from edgeofcare.inputs.types import Frozen, Number, Text
-from edgeofcare.inputs.words import Words
 
 LARGEST = "<largest>"
 NAMED_BY_USERS = "prices.index"  # a table to which a stress may add a row: one for a type that `other` served
@@ -234,8 +234,15 @@ def _changed(scenario: Scenario, parts: Sequence[NamedStress]) -> Scenario:
         raise InputError([_owned(fault, owners) for fault in error.faults]) from None
 
 
-def _change(tree: Tree, values: dict[str, Any], owners: Mapping[str, tuple[NamedStress, str, str]], part: NamedStress,
-            table: str, path: str, given: Any) -> None:  # fmt: skip
+def _change(
+    tree: Tree,
+    values: dict[str, Any],
+    owners: Mapping[str, tuple[NamedStress, str, str]],
+    part: NamedStress,
+    table: str,
+    path: str,
+    given: Any,
+) -> None:
     """Note the new value at one path; LookupError if it cannot be."""
     if table == "set":
         new = _meant(tree, given)

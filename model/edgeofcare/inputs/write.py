@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeofcare.inputs.figures import is_number, within
-from edgeofcare.inputs.lines import KeyPath, dotted
 from edgeofcare.inputs.load import FILLED, value_at
 from edgeofcare.inputs.schema import Origin, Scenario
+from edgeofcare.inputs.sourced import is_number, within
+from edgeofcare.inputs.toml_lines import KeyPath, dotted
 
 CHANGED = ", with changes"
 

@@ -186,10 +186,11 @@ def real_service_cost(cash_days: Ints, costs: Pence, scenario: Scenario) -> Floa
     prices, day_0 = scenario.prices, scenario.clock.day_0
     base = index_level(prices.deflator, prices.base_year)
     real = [
-        base / index_level(prices.deflator, financial_year(date_of(int(day), day_0)))
+        base
+        / index_level(prices.deflator, financial_year(date_of(int(day), day_0)))
         * discount_factor(float(day), prices.discount_rate_per_year)
         for day in cash_days
-    ]  # fmt: skip
+    ]
     return np.asarray((costs * np.array(real)).sum(axis=1))
 
 

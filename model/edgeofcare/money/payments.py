@@ -141,9 +141,7 @@ def payments(counts: Counts, plan: Plan, scenario: Scenario, service: ServiceCos
     )
 
 
-def outcome_totals(
-    terms: list[Pence], counts: Counts, plan: Plan, scenario: Scenario, service: ServiceCosts
-) -> Pence:
+def outcome_totals(terms: list[Pence], counts: Counts, plan: Plan, scenario: Scenario, service: ServiceCosts) -> Pence:
     """Return what terms that pay for outcomes inside a window come to, before modifiers: (replication, arm).
 
     terms: what each term comes to in the therapy arm.

@@ -66,10 +66,17 @@ class Number:
     def describe(self) -> dict[str, Any]:
         """Return what the form needs to show it."""
         return {
-            "kind": "number", "key": self.key, "label": self.label, "unit": self.unit, "hint": self.hint,
-            "low": self.low, "high": self.high, "step": self.step, "published": self.text,
+            "kind": "number",
+            "key": self.key,
+            "label": self.label,
+            "unit": self.unit,
+            "hint": self.hint,
+            "low": self.low,
+            "high": self.high,
+            "step": self.step,
+            "published": self.text,
             "shortcuts": [list(pair) for pair in self.shortcuts],
-        }  # fmt: skip
+        }
 
     def said(self, text: str) -> str:
         """Return a value for people, with its unit."""
@@ -99,8 +106,14 @@ class Choice:
 
     def describe(self) -> dict[str, Any]:
         """Return what the form needs to show it."""
-        return {"kind": "choice", "key": self.key, "label": self.label, "hint": self.hint, "published": self.value,
-                "options": [list(pair) for pair in self.options]}  # fmt: skip
+        return {
+            "kind": "choice",
+            "key": self.key,
+            "label": self.label,
+            "hint": self.hint,
+            "published": self.value,
+            "options": [list(pair) for pair in self.options],
+        }
 
     def said(self, text: str) -> str:
         """Return a value for people."""
@@ -133,8 +146,14 @@ class Several:
 
     def describe(self) -> dict[str, Any]:
         """Return what the form needs to show it."""
-        return {"kind": "several", "key": self.key, "label": self.label, "hint": self.hint, "published": self.text,
-                "options": [list(pair) for pair in self.options]}  # fmt: skip
+        return {
+            "kind": "several",
+            "key": self.key,
+            "label": self.label,
+            "hint": self.hint,
+            "published": self.text,
+            "options": [list(pair) for pair in self.options],
+        }
 
     def said(self, text: str) -> str:
         """Return the values for people."""

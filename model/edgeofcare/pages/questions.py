@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from edgeofcare.documents.page import percent
+from edgeofcare.documents.text_pages.run import percent
 from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate, with_odds_ratio
 from edgeofcare.errors import CalibrationError, OptionError
 from edgeofcare.inputs.evidence import published_evidence
@@ -31,10 +31,16 @@ def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number,
     """
     usual, therapy = _claimed(scenario)
     first = Number(
-        "usual", LABELS["usual"], usual, LOW, HIGH, 1, UNIT,
+        "usual",
+        LABELS["usual"],
+        usual,
+        LOW,
+        HIGH,
+        1,
+        UNIT,
         "Of the days tracked after the start. English trials of such services found more than contracts claim.",
         percent=True,
-    )  # fmt: skip
+    )
     try:
         now = first.read(texts.get("usual", first.text))
     except OptionError:
@@ -48,9 +54,17 @@ def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number,
         ("as the English trial found", _shown(trial)),
     )
     second = Number(
-        "therapy", LABELS["therapy"], therapy, LOW, HIGH, 1, UNIT,
-        "The same number as without therapy means that therapy changes nothing.", percent=True, shortcuts=shortcuts,
-    )  # fmt: skip
+        "therapy",
+        LABELS["therapy"],
+        therapy,
+        LOW,
+        HIGH,
+        1,
+        UNIT,
+        "The same number as without therapy means that therapy changes nothing.",
+        percent=True,
+        shortcuts=shortcuts,
+    )
     return first, second
 
 
@@ -62,9 +76,7 @@ def with_effect(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     usual, therapy = values["usual"], values["therapy"]
     if (usual, therapy) == _claimed(scenario):
         return scenario
-    changed = with_values(
-        scenario, {"effect.measure": TRACKED_SHARE, "effect.usual": usual, "effect.therapy": therapy}
-    )
+    changed = with_values(scenario, {"effect.measure": TRACKED_SHARE, "effect.usual": usual, "effect.therapy": therapy})
     try:
         calibrate(changed)
     except CalibrationError as error:
@@ -87,11 +99,20 @@ def effect_words(values: Mapping[str, Any]) -> str:
 def size_fields(replications: int, most: int) -> tuple[Number, Number]:
     """Return how many contracts to simulate, and the number of the luck."""
     return (
-        Number("replications", "Simulated contracts", replications, 100, most, 100,
-               hint="More take longer and make averages steadier.", whole=True),
-        Number("seed", "Seed", 1, 0, 999_999, 1, hint="The number of the luck: the same gives the same answer.",
-               whole=True),
-    )  # fmt: skip
+        Number(
+            "replications",
+            "Simulated contracts",
+            replications,
+            100,
+            most,
+            100,
+            hint="More take longer and make averages steadier.",
+            whole=True,
+        ),
+        Number(
+            "seed", "Seed", 1, 0, 999_999, 1, hint="The number of the luck: the same gives the same answer.", whole=True
+        ),
+    )
 
 
 def _shown(share: float) -> str:
@@ -113,8 +134,10 @@ def _claimed(scenario: Scenario) -> tuple[float, float]:
     """Return the share of tracked days out of care without and with therapy that the scenario claims."""
     effect = scenario.effect
     if effect.prior == "evidence":
-        raise OptionError(f"{scenario.name} draws its effect from the evidence and claims none of its own. Choose a "
-                          f"scenario with a claim, such as pan_london.")  # fmt: skip
+        raise OptionError(
+            f"{scenario.name} draws its effect from the evidence and claims none of its own. Choose a "
+            f"scenario with a claim, such as pan_london."
+        )
     if effect.measure == TRACKED_SHARE and effect.usual is not None and effect.therapy is not None:
         return effect.usual, effect.therapy
     found = calibrate(scenario)

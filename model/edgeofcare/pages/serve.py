@@ -55,9 +55,11 @@ def guarded(notebooks: App) -> App:
     Requests under another name than this computer's, or from a page of another server, are refused: nothing that a
     browser has open besides can reach in.
     """
-    own = {"/": ("text/html; charset=utf-8", front().encode()),
-           "/front.css": ("text/css", (HERE / "front.css").read_bytes()),
-           "/icon.svg": ("image/svg+xml", (HERE / "icon.svg").read_bytes())}  # fmt: skip
+    own = {
+        "/": ("text/html; charset=utf-8", front().encode()),
+        "/front.css": ("text/css", (HERE / "front.css").read_bytes()),
+        "/icon.svg": ("image/svg+xml", (HERE / "icon.svg").read_bytes()),
+    }
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and not _from_here(scope):
@@ -99,8 +101,12 @@ async def _refuse(scope: Message, send: Send) -> None:
 
 
 async def _give(send: Send, status: int, kind: str, content: bytes, policy: str) -> None:
-    head = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode()),
-            (b"content-security-policy", policy.encode()), *SAFE]  # fmt: skip
+    head = [
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(content)).encode()),
+        (b"content-security-policy", policy.encode()),
+        *SAFE,
+    ]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": content})
 
@@ -137,8 +143,10 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         place.close()
         other = port + 1 if port < LAST_PORT else port - 1
-        raise OptionError(f"port {port} cannot be used ({error.strerror}). Choose another, such as --port {other}, or "
-                          f"--port 0 for any that is free.") from error  # fmt: skip
+        raise OptionError(
+            f"port {port} cannot be used ({error.strerror}). Choose another, such as --port {other}, or "
+            f"--port 0 for any that is free."
+        ) from error
     return place
 
 

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from edgeofcare.documents.html import style
+from edgeofcare.documents.formats.html import style
 
 HERE = Path(__file__).parent
 

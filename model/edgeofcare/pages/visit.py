@@ -20,8 +20,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from edgeofcare.documents.document import Document, Heading, Said, Table
-from edgeofcare.documents.html import fragment, html
-from edgeofcare.documents.sheets import sheets
+from edgeofcare.documents.formats.html import fragment, html
+from edgeofcare.documents.formats.sheets import sheets
 from edgeofcare.errors import EdgeOfCareError, OptionError
 from edgeofcare.inputs.load import load, scenario_hash
 from edgeofcare.inputs.schema import Scenario
@@ -130,8 +130,13 @@ class Visit:
         """Return the fields; some depend on what is set in others."""
         options = [(one, f"{_shipped(one).title} ({one})") for one in self.page.scenarios]
         options += [(one, f"Your file: {scenario.name}.toml") for one, scenario in self._own.items()]
-        choice = Choice("scenario", "Scenario", self.page.scenarios[0], tuple(options),
-                        "Everything that is not asked below comes from it.")  # fmt: skip
+        choice = Choice(
+            "scenario",
+            "Scenario",
+            self.page.scenarios[0],
+            tuple(options),
+            "Everything that is not asked below comes from it.",
+        )
         return (choice, *self.page.fields(self._scenario(texts["scenario"]), texts))
 
     def _published(self) -> Texts:
@@ -343,8 +348,8 @@ class Visit:
             shown.view.document,
             blocks=(first, *against, *rest, Heading("Inputs of this answer"), shown.inputs),
             footer=f"edgeofcare {version()}; scenario {shown.view.scenario.name}, SHA-256 "
-                   f"{scenario_hash(shown.view.scenario)[:12]}.",
-        )  # fmt: skip
+            f"{scenario_hash(shown.view.scenario)[:12]}.",
+        )
 
     def comparison(self) -> Table | None:
         """Return pinned answers beside the one shown, None if nothing is pinned."""

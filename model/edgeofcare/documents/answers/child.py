@@ -1,0 +1,552 @@
+"""One simulated child's life as a document: the answer, two timelines, every step, and the money. In: a child's life.
+
+Out: a `Document`. It computes nothing but differences and roundings. Must not know: scenarios, engines, formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from matplotlib.ticker import MultipleLocator
+
+from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
+from edgeofcare.documents.document import (
+    Block,
+    Bullets,
+    Callout,
+    Document,
+    Figure,
+    Heading,
+    Paragraph,
+    Said,
+    Table,
+)
+from edgeofcare.documents.papers.strategic import THERAPIES
+from edgeofcare.documents.pictures.chart_style import (
+    GREY,
+    TEAL,
+    finished,
+    look_of,
+    new_canvas,
+    rows_of,
+)
+from edgeofcare.documents.pictures.figures import ARM_WORDS, HOME, PLACES, THERAPY
+from edgeofcare.documents.text_pages.run import pounds, slug_words
+from edgeofcare.provenance import version
+
+Found = Mapping[str, Any]
+TICK_MONTHS, MOST_TICKS = (1, 3, 6, 12), 12  # a life from the 10th to the 18th birthday has eight marks
+LETTER = 0.0165  # of the width of the axes: room for a letter of a label
+DAYS_PER_MONTH = MEAN_DAYS_PER_YEAR / 12
+FATES = {  # why a child did not start
+    "not_accepted": "the referral was not accepted",
+    "did_not_engage": "the family did not take up the offer",
+    "left_patience": "the family gave up waiting",
+    "left_18": "the child turned 18 while waiting",
+    "left_care": "the child went into care while waiting",
+    "left_entitlement": "the borough had used all of its places",
+    "left_too_late": "therapy would have ended after the service closes",
+}
+UNTRACKED = {
+    "not_completed": "only those who complete therapy are tracked",
+    "turns_18_first": "the child turns 18 before tracking would begin",
+    "outcomes_end_first": "the contract's outcomes end before tracking would begin",
+}
+TERMS = {
+    "per_start": ("Start of therapy", "starts"),
+    "per_completion": ("Therapy completed", "completions"),
+    "per_week_out_of_care": ("Weeks out of care", "weeks"),
+    "per_day_out_of_care": ("Days out of care", "days"),
+    "milestone": ("Milestone: out of care for long enough", "milestones"),
+}
+JOINT_TERMS = {
+    "per_care_day_saved": "care days saved below a baseline",
+    "improvement_ladder": "a ladder of improvement over a comparison group",
+    "block_fee": "a fixed fee",
+    "self_finance": "repayment of a loan",
+}
+
+
+def child_answer(found: Found) -> str:
+    """Return in one sentence what therapy changed for this child."""
+    if not found["started"]:
+        return f"This child never starts therapy ({FATES[found['fate']]}), so both lives are the same."
+    if found["tracking"] is None:
+        return f"This child starts therapy, but none of its days count: {UNTRACKED[found['why_not_tracked']]}."
+    usual, therapy = (found["arms"][arm] for arm in ARM_WORDS)
+    days = therapy["tracked_care_days"] - usual["tracked_care_days"]
+    cost = therapy["tracked_care_cost_gbp"] - usual["tracked_care_cost_gbp"]
+    spent = f"{_days(therapy['tracked_care_days'])} in care while tracked"
+    if days == 0:
+        if not usual["tracked_care_days"]:
+            return "Therapy changes nothing that counts: this child spends no tracked day in care either way."
+        return f"Therapy does not change the days in care: this child spends {spent} either way{_cost_words(cost)}."
+    way = "fewer" if days < 0 else "more"
+    return (
+        f"With therapy this child spends {spent} instead of {usual['tracked_care_days']:,}: {abs(days):,} {way}"
+        f"{_cost_words(cost, even_so=(cost > 0) != (days > 0))}."
+    )
+
+
+def child_headline(found: Found) -> tuple[tuple[str, Said], ...]:
+    """Return the key figures of a child by label, for holding it against another."""
+    tracked = found["tracking"] is not None
+    age = found["age_at_referral_years"]
+    figures: list[tuple[str, Said]] = [("Age at referral", Said(_age_words(age), age, "years"))]
+    for arm, words in ARM_WORDS.items():
+        life = found["arms"][arm]
+        said = f"{words[0].lower()}{words[1:]}"
+        days, gbp = (life["tracked_care_days"], life["tracked_care_cost_gbp"]) if tracked else (None, None)
+        figures += [(f"Tracked days in care {said}", _count(days)), (f"Cost of that care {said}", _gbp_said(gbp))]
+    return (*figures, ("Paid for this child's outcomes", _gbp_said(_sums_due(found)[0])))
+
+
+def child_document(found: Found) -> Document:
+    """Return one child's life as a document. found: what `questions.child.one_child` returns."""
+    contract = f"simulated contract {found['replication']}"
+    return Document(
+        title=f"Child {found['number']} of {found['borough_name']}, {contract}",
+        subtitle="An invented child: no real child is described here. The model lives every such life twice, without "
+        "and with therapy.",
+        blocks=tuple(_blocks(found)),
+        footer=f"edgeofcare {version()}; scenario {found['scenario']}, world “{found['world']}”; seed {found['seed']}, "
+        f"{contract} (counted from 0), {found['borough_name']}, child {found['number']} of "
+        f"{found['n_referred']}.",
+        keywords=("simulated child", "step by step", found["scenario"]),
+    )
+
+
+def _blocks(found: Found) -> Iterator[Block]:
+    yield Callout(f"{child_answer(found)}{_paid_words(found)}")
+    yield Paragraph(_who(found))
+    yield _timelines(found)
+    yield Heading("Step by step")
+    yield _steps(found)
+    yield Heading("The money")
+    yield from _money(found)
+    yield Heading("How to read this")
+    yield Bullets(tuple(_reading(found)))
+
+
+# ---- words -----------------------------------------------------------------------------------------------------------
+
+
+def _days(n_days: int) -> str:
+    return f"{n_days:,} day{'' if n_days == 1 else 's'}"
+
+
+def _cost_words(change_gbp: float, even_so: bool = True) -> str:
+    """Return what becomes of the cost of care, as the end of a sentence; even_so: it does not go with the days."""
+    if pounds(abs(change_gbp)) == pounds(0):
+        return ""
+    way = "more" if change_gbp > 0 else "less"
+    link = ", yet" if even_so else ", and"
+    return f"{link} care costs {pounds(abs(change_gbp))} {way}"
+
+
+def _paid_words(found: Found) -> str:
+    """Return as a further sentence what the contract owes for a starter; nothing if it cannot be told for one child."""
+    if not (found["started"] and found["payments"]):
+        return ""
+    due, anyway = _sums_due(found)
+    told = f" The contract owes {pounds(due)} for it, before caps and the like"
+    if not anyway:
+        return f"{told}."
+    if pounds(anyway) == pounds(due):
+        return f"{told}; {'almost ' if _due_change(found) else ''}the same would be due without therapy."
+    if anyway < due:
+        return f"{told}; {pounds(anyway)} of that would be due without therapy too."
+    rules = "rule" if len(found["payments"]) == 1 else "rules"
+    return f"{told}; without therapy the same {rules} would pay more, {pounds(anyway)}."
+
+
+def _sums_due(found: Found) -> tuple[float, float]:
+    """Return what all terms together owe for this child with therapy, and without, GBP."""
+    rows = found["payments"]
+    return sum(row["due_gbp"] for row in rows), sum(row["due_without_therapy_gbp"] or 0.0 for row in rows)
+
+
+def _due_change(found: Found) -> float:
+    """Return by how much more is due for this child with therapy than without, GBP to the penny."""
+    due, anyway = _sums_due(found)
+    return round(due - anyway, 2)
+
+
+def _waited(n_days: int) -> str:
+    return f"after {_days(n_days)} of waiting" if n_days else "at once"
+
+
+def _day_words(iso: str) -> str:
+    when = date.fromisoformat(iso)
+    return f"{when.day} {when:%b %Y}"
+
+
+def _age_words(years: float) -> str:
+    whole = int(years)
+    months = int(12 * (years - whole))
+    return f"{whole} years" + (f" and {months} month{'' if months == 1 else 's'}" if months else "")
+
+
+def _place(place: str) -> str:
+    return PLACES[place][0] if place in PLACES else HOME
+
+
+def _title(place: str) -> str:
+    words = _place(place)
+    return words[0].upper() + words[1:]
+
+
+def _who(found: Found) -> str:
+    """Return who the child is and how far the service took it, in sentences."""
+    needs = "three or more needs" if found["three_or_more_needs"] else "fewer than three needs"
+    told = (
+        f"{found['borough_name']} refers this child on {_day_words(found['referred_date'])}, aged "
+        f"{_age_words(found['age_at_referral_years'])}, with {needs}, living at home. It turns 18 on "
+        f"{_day_words(found['birthday_18_date'])}. "
+    )
+    if not found["started"]:
+        waited = f"waits {_days(found['waited_days'])} and " if "waited_days" in found else ""
+        return f"{told}It {waited}never starts therapy: {FATES[found['fate']]}."
+    end = "completes it" if found["fate"] == "completed" else "breaks it off"
+    told += (
+        f"It starts {THERAPIES[found['therapy']]} with team {slug_words(found['team'])} "
+        f"{_waited(found['waited_days'])}, on {_day_words(found['start_date'])}, and {end} on "
+        f"{_day_words(found['stop_date'])}."
+    )
+    if (tracking := found["tracking"]) is None:
+        return f"{told} None of its days are tracked: {UNTRACKED[found['why_not_tracked']]}."
+    return (
+        f"{told} It is tracked for {_days(tracking['tracked_days'])}, from {_day_words(tracking['first_date'])} until "
+        f"{_day_words(tracking['until_date'])}."
+    )
+
+
+def _reading(found: Found) -> Iterator[str]:
+    yield (
+        "Both lives have the same luck: the same child, the same dice. They differ only because therapy makes going "
+        "into care less likely (or more, where the scenario says so) from its first day on."
+    )
+    yield (
+        "So a single child can do worse with therapy: a later entry can meet another length of stay or a dearer place. "
+        "What therapy does is seen in the average over all children, never in one."
+    )
+    yield "Only days inside tracking count for the contract; the rest of the life is shown to the 18th birthday."
+    yield "A day in care is counted from the day of the move until the day before the child leaves."
+    yield (
+        f"{found['borough_name']} refers {found['n_referred']:,} children in this simulated contract. Adding up these "
+        "pages over all children gives the model's own counts, days and care costs: a test of the program holds that."
+    )
+    yield "Days are numbered from day 0, the first day of the contract."
+
+
+# ---- the picture -----------------------------------------------------------------------------------------------------
+
+
+def _timelines(found: Found) -> Figure:
+    """Return the child's two lives, one below the other, with tracking marked."""
+    name, title = "child-timelines", "Where this child is, without and with therapy"
+    origin = found["start_day"] if found["started"] else found["referred_day"]
+    end = (found["birthday_18_day"] - origin) / DAYS_PER_MONTH
+    with look_of(name):
+        canvas = new_canvas(3.9)
+        axes = canvas.subplots()
+        rows_of(axes, [words.replace(" ", "\n", 1) for words in ARM_WORDS.values()])
+        pieces = {arm: list(_pieces(found, arm)) for arm in ARM_WORDS}
+        low = (found["referred_day"] - origin) / DAYS_PER_MONTH
+        axes.set_xlim(low - 0.01 * (end - low), end + 0.01 * (end - low))
+        for row, arm in enumerate(ARM_WORDS):
+            for place, first, until in pieces[arm]:
+                _bar(axes, row, place, (first - origin) / DAYS_PER_MONTH, (until - origin) / DAYS_PER_MONTH)
+        axes.set_ylim(1.5, -0.95 if found["tracking"] else -0.5)
+        axes.tick_params(axis="x", length=3)
+        axes.xaxis.set_major_locator(MultipleLocator(next(n for n in TICK_MONTHS if (end - low) / n <= MOST_TICKS)))
+        axes.set_xlabel(
+            f"months since {'therapy starts' if found['started'] else 'referral'}; the line ends on the 18th birthday"
+        )
+        if found["tracking"]:
+            _mark_tracking(axes, found["tracking"], origin)
+        seen = {place for arm in ARM_WORDS for place, *_ in pieces[arm]}
+        keys = {
+            words: Patch(facecolor="white" if hatch else colour, edgecolor=colour, hatch=hatch)
+            for place, (words, colour, hatch) in _looks().items()
+            if place in seen
+        }
+        canvas.legend(list(keys.values()), list(keys), loc="outside lower left", ncols=3)
+        rows = [
+            (
+                ARM_WORDS[arm],
+                _title(stay["place"]),
+                _day_words(stay["from_date"]),
+                _day_words(stay["until_date"]),
+                _days_said(stay["stay_days"]),
+            )
+            for arm in ARM_WORDS
+            for stay in found["arms"][arm]["stays"]
+        ]
+        figure = finished(
+            canvas,
+            name,
+            title,
+            _described(found),
+            ("Life", "Place", "From", "Until", "Days"),
+            rows,
+            "From referral to the 18th birthday.",
+        )
+    return figure
+
+
+def _looks() -> dict[str, tuple[str, str, str]]:
+    return {"home": (HOME, GREY, ""), "therapy": (THERAPY, TEAL, "|||||"), **PLACES}
+
+
+def _pieces(found: Found, arm: str) -> Iterator[tuple[str, int, int]]:
+    """Yield (place, first day, day after the last), with time at home in therapy told apart."""
+    start, stop = (found[key] for key in ("start_day", "stop_day")) if found["started"] else (0, 0)
+    for stay in found["arms"][arm]["stays"]:
+        place, first, until = stay["place"], stay["from_day"], stay["until_day"]
+        if place != "home" or arm == "usual" or not found["started"]:
+            yield place, first, until
+            continue
+        cuts = [first, *(day for day in (start, stop) if first < day < until), until]
+        for low, high in pairwise(cuts):
+            yield ("therapy" if start <= low < stop else "home"), low, high
+
+
+def _bar(axes: Axes, row: int, place: str, first: float, until: float) -> None:
+    """Draw a stay: a line at home, a box elsewhere."""
+    _, colour, hatch = _looks()[place]
+    height = 0.16 if place == "home" else 0.56
+    axes.barh(
+        row,
+        until - first,
+        height,
+        first,
+        facecolor="white" if hatch else colour,
+        edgecolor=colour if hatch else "white",
+        hatch=hatch,
+        linewidth=0.8 if hatch else 0.4,
+    )
+    words = _place(place) if place != "therapy" else "in therapy"
+    low, high = axes.get_xlim()
+    if until - first > LETTER * len(words) * (high - low):
+        frame = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        at, side = (row - height / 2 - 0.04, "bottom") if place == "home" else (row, "center")
+        axes.text((first + until) / 2, at, words, ha="center", va=side, bbox=frame)
+
+
+def _mark_tracking(axes: Axes, tracking: Found, origin: int) -> None:
+    first, until = ((tracking[key] - origin) / DAYS_PER_MONTH for key in ("first_day", "until_day"))
+    for month in (first, until):
+        axes.plot((month, month), (-0.58, 1.45), color="black", linestyle="--", linewidth=1)
+    axes.annotate("", (first, -0.58), (until, -0.58), arrowprops={"arrowstyle": "<->", "shrinkA": 0, "shrinkB": 0})
+    low, high = axes.get_xlim()
+    middle = (first + until) / 2
+    room = 0.2 * (high - low)  # half of the words
+    axes.annotate(
+        "tracked: these days count", (min(max(middle, low + room), high - room), -0.62), ha="center", va="bottom"
+    )
+
+
+def _described(found: Found) -> str:
+    usual, therapy = (found["arms"][arm]["care_days_to_18"] for arm in ARM_WORDS)
+    if not found["started"]:
+        return f"From referral to 18 this child is in care for {_days(usual)}. No therapy starts: both lives are one."
+    told = f"To the 18th birthday: {_days(usual)} in care without therapy, {_days(therapy)} with it"
+    if found["tracking"] is None:
+        return f"{told}."
+    usual, therapy = (found["arms"][arm]["tracked_care_days"] for arm in ARM_WORDS)
+    return f"{told}. While tracked, between the dashed lines: {usual:,} and {therapy:,}."
+
+
+# ---- the tables ------------------------------------------------------------------------------------------------------
+
+
+def _days_said(n_days: int | None) -> Said:
+    return Said("-" if n_days is None else f"{n_days:,}", n_days, "days")
+
+
+def _gbp_said(gbp: float | None) -> Said:
+    """Return an amount to the penny, so that sums can be checked by hand."""
+    return Said("-" if gbp is None else f"£{gbp:,.2f}", gbp, "gbp")
+
+
+def _steps(found: Found) -> Table:
+    """Return all that happens, by day: the same words in both columns where both lives share it."""
+    told: dict[tuple[int, str], dict[str, list[str]]] = {}
+    for day, when, arm, words in _happenings(found):
+        for each in ARM_WORDS if arm == "both" else (arm,):
+            told.setdefault((day, when), {}).setdefault(each, []).append(words)
+    rows = tuple(
+        (_day_words(when), Said(f"{day:,}", day, "days"), *("; ".join(by_arm.get(arm, ["-"])) for arm in ARM_WORDS))
+        for (day, when), by_arm in sorted(told.items())
+    )
+    head = ("Date", "Day of the contract", *ARM_WORDS.values())
+    note = "A dash: nothing changes in this life on that day."
+    return Table("What happens to this child, in order of date", head, rows, note, (True, True, False, False))
+
+
+def _happenings(found: Found) -> Iterator[tuple[int, str, str, str]]:
+    """Yield (day, date, arm or both, words): the engine's events, the window of tracking, the 18th birthday."""
+    for event in found["events"]:
+        yield from ((event["event_day"], event["event_date"], arm, words) for arm, words in _event_words(found, event))
+    if not found["started"] and "left_day" not in found:
+        yield found["referred_day"], found["referred_date"], "both", f"never starts therapy: {FATES[found['fate']]}"
+    if tracking := found["tracking"]:
+        yield tracking["first_day"], tracking["first_date"], "both", "tracking begins"
+        yield tracking["until_day"], tracking["until_date"], "both", "tracking ends"
+    yield found["birthday_18_day"], found["birthday_18_date"], "both", "turns 18: no care is counted from here on"
+
+
+def _event_words(found: Found, event: Found) -> Iterator[tuple[str, str]]:
+    kind, arm = event["event"], event["arm"]
+    if kind == "referred":
+        yield "both", f"referred, aged {_age_words(found['age_at_referral_years'])}; lives at home"
+    elif kind == "started":
+        yield "usual", "no therapy (with it, it would start now)"
+        yield "therapy", f"starts {found['therapy'].upper()} {_waited(found['waited_days'])}"
+    elif kind in ("completed", "dropped_out"):
+        yield "therapy", "completes therapy" if kind == "completed" else "breaks therapy off"
+    elif kind == "placed":
+        stays = found["arms"]["usual" if arm == "both" else arm]["stays"]
+        before = next((stay for stay in stays if stay["until_day"] == event["event_day"]), None)
+        place = _place(event["place"])
+        if before is None or before["place"] == "home":
+            yield arm, f"goes into care: {place}"
+        else:
+            yield arm, f"moves within care: {place}{' (another one)' if before['place'] == event['place'] else ''}"
+    elif kind == "home":
+        if event["event_day"] < found["birthday_18_day"]:
+            yield arm, "goes back home"
+    else:
+        yield "both", f"leaves the waiting list after {_days(found['waited_days'])}: {FATES[kind]}"
+
+
+def _money(found: Found) -> Iterator[Block]:
+    if not found["started"]:
+        yield Paragraph("The contract pays nothing for a child who never starts, and care costs the same either way.")
+    elif found["tracking"]:
+        yield _care_costs(found)
+    to_18 = {arm: found["arms"][arm] for arm in ARM_WORDS}
+    yield Table(
+        "Care from referral to the 18th birthday, tracked or not",
+        ("Life", "Days in care", "Times in care", "Moves in care", "Cost of care"),
+        tuple(
+            (
+                ARM_WORDS[arm],
+                _days_said(life["care_days_to_18"]),
+                _count(life["n_times_in_care"]),
+                _count(life["n_moves"]),
+                _gbp_said(life["care_cost_to_18_gbp"]),
+            )
+            for arm, life in to_18.items()
+        ),
+        "Cost in the money of each year.",
+    )
+    if found["started"]:
+        yield from _paid(found)
+
+
+def _count(n: int | None) -> Said:
+    return Said("-" if n is None else f"{n:,}", n, "count")
+
+
+def _care_costs(found: Found) -> Table:
+    """Return tracked days and cost by place and financial year, in both lives, with the sum."""
+    arms = {
+        arm: {(row["place"], row["financial_year"]): row for row in found["arms"][arm]["care_cost"]}
+        for arm in ARM_WORDS
+    }
+    keys = sorted({key for rows in arms.values() for key in rows}, key=lambda key: (list(PLACES).index(key[0]), key[1]))
+    rows: list[tuple[str, ...]] = []
+    for place, year in keys:
+        there = [arms[arm].get((place, year)) for arm in ARM_WORDS]
+        price = next(row["gbp_per_week"] for row in there if row)
+        cells = [
+            cell
+            for row in there
+            for cell in (_days_said(row["care_days"] if row else 0), _gbp_said(row["cost_gbp"] if row else 0.0))
+        ]
+        rows.append((_title(place), year, _gbp_said(price), *cells))
+    sums = [
+        cell
+        for arm in ARM_WORDS
+        for cell in (
+            _days_said(found["arms"][arm]["tracked_care_days"]),
+            _gbp_said(found["arms"][arm]["tracked_care_cost_gbp"]),
+        )
+    ]
+    rows.append(("All tracked care", "-", _gbp_said(None), *sums))
+    head = (
+        "Place",
+        "Financial year",
+        "Price of a week",
+        "Days without therapy",
+        "Cost without therapy",
+        "Days with therapy",
+        "Cost with therapy",
+    )
+    note = "Cost = days / 7 x price of a week in that year in this borough. Only days while tracked."
+    return Table("What this child's care costs while tracked", head, tuple(rows), note)
+
+
+def _paid(found: Found) -> Iterator[Block]:
+    """Yield what the contract owes for this child, and name the terms that cannot be told for one."""
+    if found["payments"]:
+        rows = [
+            (
+                TERMS[row["pays"]][0],
+                _gbp_said(row["price_gbp"]),
+                _units(row, "units"),
+                _gbp_said(row["due_gbp"]),
+                _units(row, "units_without_therapy"),
+                _gbp_said(row["due_without_therapy_gbp"]),
+            )
+            for row in found["payments"]
+        ]
+        due, anyway = _sums_due(found)
+        rows.append(("All of these", _gbp_said(None), _count(None), _gbp_said(due), _count(None), _gbp_said(anyway)))
+        head = (
+            "Paid for",
+            "Price",
+            "Counted with therapy",
+            "Due",
+            "Counted without therapy",
+            "Would be due without therapy",
+        )
+        yield Table("What the contract pays for this child", head, tuple(rows), " ".join(_paid_note(found)))
+    if joint := found["terms_of_all_children"]:
+        named = " and ".join(JOINT_TERMS[term] for term in joint)
+        yield Paragraph(
+            f"The contract {'also ' if found['payments'] else ''}pays {named}. That is worked out for all "
+            f"children together, so no part of it belongs to one child."
+        )
+
+
+def _paid_note(found: Found) -> Iterator[str]:
+    yield "Before indexation, caps, top-ups and all else that belongs to the whole contract."
+    if any(row["pays"] == "per_week_out_of_care" for row in found["payments"]):
+        # True of both week rules: days left over make fewer weeks than days at home / 7, which a reader may work out.
+        yield (
+            "A week counts only if all of its seven days are at home while the payment tracks the child. Weeks are "
+            "marked off every seven days from the first day of tracking or, if the contract says so, from the first "
+            "day of each stretch at home. Days left over are not paid, so the weeks can be fewer than the days at home "
+            "divided by seven."
+        )
+    without = [row["due_without_therapy_gbp"] for row in found["payments"]]
+    if any(gbp is not None for gbp in without):
+        so_much = "; so much of the payment is not caused by therapy" if _due_change(found) > 0 else ""
+        yield f"Would be due without therapy: what the same rule pays for this child's other life{so_much}."
+    if None in without:
+        yield "A dash there: the rule pays for therapy itself."
+
+
+def _units(row: Found, key: str) -> Said:
+    n: int | None = row[key]
+    unit = TERMS[row["pays"]][1]
+    words = "-" if n is None else f"{n:,} {unit.removesuffix('s') if n == 1 else unit}"
+    return Said(words, n, "days" if unit == "days" else "count")

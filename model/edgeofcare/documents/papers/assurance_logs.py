@@ -1,0 +1,303 @@
+"""The logs that an assurer asks for: assumptions, quality checks, provenance. In: parts of a case. Out: tables.
+
+It computes nothing but roundings and sums that are checks. Must not know: scenarios, rows, files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from edgeofcare.documents.document import Table, table_of
+from edgeofcare.documents.text_pages.run import percent, pounds, slug_words
+
+Case = Mapping[str, Any]
+ASSUMPTION_HEAD = ("Input", "What it is", "Value", "Range", "Source", "Quality", "Impact", "Swing of profit")
+QUALITY_HEAD = ("Check", "Kind", "Finding", "Status")
+PASSED, TO_READ, NOT_RUN, FAILED = "passed", "to be read", "not run here", "failed"
+PENNY = 0.01
+CLOSE = 0.005  # of a share: a target is met if what was reached rounds to it in whole points
+LONGEST_UNIT = 24  # characters; a longer one is a definition
+# What the inputs that matter most are, where the schema speaks to those who write scenarios.
+PLAIN_WORDS = {
+    "effect.usual": "Share out of care without therapy, as assumed",
+    "effect.therapy": "Share out of care with therapy, as claimed",
+    "costs.management.0.gbp_per_year": "Cost of managing the contract",
+    "therapies.mst.mean_days": "Average length of multisystemic therapy",
+    "therapies.fft.mean_days": "Average length of functional family therapy",
+    "therapies.mst.completion_prob": "Share of multisystemic therapies that are completed",
+    "therapies.fft.completion_prob": "Share of functional family therapies that are completed",
+    "child.suited_to_mst_prob": "Share of children suited to multisystemic rather than functional family therapy",
+    "referrals.accept_prob": "Share of referred families that the panel accepts",
+    "referrals.engage_prob": "Share of accepted families that agree to therapy",
+    "referrals_per_year": "Families referred a year, once referrals have built up",
+    "cost_gbp_per_year": "Cost of the team in its first year",
+}
+MOST_LEVELS = 4  # of a list of values that is told in full
+PART_NAMES = {
+    "contracts": "Contracts side by side",
+    "exposure": "Boroughs year by year",
+    "stress": "Stresses",
+    "tornado": "What moves the result",
+    "backtest": "Backtest",
+    "series": "Series and the average case",
+}
+
+
+# ---- assumptions ---------------------------------------------------------------------------------------------------
+
+
+def input_words(case: Case) -> dict[str, str]:
+    """Return what each input is, by its path, in words that need no knowledge of the program where it has some."""
+    return {row["id"]: _input_words(row, case) for row in _assumptions(case)}
+
+
+def input_units(case: Case) -> dict[str, str]:
+    """Return the unit of each input by its path."""
+    return {row["id"]: row["unit"] for row in _assumptions(case)}
+
+
+def _assumptions(case: Case) -> Sequence[Case]:
+    return tuple(case.get("assumptions", {}).get("assumptions", ()))
+
+
+def _input_words(row: Case, case: Case) -> str:
+    path = row["id"]
+    room, _, rest = path.partition(".")
+    slug, _, key = rest.partition(".")
+    if room not in ("boroughs", "teams"):
+        return PLAIN_WORDS.get(path, str(row["name"]))
+    names = {one: borough["name"] for one, borough in case.get("summary", {}).get("boroughs", {}).items()}
+    return f"{PLAIN_WORDS.get(key, row['name'])} ({names.get(slug, slug_words(slug))})"
+
+
+def assumptions_log(case: Case) -> Table:
+    """Return every input with a source: those that move the investor's expected profit most stand first."""
+    ranks = impact_ranks(case)
+    words = input_words(case)
+    rows = _assumptions(case)
+    told = sorted(rows, key=lambda row: ranks.get(row["id"], (len(rows), 0.0))[0])
+    return table_of(
+        "Assumptions log: every input that has a source",
+        ASSUMPTION_HEAD,
+        [
+            (
+                row["id"],
+                words[row["id"]],
+                value_words(row["value"], row["unit"]),
+                _range(row),
+                ", ".join(filter(None, (row["source"], row["date"]))),
+                row["quality"],
+                str(ranks[row["id"]][0]) if row["id"] in ranks else "-",
+                pounds(ranks[row["id"]][1]) if row["id"] in ranks else "-",
+            )
+            for row in told
+        ],
+        "Impact: rank by how far the investor's expected profit swings when the input alone goes from the low to the "
+        "high end of its range; - for an input that has no range or does not move it. Quality: data (official file), "
+        "research (published text), judgement (nobody has published it).",
+    )
+
+
+def impact_ranks(case: Case) -> dict[str, tuple[int, float]]:
+    """Return rank and swing (GBP) of the inputs that move the tornado's output, by path."""
+    bars = [bar for bar in case.get("tornado", {}).get("bars", ()) if bar["swing"] > 0]
+    return {bar["path"]: (rank, bar["swing"]) for rank, bar in enumerate(bars, 1)}
+
+
+def value_words(value: Any, unit: str = "") -> str:
+    """Return an input's value as a reader says it: pounds, percentages, long lists by their ends; with its unit."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return _number_words(value, unit)
+    if isinstance(value, Mapping):
+        ends = [f"{key}: {value_words(one)}" for key, one in value.items()]
+        return ", ".join(ends) if len(ends) <= MOST_LEVELS else f"{ends[0]} to {ends[-1]} ({len(ends)} values)"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(value_words(one) for one in value)
+    return "-" if value is None else str(value)
+
+
+def _number_words(value: float, unit: str) -> str:
+    """Return a number in its unit; a unit that is a whole definition is left to the log's own text."""
+    bare, rest = bare_words(value, unit), unit.removeprefix("GBP").strip()
+    if bare.endswith("%"):
+        rest = "a year" if unit == "a year" else ""
+    return f"{bare} {rest}".strip() if len(rest) <= LONGEST_UNIT else bare
+
+
+def bare_words(value: float, unit: str) -> str:
+    """Return a number as pounds, a percentage or digits, as its unit asks for, without the rest of the unit."""
+    if unit.startswith(("share", "probability", "a year")) and abs(value) <= 1:
+        return f"{100 * value:.4g}%"
+    plain = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"£{plain}" if unit.startswith("GBP") else plain
+
+
+def _range(row: Case) -> str:
+    if row["low"] is None:
+        return "-"
+    return " to ".join(bare_words(row[end], row["unit"]) for end in ("low", "high"))
+
+
+# ---- quality -------------------------------------------------------------------------------------------------------
+
+
+def quality_log(case: Case) -> Table:
+    """Return the checks that were run for this case with what they found, and those that were not run here."""
+    checks = (
+        _targets,
+        _balances,
+        _sums,
+        _precision,
+        _contract_faults,
+        _ranges_lived,
+        _stresses_lived,
+        _forecasts,
+        _elsewhere,
+    )
+    return table_of(
+        "Quality log: checks and what they found",
+        QUALITY_HEAD,
+        [row for check in checks for row in check(case)],
+        "Verification: does the program do what it says? Validation: does what it says fit the world? Only what was "
+        "run for this case is called passed or failed.",
+    )
+
+
+def _targets(case: Case) -> Iterator[tuple[str, ...]]:
+    if "summary" not in case:
+        return
+    found = case["summary"]["calibration"]
+    for arm, words in (("usual", "without"), ("therapy", "with")):
+        target, reached = found["target"][arm], found["reached"][arm]
+        if target is not None and reached is not None:
+            yield (
+                f"The children simulated {words} therapy are those that the scenario claims",
+                "verification",
+                f"{percent(target, 1)} aimed at, {percent(reached, 1)} reached for {found['n_children']:,} children",
+                PASSED if abs(target - reached) < CLOSE else FAILED,
+            )
+
+
+def _balances(case: Case) -> Iterator[tuple[str, ...]]:
+    if "summary" in case:
+        yield (
+            "Every account balances to the penny on every date",
+            "verification",
+            f"Looked at in all {case['summary']['replications']:,} simulated contracts; the first fault would have "
+            f"stopped the run",
+            PASSED,
+        )
+
+
+def _sums(case: Case) -> Iterator[tuple[str, ...]]:
+    if "summary" not in case:
+        return
+    summary = case["summary"]
+    paid, boroughs = summary["payments_gbp"], summary["boroughs"].values()
+    parts = sum(borough["payments_gbp"]["mean"] for borough in boroughs)
+    yield _sum_row("What boroughs pay adds up to their total", parts, paid["boroughs"]["mean"])
+    own, top_up = paid["boroughs"]["mean"], paid["top_up"]["mean"]
+    yield _sum_row("Boroughs and top-up fund add up to all payments", own + top_up, paid["total"]["mean"])
+    if "exposure" in case and case["exposure"]["replications"] == summary["replications"]:
+        told = case["exposure"]["contract"]["payments_gbp"]["mean"]
+        yield _sum_row("Two analyses of the same lives pay the same", told, own)
+
+
+def _sum_row(check: str, parts: float, whole: float) -> tuple[str, ...]:
+    """Return a line that compares two averages; they may differ by a penny of rounding."""
+    same = abs(parts - whole) < PENNY
+    return check, "verification", f"£{parts:,.2f} and £{whole:,.2f}", PASSED if same else FAILED
+
+
+def _precision(case: Case) -> Iterator[tuple[str, ...]]:
+    avoided = case["summary"]["avoided_cost_gbp"]["nominal"] if "summary" in case else {"se": None}
+    if avoided["se"] is not None:
+        yield (
+            "How much would another seed move the average care cost avoided?",
+            "verification",
+            f"By about {pounds(avoided['se'])} of {pounds(avoided['mean'])}",
+            TO_READ,
+        )
+
+
+def _contract_faults(case: Case) -> Iterator[tuple[str, ...]]:
+    if "lint" in case:
+        n = len(case["lint"])
+        found = "No fault: few terms, data that boroughs hold, nobody gains from harm"
+        yield (
+            "Faults of the contract",
+            "validation",
+            found if not n else f"{n} finding{'s' if n > 1 else ''}, in the commercial case",
+            TO_READ if n else PASSED,
+        )
+
+
+def _ranges_lived(case: Case) -> Iterator[tuple[str, ...]]:
+    if "tornado" in case:
+        bars = case["tornado"]["bars"]
+        failed = sum(bool(bar[end]["problem"]) for bar in bars for end in ("low", "high"))
+        yield (
+            "Each input's low and high end could be simulated",
+            "verification",
+            f"{2 * len(bars) - failed} of {2 * len(bars)} ends",
+            TO_READ if failed else PASSED,
+        )
+
+
+def _stresses_lived(case: Case) -> Iterator[tuple[str, ...]]:
+    if "stress" in case:
+        rows, skipped = case["stress"]["stresses"], case["stress"]["skipped"]
+        short = [row["title"] for row in rows if not row["targets_met"]]
+        told = f"{len(rows)} run, {len(skipped)} did not fit"
+        yield (
+            "Each stress could be simulated",
+            "verification",
+            told + (f"; the claim was out of reach, and the nearest taken, under: {'; '.join(short)}" if short else ""),
+            TO_READ if skipped or short else PASSED,
+        )
+
+
+def _forecasts(case: Case) -> Iterator[tuple[str, ...]]:
+    if "backtest" in case:
+        inside, outside, bounds = backtest_counts(case["backtest"])
+        yield (
+            "Published results that no input was set by",
+            "validation",
+            f"{inside} inside the model's 90% range, {outside} outside, {bounds} limits kept",
+            TO_READ,
+        )
+
+
+def backtest_counts(found: Case) -> tuple[int, int, int]:
+    """Return how many predicted figures lie inside the 90% range, outside it, and are limits that the model keeps."""
+    verdicts = [line["verdict"] for line in found["lines"] if line["kind"] == "predicted"]
+    bounds = sum(verdict.endswith("(bound met)") for verdict in verdicts)
+    inside = sum(verdict.startswith("inside") for verdict in verdicts) - bounds
+    return inside, len(verdicts) - inside - bounds, bounds
+
+
+def _elsewhere(case: Case) -> Iterator[tuple[str, ...]]:
+    yield ("A second run gives the same bits", "verification", "Run: edgeofcare verify RUN_FOLDER", NOT_RUN)
+    yield ("The two engines count the same", "verification", "Run: make test", NOT_RUN)
+    yield ("Somebody who did not build the case has read it", "validation", "To be filled in by the reader", NOT_RUN)
+
+
+# ---- provenance ----------------------------------------------------------------------------------------------------
+
+
+def provenance(case: Case) -> Table:
+    """Return where the numbers come from."""
+    head = case["case"]
+    rows = [
+        ("Scenario", f"{head['title']} ({head['scenario']})"),
+        ("SHA-256 of the scenario", head.get("scenario_sha256", "-")),
+        ("Program", f"edgeofcare {head['version']}"),
+        ("Hash of its sources", head.get("source_hash", "-")),
+        ("Seed", str(head["seed"])),
+        ("Simulated contracts, main run", f"{head['replications']:,}"),
+        *((f"Simulated contracts, {PART_NAMES.get(name, name)}", f"{n:,}") for name, n in head["parts"].items()),
+    ]
+    return Table("Where the numbers come from", ("What", "Value"), tuple(rows), numeric=(False, False))

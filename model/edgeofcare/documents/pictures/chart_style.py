@@ -1,0 +1,168 @@
+"""What all pictures share: size, colours, ticks, words on axes. In: a canvas to draw on. Out: a finished `Figure`.
+
+A picture made again is the same byte by byte. Must not know: what a picture shows.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from html import escape
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+
+from edgeofcare.documents.document import Figure, table_of
+from edgeofcare.documents.text_pages.run import MILLION, pounds
+
+Rows = Sequence[Sequence[str]]
+
+WIDTH_IN = 170 / 25.4  # the text of an A4 page
+MINUS = "\N{MINUS SIGN}"  # in pictures; text has a hyphen, which any reader and search finds
+PNG_DPI = 150
+PAD_IN = 0.08
+# Told apart without colour too: every use has a hatch, a dash, a marker or a label of its own. Contrast with white at
+# least 3 to 1, of text at least 4.5 to 1.
+NAVY, TEAL, CRIMSON, ORANGE, GREY, PLUM = "#12436D", "#28A197", "#801650", "#F46A25", "#3D3D3D", "#A285D1"
+PALE, MIDDLE, FAINT = "#D6E4F0", "#8FB4D6", "#C8C8C8"  # fills between drawn edges, and lines of the grid
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.size": 9.5,
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "legend.fontsize": 9.5,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.axisbelow": True,
+    "text.color": "black",
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.8,
+    "svg.fonttype": "path",
+    "text.parse_math": False,  # a $ in a name is a $
+}
+LABEL_WIDTH = 34  # characters of a label beside a bar
+DRAWING = threading.RLock()
+
+
+@contextmanager
+def look_of(name: str) -> Iterator[None]:
+    """Set the look of a picture, whatever a user's own settings are; ids in it follow from its name.
+
+    One picture is drawn at a time: the settings belong to the whole program, and visitors of a page to threads of it.
+    """
+    with DRAWING, matplotlib.style.context([STYLE | {"svg.hashsalt": name}], after_reset=True):
+        yield
+
+
+def new_canvas(height_in: float) -> Canvas:
+    """Return an empty picture as wide as the text of a page."""
+    canvas = Canvas(figsize=(WIDTH_IN, height_in))
+    canvas.set_layout_engine("constrained", w_pad=PAD_IN, h_pad=PAD_IN, wspace=0.07)
+    return canvas
+
+
+def finished(
+    canvas: Canvas, name: str, title: str, description: str, head: Sequence[str], rows: Rows, note: str = ""
+) -> Figure:
+    """Return the picture with its words; must be called within the style of its name."""
+    canvas.draw_without_rendering()
+    canvas.set_layout_engine("none")  # both formats from one layout; canvases of their own, as savefig lays out anew
+    svg, png = io.StringIO(), io.BytesIO()
+    FigureCanvasSVG(canvas).print_svg(svg, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
+    canvas.set_dpi(PNG_DPI)
+    FigureCanvasAgg(canvas).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    return Figure(
+        name,
+        title,
+        description,
+        _named(svg.getvalue(), name, title, description),
+        png.getvalue(),
+        table_of(title, head, rows, note),
+    )
+
+
+def _named(svg: str, name: str, title: str, description: str) -> str:
+    """Return the SVG element alone, with title and description, and ids that no other picture of a page has."""
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r"\n\s*(?=\n)", "", svg)
+    svg = re.sub(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)', f"{name}-", svg)
+    words = f'<title id="{name}-title">{escape(title)}</title>\n <desc id="{name}-desc">{escape(description)}</desc>\n'
+    start = f'<svg role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc"'
+    return svg.replace("<svg", start, 1).replace(">", f">\n {words}", 1)
+
+
+def money_tick(value: float, _: object = None) -> str:
+    """Return an amount as short as it can be, for an axis."""
+    size, sign = abs(value), MINUS if value < 0 else ""
+    if size >= MILLION:
+        return f"{sign}£{size / MILLION:g}m"
+    return f"{sign}£{size / 1000:g}k" if size >= 1000 else f"{sign}£{size:g}"
+
+
+def percent_tick(value: float, _: object = None) -> str:
+    """Return a share as a percentage as short as it can be, for an axis."""
+    return f"{MINUS if value < 0 else ''}{abs(100 * value):.4g}%"
+
+
+def round_ticks(most: int) -> MaxNLocator:
+    """Return a rule for at most so many round numbers on an axis."""
+    return MaxNLocator(most, steps=(1, 2, 5, 10))
+
+
+def label_pounds(value: float | None) -> str:
+    """Return an amount for a label in a picture, with a real minus."""
+    return pounds(value).replace("-", MINUS)
+
+
+def wrapped(text: str, width: int = LABEL_WIDTH) -> str:
+    """Return a label in lines of at most so many characters."""
+    if " " in text:
+        return textwrap.fill(text, width)
+    parts = textwrap.fill(re.sub(r"([._])", r"\1 ", text), width)  # a path breaks after a dot or a _
+    return re.sub(r"([._]) ", r"\1", parts)
+
+
+def above_axis(axes: Axes, text: str) -> None:
+    """Write what a vertical axis shows above it, lying, so that nobody has to turn their head."""
+    axes.set_title(text, fontweight="normal")
+
+
+def plain_axes(axes: Axes, grid: str) -> None:
+    """Leave of the axes only a grid, of `x` or `y`."""
+    axes.grid(axis=grid)  # type: ignore[arg-type]
+    axes.tick_params(length=0)
+
+
+def rows_of(axes: Axes, labels: Sequence[str]) -> None:
+    """Make the vertical axis one of named rows, the first on top."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
+    axes.spines["left"].set_visible(False)
+    plain_axes(axes, "x")
+
+
+def room_above(axes: Axes) -> None:
+    """Leave room for labels above bars, which hold the limits where they end."""
+    low, high = axes.get_ylim()
+    room = 0.12 * (high - low)
+    axes.set_ylim(low - room if low < 0 else low, high + room)
+
+
+def zero_line(axes: Axes, vertical: bool = False) -> None:
+    """Draw the line of nought."""
+    (axes.axvline if vertical else axes.axhline)(0, color="black", linewidth=1)

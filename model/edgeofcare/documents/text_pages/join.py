@@ -1,0 +1,661 @@
+"""Should this borough join, and what does a contract mean for each borough: answers in plain words. In: results.
+
+Out: sentences and pages. It computes nothing but roundings. Must not know: scenarios, rows, files.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from edgeofcare.documents.text_pages.run import in_hundred, percent, pounds
+
+WIDTH = 100
+Figures = Mapping[str, Any]
+SURE = 2.0  # a difference is said to be one if it is more than twice its error
+SMALL_CHANCE = 0.01  # below it, and as near to 1, a chance is not rounded: as page.in_hundred
+NIL_GBP, NIL = 0.5, 0.05  # amounts and counts smaller than this are said to be nothing: they would round to it
+FEW = 10  # families; fewer are said with one decimal
+HALF = 0.5
+WHAT_IF_WORDS = {
+    "referrals_50_percent_more": "half as many families again come",
+    "referrals_50_percent_fewer": "half as many families come",
+    "no_effect": "therapy does nothing",
+    "half_effect": "therapy does half of what is claimed",
+    "english_trial": "therapy does as the English trial found (odds ratio 1.25, more care)",
+    "prices_20_percent_lower": "care costs a fifth less",
+    "prices_20_percent_higher": "care costs a fifth more",
+}
+TEAM_WORDS = {
+    "as-is": "with the teams there are",
+    "plus-mst": "with one more MST team",
+    "plus-fft": "with one more FFT team",
+    "own": "with teams of its own",
+}
+
+
+# ---- joining -------------------------------------------------------------------------------------------------------
+
+
+def join_words(found: Figures) -> list[str]:
+    """Return the answer in sentences: for the joiners, those already in, the providers, the investor."""
+    return [
+        *(sentence for joiner in found["joiner"].values() for sentence in _joiner_words(joiner)),
+        *_those_in_words(found),
+        *_cap_words(found),
+        _concentration_words(found),
+        _provider_words(found["providers"]),
+        _investor_words(found["investor"]),
+        *_step_words(found.get("steps", ())),
+        *_limit_words(found.get("limits"), found["incumbents"]),
+    ]
+
+
+def join_title(found: Figures) -> str:
+    """Return the question that is answered, with the contract's title."""
+    return f"Should {joiner_names(found)} join? {found['title']}"
+
+
+def joiner_names(found: Figures) -> str:
+    """Return the names of those who would join, as in a sentence."""
+    return listed([joiner["name"] for joiner in found["joiner"].values()])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as in a sentence: A, B and C."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def teams_words(found: Figures) -> str:
+    """Return with which teams they join, and whose effect is shown if teams come with them."""
+    teams, joiners = found["contract"]["teams"], list(found["joiner"].values())
+    several = len(joiners) > 1
+    if teams is None:
+        told = listed([f"{joiner['name']} {TEAM_WORDS[joiner['teams']]}" for joiner in joiners])
+        return f"{told}; a new team comes only if its borough joins: what follows is the effect of both"
+    if teams == "as-is":
+        return TEAM_WORDS[teams]
+    words = f"each {TEAM_WORDS[teams]}" if several else TEAM_WORDS[teams]
+    come = "come" if several or teams == "own" else "comes"
+    return (
+        f"{words}, which {come} only if {joiner_names(found)} {'join' if several else 'joins'}: what follows is the "
+        "effect of both"
+    )
+
+
+def luck_words(found: Figures) -> Iterator[str]:
+    """Say for each joiner how often it would look better off if luck were not held the same."""
+    for joiner in found["joiner"].values():
+        if joiner["referred"]["mean"]:
+            often = _of_hundred(joiner["better_off_prob_independent_arms"])
+            yield (
+                f"Comparing years of different luck, {joiner['name']} would look better off in {often} simulated "
+                "contracts: the care it would otherwise pay for is then that of another simulated contract, and luck "
+                "blurs what joining does."
+            )
+
+
+# ---- numbers as a reader says them ---------------------------------------------------------------------------------
+
+
+def chance_percent(prob: float | None) -> str:
+    """Return a chance as a percentage that claims certainty only where it is: <1%, 35%, >99%."""
+    if prob is not None and 0 < prob < SMALL_CHANCE:
+        return "<1%"
+    return ">99%" if prob is not None and 1 - SMALL_CHANCE < prob < 1 else percent(prob)
+
+
+def _percent_words(prob: float) -> str:
+    return chance_percent(prob).replace("<", "less than ").replace(">", "more than ")
+
+
+def _of_hundred(prob: float) -> str:
+    """Return a chance as a number of a hundred contracts."""
+    return in_hundred(prob).replace(" in 100", " of 100")
+
+
+def saves(gbp: float) -> str:
+    """Return a net saving in words."""
+    if abs(gbp) < NIL_GBP:
+        return "neither saves nor loses"
+    return f"saves {pounds(gbp)}" if gbp > 0 else f"loses {pounds(-gbp)}"
+
+
+def fares(change_gbp: float, levels: Figures, plural: bool = False) -> str:
+    """Return a change of net saving in words. levels: net saving, GBP, `without` and `with` the joiners.
+
+    Who saves nothing in either case does not "save less" but "lose more".
+    """
+    if abs(change_gbp) < NIL_GBP:
+        return f"{_verb(levels, plural)} as much"
+    more = (change_gbp > 0) != _loses(levels)
+    return f"{_verb(levels, plural)} {pounds(abs(change_gbp))} {'more' if more else 'less'}"
+
+
+def fares_alike(levels: Figures, plural: bool = False) -> str:
+    """Return that a net saving changes by no more than luck. levels: as of `fares`."""
+    return f"{_verb(levels, plural)} about as much as before"
+
+
+def _loses(levels: Figures) -> bool:
+    return bool(max(levels["without"], levels["with"]) <= 0 > min(levels["without"], levels["with"]))
+
+
+def _verb(levels: Figures, plural: bool) -> str:
+    return f"{'lose' if _loses(levels) else 'save'}{'' if plural else 's'}"
+
+
+def together(found: Figures) -> dict[str, float]:
+    """Return the net saving of the boroughs already in, GBP, `without` and `with` the joiners."""
+    return {side: sum(b["net_saving_gbp"][side] for b in found["incumbents"].values()) for side in ("without", "with")}
+
+
+def _count(value: float) -> str:
+    """Return an average count: with one decimal where it is small."""
+    if value >= FEW:
+        return f"{value:,.0f}"
+    return "fewer than 0.1" if 0 < value < NIL else f"{value:.1f}" if value else "none"
+
+
+# ---- the joiners ---------------------------------------------------------------------------------------------------
+
+
+def _joiner_words(joiner: Figures) -> Iterator[str]:
+    name, years = joiner["name"], joiner["years"]
+    if not joiner["referred"]["mean"]:
+        yield f"{name} refers nobody: joining changes nothing for it."
+        return
+    better = f"{name} would be better off than doing nothing in {_of_hundred(joiner['better_off_prob'])} simulated"
+    others = others_words(joiner)
+    yield f"{better} contracts{f'{others}. On' if others else ': on'} average it {_balance(joiner)}."
+    worst = max(years, key=lambda year: years[year]["payments_gbp"]["mean"])
+    dearest, bad = years[worst]["payments_gbp"]["mean"], joiner["worst_year_gbp"]["p95"]
+    plan = f"the dearest year to plan for is {worst}, {pounds(dearest)} on average"
+    if dearest < NIL_GBP:
+        yield f"{name} pays nothing, or less than £1 a year on average."
+    elif bad < NIL_GBP:
+        yield f"In 95 of 100 simulated contracts or more it never pays; {plan}."
+    else:
+        yield f"In a bad case (one contract in twenty) it pays {pounds(bad)} or more in its worst year; {plan}."
+    yield _family_words(joiner)
+    yield _credit_words(name, joiner)
+
+
+def others_words(joiner: Figures) -> str:
+    """Return in how many contracts the joiner is worse off, and in how many nothing changes, if those are not few."""
+    same = 1 - joiner["better_off_prob"] - joiner["worse_off_prob"]
+    if same <= SMALL_CHANCE:
+        return ""
+    worse = _of_hundred(joiner["worse_off_prob"])
+    return f" and worse off in {worse}, while in {_of_hundred(same)} nothing changes for it"
+
+
+def _balance(joiner: Figures) -> str:
+    """Return what is saved or lost, and of what it is made up."""
+    net, avoided = joiner["net_saving_gbp"]["mean"], joiner["avoided_gbp"]["cashable"]
+    spent = avoided - net
+    own = f"{pounds(spent)} {'of' if avoided >= NIL_GBP else 'on'} payments and own costs"
+    if avoided >= NIL_GBP:
+        less = f"less {own}" if spent >= NIL_GBP else "and nothing paid for it"
+        return f"{saves(net)}, {pounds(avoided)} of cashable care avoided {less}"
+    if avoided <= -NIL_GBP:
+        more = f"{pounds(-avoided)} more is spent on care"
+        return f"{saves(net)}: {more} and {own}" if spent >= NIL_GBP else f"{saves(net)}: {more}, and nothing is paid"
+    none = "no cashable care is avoided" if abs(joiner["avoided_gbp"]["nominal"]) >= NIL_GBP else "no care is avoided"
+    if spent < NIL_GBP:
+        return f"{saves(net)}: {none}, and nothing is paid"
+    return f"{saves(net)}: {none}, and {pounds(spent)} goes on payments and own costs"
+
+
+def _family_words(joiner: Figures) -> str:
+    referred, started, wait = joiner["referred"]["mean"], joiner["started"]["mean"], joiner["waiting_days"]
+    waits = ""
+    if wait is not None:
+        days = f"{wait:.0f} day{'' if round(wait) == 1 else 's'}" if wait >= HALF else "less than a day"
+        waits = f", after {days} on the waiting list on average"
+    others = ""
+    if referred - started >= NIL:
+        others = "; the others are not accepted, do not take part, enter care first, or leave the waiting list"
+    start = "starts" if started in (0, 1) else "start"
+    family = "family" if _count(referred) == "1.0" else "families"
+    refers = f"{_count(referred)} {family} that it refers{'' if referred >= FEW else ' on average'}"
+    return f"Of {refers}, {_count(started)} {start} therapy{waits}{others}."
+
+
+def _credit_words(name: str, figures: Figures) -> str:
+    if figures["ever_in_credit_prob"] == 0:
+        return f"{name} is in credit in no simulated contract."
+    reached = 0.0
+    for year, prob in figures["first_year_in_credit"].items():
+        reached += prob
+        if reached >= HALF:
+            return f"In half of the simulated contracts {name} is in credit by {year} or sooner."
+    return f"{name} is never in credit in {_of_hundred(1 - figures['ever_in_credit_prob'])} simulated contracts."
+
+
+# ---- those already in ----------------------------------------------------------------------------------------------
+
+
+def _differs(change: Figures, nil: float = 0.0) -> bool:
+    """Return whether a change is more than luck. nil: a change smaller than this is said to be none."""
+    if change["mean"] is None or abs(change["mean"]) < nil:
+        return False
+    if change["se"] is None:  # of one contract nobody can tell the luck, so what is seen is said
+        return bool(change["mean"])
+    return bool(abs(change["mean"]) > SURE * change["se"])
+
+
+def _those_in(incumbents: Figures) -> str:
+    return f"the borough{'s' if len(incumbents) > 1 else ''} already in"
+
+
+def nothing_changes(found: Figures) -> str:
+    """Return a sentence that nothing changes for those already in; nothing if something does."""
+    boroughs, contract = found["incumbents"].values(), found["contract"]
+    gbp = [b[key]["mean"] for b in boroughs for key in ("change_in_payments_gbp", "change_in_net_saving_gbp")]
+    counts = [b["change_in_starts"]["mean"] for b in boroughs]
+    counts += [b["waiting_days"]["change"]["mean"] or 0.0 for b in boroughs]
+    gbp.append(contract["change_in_net_saving_of_those_in_gbp"]["mean"])
+    counts.append(contract["change_in_starts_of_those_in"]["mean"])
+    if max(map(abs, gbp)) >= NIL_GBP or max(map(abs, counts)) >= NIL:
+        return ""
+    whom = next(iter(boroughs))["name"] if len(boroughs) == 1 else _those_in(found["incumbents"])
+    return f"For {whom} {'next to ' if any(gbp) or any(counts) else ''}nothing changes."
+
+
+def _those_in_words(found: Figures) -> Iterator[str]:
+    if nothing := nothing_changes(found):
+        yield nothing
+        return
+    yield _waiting_words(found["incumbents"])
+    yield _starts_words(found["contract"], found["incumbents"])
+    yield _incumbent_words(found["incumbents"])
+    yield _together_words(found)
+
+
+def _waiting_words(incumbents: Figures) -> str:
+    changes = {b["name"]: b["waiting_days"]["change"] for b in incumbents.values()}
+    moved = {name: change["mean"] for name, change in changes.items() if _differs(change, NIL)}
+    one = len(incumbents) == 1
+    if not moved:
+        return f"Families in {next(iter(changes)) if one else _those_in(incumbents)} wait no longer than before."
+    longest = max(moved, key=lambda name: abs(moved[name]))
+    most = _wait_change_words(moved[longest])
+    if one:
+        return f"Families in {longest} wait {most}."
+    if len(moved) == 1:
+        return f"Of the boroughs already in, only families in {longest} notice: they wait {most}."
+    least = min(moved, key=lambda name: abs(moved[name]))
+    return (
+        f"Families in the boroughs already in wait up to {most} in {longest}, and {_wait_change_words(moved[least])} "
+        f"in {least}."
+    )
+
+
+def _wait_change_words(days: float) -> str:
+    return f"{abs(days):.1f} days {'longer' if days > 0 else 'less long'}"
+
+
+def _starts_words(contract: Figures, incumbents: Figures) -> str:
+    """Say how many fewer or more children start in the boroughs already in."""
+    change = contract["change_in_starts_of_those_in"]
+    if not _differs(change, NIL):
+        return "As many of their children start therapy as before."
+    changes = {b["name"]: b["change_in_starts"] for b in incumbents.values()}
+    moved = {name: one["mean"] for name, one in changes.items() if _differs(one, NIL)}
+    most = max(moved, key=lambda name: abs(moved[name]), default=None)
+    told = most is not None and len(changes) > 1
+    where = f", most in {most} ({abs(moved[most]):.1f} {_way(moved[most])})" if told and most else ""
+    return f"{abs(change['mean']):.1f} {_way(change['mean'])} of their children start therapy{where}."
+
+
+def _way(change: float) -> str:
+    return "fewer" if change < 0 else "more"
+
+
+def _incumbent_words(incumbents: Figures) -> str:
+    changes = {b["name"]: b["change_in_net_saving_gbp"] for b in incumbents.values()}
+    if len(changes) == 1:
+        return _only_one_words(next(iter(incumbents.values())))
+    worst = min(incumbents.values(), key=lambda b: b["change_in_net_saving_gbp"]["mean"])
+    best = max(changes, key=lambda name: changes[name]["mean"])
+    low, high = changes[worst["name"]], changes[best]
+    all_lose = all(_loses(b["net_saving_gbp"]) for b in incumbents.values())
+    if not any(_differs(change, NIL_GBP) for change in changes.values()):
+        return f"No borough already in {'loses' if all_lose else 'saves'} noticeably more or less than before."
+    if low["mean"] > -NIL_GBP:
+        span = f"from {pounds(abs(low['mean']))} ({worst['name']}) to {pounds(high['mean'])} ({best})"
+        if all_lose:
+            return f"Every borough already in loses no more than before on average: {span} less."
+        return f"Every borough already in saves at least as much as before on average: {span} more."
+    gains = high["mean"] > 0 and _differs(high, NIL_GBP)
+    if not _differs(low, NIL_GBP):
+        if gains:
+            return f"None of the boroughs already in loses noticeably; {best} gains {pounds(high['mean'])} on average."
+        none = "None of the boroughs already in gains" + ("" if high["mean"] <= 0 else " noticeably")
+        return f"{none}, and the losses are small or luck: up to {pounds(-low['mean'])} on average ({worst['name']})."
+    other = f"; {best} gains {pounds(high['mean'])}" if gains else ""
+    return (
+        f"Hardest hit of the boroughs already in is {worst['name']}: it {fares(low['mean'], worst['net_saving_gbp'])} "
+        f"on average and is worse off than before in {_of_hundred(worst['worse_off_prob'])} simulated contracts{other}."
+    )
+
+
+def _only_one_words(borough: Figures) -> str:
+    """Say what changes for the only borough already in."""
+    name, change, levels = borough["name"], borough["change_in_net_saving_gbp"], borough["net_saving_gbp"]
+    if not _differs(change, NIL_GBP):
+        return f"{name} {fares_alike(levels)}."
+    worse = change["mean"] < 0
+    often = _of_hundred(borough["worse_off_prob" if worse else "better_off_prob"])
+    return (
+        f"{name} {fares(change['mean'], levels)} on average and is {'worse' if worse else 'better'} off than before in "
+        f"{often} simulated contracts."
+    )
+
+
+def _together_words(found: Figures) -> str:
+    """Say what changes for those already in together, and for all."""
+    contract, before = found["contract"], together(found)
+    change, everyone = contract["change_in_net_saving_of_those_in_gbp"], contract["change_in_net_saving_of_all_gbp"]
+    levels = {"without": before["without"], "with": before["without"] + everyone["mean"]}
+    all_fare = fares(everyone["mean"], levels, plural=True)
+    if len(found["incumbents"]) == 1:
+        names = [b["name"] for b in [*found["incumbents"].values(), *found["joiner"].values()]]
+        return f"{listed(names)}, added up, {all_fare} on average."
+    moved = _differs(change, NIL_GBP)
+    told = fares(change["mean"], before, plural=True) if moved else fares_alike(before, plural=True)
+    return f"Together they {told}; all boroughs, joiners included, {all_fare}."
+
+
+# ---- the contract --------------------------------------------------------------------------------------------------
+
+
+def _cap_words(found: Figures) -> Iterator[str]:
+    cap, binds = found["contract"]["cap_gbp"], found["contract"]["cap_binds_prob"]
+    if cap["without"] is None:
+        return
+    before, often = f"(before: {_percent_words(binds['without'])})", _percent_words(binds["with"])
+    if pounds(cap["with"]) == pounds(cap["without"]):
+        about = "" if cap["with"] == cap["without"] else "about "
+        yield f"The contract's cap stays at {about}{pounds(cap['with'])}; it binds in {often} of contracts {before}."
+        return
+    yield (
+        f"The contract's cap rises from {pounds(cap['without'])} to {pounds(cap['with'])}, by what joining brings; "
+        f"it binds in {often} of contracts {before}."
+    )
+    if not binds["with_fixed_cap"]:
+        return
+    fixed = sum(b["effect_of_a_fixed_cap_gbp"]["mean"] for b in found["incumbents"].values())
+    then, both = fares(fixed, together(found), plural=True), " together" if len(found["incumbents"]) > 1 else ""
+    whose = ", at the investor's expense" if fixed >= NIL_GBP else ""
+    yield (
+        f"Were the cap kept at {pounds(cap['without'])}, it would bind in {_percent_words(binds['with_fixed_cap'])}, "
+        f"and {_those_in(found['incumbents'])} would {then}{both}{whose}."
+    )
+
+
+def _concentration_words(found: Figures) -> str:
+    """Say how much of what boroughs pay hangs on the largest payer."""
+    names = {slug: b["name"] for slug, b in [*found["incumbents"].items(), *found["joiner"].items()]}
+    before, after = found["contract"]["concentration"]["without"], found["contract"]["concentration"]["with"]
+    if after["largest"] is None:
+        return "Boroughs pay nothing."
+    was, same = "", before["largest"] == after["largest"]
+    if before["largest"] is not None:
+        was = f" (before: {'' if same else names[before['largest']] + ' '}{percent(before['largest_share'])})"
+    return f"{names[after['largest']]} pays {percent(after['largest_share'])} of what boroughs pay{was}."
+
+
+def _provider_words(providers: Figures) -> str:
+    parts = []
+    for name, team in providers.items():
+        use = team["slots_used_share"]
+        was = "(new)" if team["new"] else f"{percent(use['without'])} to"
+        parts.append(f"{name} {was} {percent(use['with'])}")
+    return f"Use of the teams' places over the contract: {'; '.join(parts)}."
+
+
+def _investor_words(investor: Figures) -> str:
+    before, after = investor["without"], investor["with"]
+    peak, was = (pounds(side["peak_funding_gbp"]["mean"]) for side in (after, before))
+    rate, rate_was = (_rate_words(side["irr_of_expected_flows"]) for side in (after, before))
+    return (
+        f"The investor puts in at most {peak} at once (before: {was}), {rate} on the expected flows (before: "
+        f"{rate_was.removeprefix('earns ').removesuffix(' a year')}), and loses money in "
+        f"{_of_hundred(after['loss_prob'])} contracts (before: {_of_hundred(before['loss_prob'])})."
+    )
+
+
+def _rate_words(rate: float | None) -> str:
+    if rate is None:
+        return "has no rate of return"
+    return f"{'loses' if rate < 0 else 'earns'} {percent(abs(rate), 1)} a year"
+
+
+# ---- in sequence, and limits ---------------------------------------------------------------------------------------
+
+
+def _step_words(steps: Sequence[Figures]) -> Iterator[str]:
+    """Say what each joiner changes for those who are in before it."""
+    for n, step in enumerate(steps):
+        hit = min(step["incumbents"].values(), key=lambda b: b["change_in_net_saving_gbp"]["mean"])
+        change = hit["change_in_net_saving_gbp"]
+        noticed = change["mean"] < 0 and _differs(change, NIL_GBP)
+        fares_so = f"{hit['name']} then {fares(change['mean'], hit['net_saving_gbp'])}"
+        told = fares_so if noticed else "nobody in before it loses noticeably"
+        yield (
+            f"{step['name']}, joining on {step['join_date']}{' with those named before it in' if n else ''}, "
+            f"{saves(step['net_saving_gbp']['mean'])} on average; {told}."
+        )
+
+
+def _limit_words(limits: Figures | None, incumbents: Figures) -> Iterator[str]:
+    if limits is None:
+        yield (
+            "WHAT WOULD CHANGE THIS: the effect of therapy, the number of referrals, the date and the teams. --limits "
+            "shows how far referrals and date can move, and what other teams would do; `exposure` what the effect does."
+        )
+        return
+    share = limits["break_even_referrals_share"]
+    rows = limits["by_volume"]
+    if share is not None:
+        yield f"WHAT WOULD CHANGE THIS. Joining breaks even at {percent(share)} of the referrals assumed."
+    else:
+        pays = rows[0]["joiner_net_saving_gbp"] > 0
+        yield (
+            f"WHAT WOULD CHANGE THIS. Joining {'pays' if pays else 'does not pay'} on average at any volume from "
+            f"{percent(rows[0]['referrals_share'])} to {percent(rows[-1]['referrals_share'])} of the referrals assumed."
+        )
+    latest = limits["latest_date_that_pays"]
+    chances = {row["join_date"]: row["joiner_better_off_prob"] for row in limits["by_join_date"]}
+    if latest:
+        yield (
+            f"The latest month to join at which it still pays on average is that of {latest}; it is then better off "
+            f"than doing nothing in {_of_hundred(chances[latest])} simulated contracts."
+        )
+    else:
+        yield "At no joining date tried does it pay on average."
+    teams = limits["by_teams"]
+    best = max(teams, key=lambda name: teams[name]["joiner_net_saving_gbp"])
+    kind = max(teams, key=lambda name: teams[name]["change_for_incumbents_gbp"]["mean"])
+    one = len(incumbents) == 1
+    yield (
+        f"The joiner fares best {TEAM_WORDS[best]}: it {saves(teams[best]['joiner_net_saving_gbp'])}. "
+        f"{_those_in(incumbents).capitalize()} {'fares' if one else 'fare'} best {TEAM_WORDS[kind]}: "
+        f"{_better(teams[kind]['change_for_incumbents_gbp']['mean'])}{'' if one else ' together'}. The cost of a new "
+        f"team falls on the investor."
+    )
+
+
+def _better(change_gbp: float) -> str:
+    if abs(change_gbp) < NIL_GBP:
+        return "no better and no worse than before"
+    return f"{pounds(abs(change_gbp))} {'better' if change_gbp > 0 else 'worse'} than before"
+
+
+def join_page(found: Figures) -> str:
+    """Return the answer in words, then the tables behind it."""
+    n = found["replications"]
+    made = (
+        f"{n:,} simulated contract{'s' if n > 1 else ''}, each with and without on the same luck, seed "
+        f"{found['seed']}; {teams_words(found)}."
+    )
+    lines = [join_title(found), *textwrap.wrap(made, WIDTH), "", "THE ANSWER"]
+    lines += [line for sentence in (*join_words(found), *luck_words(found)) for line in _wrapped(sentence)]
+    for joiner in found["joiner"].values():
+        lines += ["", f"{joiner['name'].upper()} BY FINANCIAL YEAR", *_years(joiner)]
+    lines += ["", f"{_those_in(found['incumbents']).upper()}: WHAT CHANGES", *_incumbent_table(found["incumbents"])]
+    if found.get("limits"):
+        lines += ["", "OTHER CHOICES", *_limit_table(found["limits"])]
+    return "\n".join(lines) + "\n"
+
+
+def _years(figures: Figures) -> Iterator[str]:
+    yield (
+        f"  {'':<9}{'pays':>9}{'1 in 10':>10}{'1 in 20':>10}{'care avoided':>14}{'cashable':>10}{'net':>10}"
+        f"{'to date':>10}{'in credit':>11}"
+    )
+    for year, row in figures["years"].items():
+        paid = row["payments_gbp"]
+        yield (
+            f"  {year:<9}{pounds(paid['mean']):>9}{pounds(paid['p90']):>10}{pounds(paid['p95']):>10}"
+            f"{pounds(row['avoided_nominal_gbp']):>14}{pounds(row['avoided_cashable_gbp']):>10}"
+            f"{pounds(row['net_saving_gbp']):>10}{pounds(row['cumulative_net_saving_gbp']):>10}"
+            f"{chance_percent(row['in_credit_prob']):>11}"
+        )
+
+
+def _incumbent_table(incumbents: Figures) -> Iterator[str]:
+    yield f"  {'':<24}{'wait before':>12}{'change':>16}{'starts':>8}{'payments':>10}{'net saving':>18}{'worse off':>11}"
+    for row in incumbents.values():
+        wait, saving = row["waiting_days"], row["change_in_net_saving_gbp"]
+        yield (
+            f"  {row['name']:<24}{_days(wait['without']):>12}{_change(wait['change']):>16}"
+            f"{_signed(row['change_in_starts']['mean']):>8}{pounds(row['change_in_payments_gbp']['mean']):>10}"
+            f"{pounds(saving['mean']) + ' ± ' + pounds(saving['se']):>18}{chance_percent(row['worse_off_prob']):>11}"
+        )
+    yield "  ± one standard error of the paired difference; worse off: chance to save less than before."
+
+
+def _days(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} days"
+
+
+def _change(change: Figures) -> str:
+    if change["mean"] is None:
+        return "-"
+    error = "" if change["se"] is None else f" ± {change['se']:.1f}"
+    return f"{_signed(change['mean'])}{error} d"
+
+
+def _signed(value: float) -> str:
+    """Return a change with its sign; one that rounds to nought has none."""
+    return f"{value:+.1f}" if abs(value) >= NIL else "0.0"
+
+
+def _limit_table(limits: Figures) -> Iterator[str]:
+    yield f"  {'':<26}{'joiner saves':>14}{'chance':>8}{'its wait':>11}{'others together':>17}{'investor':>11}"
+    rows = [(f"{percent(row['referrals_share'])} of referrals", row) for row in limits["by_volume"]]
+    rows += [(f"from {row['join_date']}", row) for row in limits["by_join_date"]]
+    rows += [(TEAM_WORDS[name], row) for name, row in limits["by_teams"].items()]
+    for name, row in rows:
+        yield (
+            f"  {name:<26}{pounds(row['joiner_net_saving_gbp']):>14}{chance_percent(row['joiner_better_off_prob']):>8}"
+            f"{_days(row['joiner_wait_days']):>11}{pounds(row['change_for_incumbents_gbp']['mean']):>17}"
+            f"{pounds(row['change_in_profit_gbp']['mean']):>11}"
+        )
+
+
+# ---- exposure ------------------------------------------------------------------------------------------------------
+
+
+def exposure_page(found: Figures, only: Sequence[str] = ()) -> str:
+    """Return each borough's exposure: words, then year by year, then what if."""
+    contract = found["contract"]
+    hangs = contract["concentration"]
+    if hangs["largest"] is None:
+        spread_over = "Boroughs pay nothing."
+    else:
+        spread_over = (
+            f"{found['boroughs'][hangs['largest']]['name']} pays {percent(hangs['largest_share'])} of what boroughs "
+            f"pay; payments are spread as over {hangs['effective_boroughs']:.1f} boroughs of equal size."
+        )
+    lines = [
+        f"What {found['scenario']} means for each borough: {found['replications']:,} simulated contracts, seed "
+        f"{found['seed']}.",
+        spread_over,
+    ]
+    for slug, borough in found["boroughs"].items():
+        if not only or slug in only:
+            lines += ["", *_borough_page(borough, {key: b["name"] for key, b in found["boroughs"].items()})]
+    return "\n".join(lines) + "\n"
+
+
+def _borough_page(borough: Figures, names: Mapping[str, str]) -> Iterator[str]:
+    yield borough["name"].upper()
+    ratio = borough["benefit_cost_ratio"]
+    yield from _wrapped(
+        f"{borough['name']} is better off than doing nothing in {_of_hundred(borough['better_off_prob'])} simulated "
+        f"contracts ({_of_hundred(borough['better_off_prob_independent_arms'])} on independent luck) and "
+        f"{saves(borough['net_saving_gbp']['mean'])} on average. Its worst year costs "
+        f"{pounds(borough['worst_year_gbp']['p50'])} typically and {pounds(borough['worst_year_gbp']['p95'])} or more "
+        f"in one contract in twenty ({pounds(borough['worst_year_gbp']['expected_shortfall'])} on average there)."
+    )
+    yield from _wrapped(_credit_words(borough["name"], borough))
+    yield from _wrapped(
+        f"For each pound: {_times(ratio['borough'])} back to the borough, {_times(ratio['public_purse'])} to the "
+        f"public purse, {_times(ratio['social'])} to society ({_times(ratio['borough_optimism_off'])}, "
+        f"{_times(ratio['public_purse_optimism_off'])}, {_times(ratio['social_optimism_off'])} with optimism taken "
+        f"off). {percent(borough['deadweight_share'])} of weeks out of care would have come without therapy."
+    )
+    if "budget" in borough:
+        budget = borough["budget"]
+        yield from _wrapped(
+            f"A budget of {pounds(budget['gbp_per_year'])} a year is broken in some year in "
+            f"{_of_hundred(budget['any_year_over_prob'])} simulated contracts."
+        )
+    yield from _years(borough)
+    for key, row in borough.get("what_if", {}).items():
+        words = WHAT_IF_WORDS.get(key) or f"{names[key.removeprefix('without_')]} leaves"
+        change = row["change_in_net_saving_gbp"]
+        yield (
+            f"  If {words:<70}saves {pounds(row['net_saving_gbp']):>8} ({pounds(change['mean'])} ± "
+            f"{pounds(change['se'])}), better off in {chance_percent(row['better_off_prob'])}"
+        )
+
+
+# ---- shares --------------------------------------------------------------------------------------------------------
+
+RULE_WORDS = {
+    "shapley": "Shapley value",
+    "referrals": "referrals",
+    "population": "population",
+    "starts": "starts",
+    "avoided": "avoided cost",
+}
+
+
+def shares_page(found: Figures) -> str:
+    """Return how the cost could be shared: words, then pounds by borough and rule."""
+    lines = [f"Who should pay what for {found['scenario']}?", "", "THE ANSWER"]
+    lines += [line for sentence in found["words"] for line in _wrapped(sentence)]
+    rules = found["rules"]
+    lines += ["", "SHARES OF THE COST, BY WHAT THEY ARE SHARED BY"]
+    lines.append(f"  {'':<24}{'alone':>12}" + "".join(f"{RULE_WORDS[rule['rule']]:>15}" for rule in rules))
+    for i, need in enumerate(found["needs"]):
+        cells = "".join(f"{pounds(rule['pence'][i] / 100):>15}" for rule in rules)
+        lines.append(f"  {need['name']:<24}{pounds(found['alone_pence'][i] / 100):>12}{cells}")
+    total = "".join(f"{pounds(sum(rule['pence']) / 100):>15}" for rule in rules)
+    lines.append(f"  {'together':<24}{pounds(sum(found['alone_pence']) / 100):>12}{total}")
+    lines += [f"  Not shared by {RULE_WORDS[rule]}: {why}" for rule, why in found["left_out"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _times(value: float | None) -> str:
+    return "-" if value is None else f"£{value:.2f}"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")

@@ -1,0 +1,132 @@
+"""What is wrong with a contract before anybody signs it: too many terms, data that nobody holds, gain from harm.
+
+In: a scenario with its contract. Out: `Finding`s in words. Must not know: how they are shown, files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeofcare.inputs.contract import AnyTerm, Contract, ImprovementLadder
+from edgeofcare.inputs.schema import Scenario
+from edgeofcare.money.pence import Floats
+from edgeofcare.questions.contracts import live
+from edgeofcare.questions.counterfactuals import BASE_WORDS, World, claimed_world, with_effect
+from edgeofcare.walk import prepare, settle
+
+MOST_TERMS = 4
+SERVICE_RECORDS, CARE_RECORDS = "service_records", "care_records"
+NEEDS_SERVICE_RECORDS = ("per_start", "per_completion", "block_fee", "self_finance")
+CONTROL_RECORDS = {"randomised": "randomised_control", "matched": "matched_control"}
+RECORD_WORDS = {
+    SERVICE_RECORDS: "who started and completed",
+    CARE_RECORDS: "each child's days in care",
+    "randomised_control": "children allotted by lot to no therapy",
+    "matched_control": "similar children elsewhere without therapy",
+}
+REPLICATIONS = 1000
+BASES_LOOKED_AT = ("contract", "start_control")
+# A party is said to gain from harm if its mean gain exceeds five standard errors: by luck in 1 of 3.5 million cases.
+SURE = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to mend. check: `terms`, `data` or `harm`; where: the key or party; words: one or two sentences."""
+
+    check: str
+    where: str
+    words: str
+
+
+def lint(scenario: Scenario, seed: int = 1) -> list[Finding]:
+    """Return the findings of all three checks; the third lives the scenario with no effect and with harm."""
+    contract = scenario.contract
+    return [*too_many_terms(contract), *data_not_held(scenario), *gains_from_harm(scenario, seed)]
+
+
+def too_many_terms(contract: Contract) -> list[Finding]:
+    """Find a contract of more than four terms."""
+    n = len(contract.terms)
+    if n <= MOST_TERMS:
+        return []
+    return [
+        Finding(
+            "terms",
+            "contract.terms",
+            f"The contract has {n} terms. More than {MOST_TERMS} are hard to manage and to explain: over-complicated "
+            f"payment is the lesson that Essex drew. Keep the one or two that carry the money.",
+        )
+    ]
+
+
+def records_needed(term: AnyTerm) -> tuple[str, ...]:
+    """Return the records by which a term is settled."""
+    own = SERVICE_RECORDS if term.pays in NEEDS_SERVICE_RECORDS else CARE_RECORDS
+    control = CONTROL_RECORDS.get(term.control) if isinstance(term, ImprovementLadder) else None
+    return (own, *([control] if control else []), *term.needs_data)
+
+
+def data_not_held(scenario: Scenario) -> list[Finding]:
+    """Find terms that need records which a borough does not hold."""
+    found = []
+    for i, term in enumerate(scenario.contract.terms):
+        for record in records_needed(term):
+            without = [b.name for b in scenario.boroughs.values() if record not in b.data_held]
+            if without:
+                what = RECORD_WORDS.get(record, record.replace("_", " "))
+                some = f"{', '.join(without)} lack{'s' if len(without) == 1 else ''}"
+                who = "no borough holds" if len(without) == len(scenario.boroughs) else some
+                found.append(
+                    Finding(
+                        "data",
+                        f"contract.terms.{i}",
+                        f"{term.pays} is settled by {what} ({record}), which {who}. Agree who keeps these records and "
+                        f"add {record} to data_held, or choose another term.",
+                    )
+                )
+    return found
+
+
+def gains_from_harm(scenario: Scenario, seed: int = 1, replications: int = REPLICATIONS) -> list[Finding]:
+    """Find parties that are better off if therapy does harm (the English trial's odds ratio) than if it does nothing.
+
+    Looked at where care without therapy is as the contract says, and where only 11% would ever be placed. Payer: each
+    borough's net saving. Payee: the investors' profit. Same lives, same luck in both worlds; a central top-up payer
+    pays less for worse outcomes under any contract, and bears no cost of care, so it is left out.
+    """
+    claimed = claimed_world(scenario)
+    prepare(scenario, replications, seed)
+    found: dict[str, Finding] = {}
+    for base in BASES_LOOKED_AT:
+        none, harm = (
+            _standing(with_effect(claimed, effect, base), scenario, seed, replications) for effect in ("none", "start")
+        )
+        for party in none:
+            gain = harm[party] - none[party]
+            mean, error = gain.mean(), gain.std(ddof=1) / np.sqrt(len(gain))
+            if mean > SURE * error:
+                found.setdefault(party, _gainer(party, base, float(mean)))
+    return list(found.values())
+
+
+def _gainer(party: str, base: str, gbp: float) -> Finding:
+    return Finding(
+        "harm",
+        party,
+        f"{party} would be £{gbp:,.0f} better off if therapy did harm than if it did nothing (world: "
+        f"{BASE_WORDS[base]}). Lower the price, cap it, or turn the ladder round, until nobody gains when more "
+        f"children are in care.",
+    )
+
+
+def _standing(world: World, scenario: Scenario, seed: int, replications: int) -> dict[str, Floats]:
+    """Return what each party is better or worse off, GBP, by name: (replication,)."""
+    lived = live(world, {}, seed, 0, replications)
+    done = settle(lived.counts, lived.plan, world.scenario, lived.costs, lived.service)
+    boroughs = done.exposed.net_saving / 100
+    found = {borough.name: boroughs[:, i] for i, borough in enumerate(scenario.boroughs.values())}
+    together = {"The boroughs together": boroughs.sum(axis=1)} if len(found) > 1 else {}
+    return found | together | {"The investor": done.earned.profit / 100}

@@ -1,0 +1,265 @@
+"""What early actuals tell: outer draws reweighted by how well they foretold them. In: a scenario, observed counts.
+
+Out: `Update`: effective sample size, the weight of each row of the evidence before and after, and the forecast again.
+Must not know: how it is shown. Each draw keeps its own replications, so cohorts that are still young run off as the
+draw's lives do.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field, ValidationError, model_validator
+
+from edgeofcare.calendar import day_number
+from edgeofcare.engine.observe import observe, read_events, trace_with
+from edgeofcare.engine.plan import make_plan
+from edgeofcare.errors import Fault, InputError, OptionError
+from edgeofcare.inputs.messages import explain
+from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.toml_lines import Source, key_lines
+from edgeofcare.inputs.types import Day, Frozen, Text, Whole
+from edgeofcare.summary import QUANTILES, Tables, join_tables
+from edgeofcare.walk import Walk, account, prepare
+
+Floats = npt.NDArray[np.float64]
+COUNTED = ("referred", "started", "completed", "in_tracking", "in_tracking_out_of_care")
+FORECAST = (
+    "started",
+    "payments_gbp",
+    "avoided_nominal_gbp",
+    "avoided_cashable_gbp",
+    "profit_gbp",
+    "irr",
+)
+ENOUGH = 50.0  # effective draws under which a forecast is not printed as sound
+FEWEST_PER_DRAW = 10
+
+
+class Observation(Frozen):
+    """What had been counted on a day."""
+
+    on: Day
+    """The day of the count."""
+    referred: Whole | None = None
+    """Children referred so far."""
+    started: Whole | None = None
+    """Children who had started therapy."""
+    completed: Whole | None = None
+    """Children who had completed it."""
+    in_tracking: Whole | None = None
+    """Children whose outcomes were being tracked."""
+    in_tracking_out_of_care: Whole | None = None
+    """Those of them who were out of care."""
+    source: Text
+    """Where the counts come from."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        for part, whole in (
+            ("started", "referred"),
+            ("completed", "started"),
+            ("in_tracking", "started"),
+            ("in_tracking_out_of_care", "in_tracking"),
+        ):
+            few, many = getattr(self, part), getattr(self, whole)
+            if few is not None and many is not None and few > many:
+                raise ValueError(f"{part} ({few}) must not exceed {whole} ({many})")
+        if all(getattr(self, name) is None for name in COUNTED):
+            raise ValueError(f"give at least one of {', '.join(COUNTED)}")
+        return self
+
+
+class Actuals(Frozen):
+    """A file of observations."""
+
+    observed: Annotated[tuple[Observation, ...], Field(min_length=1, max_length=100)]
+    """The observations."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What the actuals tell.
+
+    effective_draws: 1 / sum of squared weights; sound: whether that is enough. observed: for each figure its value, the
+    mean and 5th and 95th percentile foretold, before. weights: evidence rows, before and after. forecast: figure ->
+    {"before", "after"} with mean and percentiles; "after" is None when the weights collapse. draws: (draw,) weights.
+    """
+
+    effective_draws: float
+    outer_draws: int
+    sound: bool
+    observed: list[dict[str, Any]]
+    weights: dict[str, list[dict[str, Any]]]
+    forecast: dict[str, dict[str, Any]]
+    out_of_care: dict[str, dict[str, Any]]
+    draws: Floats
+
+
+def load_actuals(path: str | Path, scenario: Scenario) -> Actuals:
+    """Read a file of observations; raise InputError with every fault, also for days outside the contract."""
+    name = str(path)
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+        tree = tomllib.loads(text)
+    except OSError as error:
+        raise InputError([Fault(name, None, "", f"cannot be read: {(error.strerror or '').lower()}")]) from None
+    except ValueError as error:
+        raise InputError([Fault(name, None, "", f"is not valid TOML: {error}")]) from None
+    source = Source(name, key_lines(text))
+    try:
+        found = Actuals.model_validate(tree)
+    except ValidationError as error:
+        faults = [source.fault(*words) for words in explain(error.errors(), tree, Actuals)]
+        raise InputError(faults) from None
+    clock = scenario.clock
+    outside = [i for i, seen in enumerate(found.observed) if not clock.day_0 < seen.on <= clock.outcomes_end]
+    if outside:
+        rule = f"must lie inside the contract, after {clock.day_0} and not after {clock.outcomes_end}"
+        raise InputError([source.fault(("observed", i, "on"), rule, str(found.observed[i].on)) for i in outside])
+    return found
+
+
+def update(
+    scenario: Scenario,
+    actuals: Actuals,
+    outer_draws: int = 400,
+    per_draw: int = 20,
+    seed: int = 1,
+    engine: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Update:
+    """Reweight outer draws by the likelihood of the actuals and forecast again; raise OptionError for too few draws."""
+    if outer_draws < 1:
+        raise OptionError(f"outer_draws must be at least 1 (got {outer_draws}); a sound forecast needs hundreds.")
+    if per_draw < FEWEST_PER_DRAW:
+        raise OptionError(f"per_draw must be at least {FEWEST_PER_DRAW} (got {per_draw}), for each draw's own spread.")
+    walk = prepare(scenario, outer_draws * per_draw, seed, outer_draws, engine)
+    tables, foretold = _foretell(walk, actuals, progress)
+    observed = np.array([value for _, _, value in _figures(actuals)], dtype=float)
+    weights = draw_weights(foretold, observed)
+    effective = float(1 / (weights**2).sum())
+    rows = np.repeat(weights / per_draw, per_draw)
+    return Update(
+        effective_draws=effective,
+        outer_draws=outer_draws,
+        sound=effective >= ENOUGH,
+        observed=_beside(actuals, foretold),
+        weights={
+            key: _shares(tables.draws[key], weights)
+            for key in ("study", "base_world")
+            if scenario.effect.prior == "evidence"
+        },
+        forecast={name: _before_after(tables.replications[name], rows, effective >= ENOUGH) for name in FORECAST},
+        out_of_care={
+            arm: _before_after(tables.draws[f"out_of_care_{arm}"], weights, effective >= ENOUGH)
+            for arm in ("usual", "therapy")
+        },
+        draws=weights,
+    )
+
+
+def _figures(actuals: Actuals) -> Iterable[tuple[Observation, str, int]]:
+    for seen in actuals.observed:
+        for name in COUNTED:
+            if getattr(seen, name) is not None:
+                yield seen, name, getattr(seen, name)
+
+
+def _foretell(walk: Walk, actuals: Actuals, progress: Callable[[int, int], None] | None) -> tuple[Tables, Floats]:
+    """Return a run's rows, and what it foretells of each figure: (draw, replication in draw, figure)."""
+    day_0 = walk.scenario.clock.day_0
+    done = 0
+
+    def one(number: int) -> tuple[Tables, Floats]:
+        nonlocal done
+        drawn = walk.draw(number)
+        plan = make_plan(drawn.scenario, drawn.entry_scale_days, drawn.hazard_ratio)
+        first, n = number * walk.per_draw, walk.per_draw
+        counts, events = trace_with(walk.engine)(plan, walk.seed, first, n)
+        children = read_events(events, first)
+        seen = {when: observe(children, plan, n, day_number(when, day_0)) for when in {o.on for o in actuals.observed}}
+        found = np.stack([_figure(seen[o.on], name) for o, name, _ in _figures(actuals)], axis=1)
+        done += 1
+        if progress:
+            progress(done * n, walk.replications)
+        return account(number, drawn, plan, counts), found
+
+    with ThreadPoolExecutor() as pool:
+        parts = list(pool.map(one, range(walk.outer_draws)))
+    return join_tables([part[0] for part in parts]), np.stack([part[1] for part in parts])
+
+
+def _figure(seen: dict[str, npt.NDArray[np.int64]], name: str) -> Floats:
+    if name == "in_tracking_out_of_care":
+        return (seen["in_tracking"] - seen["in_tracking_in_care_therapy"]).astype(float)
+    return seen[name].astype(float)
+
+
+def draw_weights(foretold: Floats, observed: Floats) -> Floats:
+    """Return the weight of each draw, summing to 1: its likelihood of what was observed.
+
+    foretold: (draw, replication in draw, figure); observed: (figure,). The figures of a draw are taken as normal
+    around the draw's mean m with the covariance S of all draws pooled, which chance alone makes; the mean of R
+    replications is itself uncertain, so log L = -(x - m)' [S (1 + 1 / R)]^-1 (x - m) / 2 (synthetic likelihood,
+    Wood 2010, Nature 466). Half a child is added to each variance, for counts are whole.
+    """
+    n_per_draw = foretold.shape[1]
+    means = foretold.mean(axis=1)
+    within = foretold - means[:, None, :]
+    pooled = np.einsum("drf,drg->fg", within, within) / (len(foretold) * (n_per_draw - 1))
+    covariance = pooled * (1 + 1 / n_per_draw) + 0.5 * np.eye(len(observed))
+    away = observed - means
+    log_likelihood = -0.5 * (away * np.linalg.solve(covariance, away.T).T).sum(axis=1)
+    weights = np.exp(log_likelihood - log_likelihood.max())
+    return np.asarray(weights / weights.sum())
+
+
+def _beside(actuals: Actuals, foretold: Floats) -> list[dict[str, Any]]:
+    flat = foretold.reshape(-1, foretold.shape[2])
+    return [
+        {
+            "on": seen.on.isoformat(),
+            "figure": name,
+            "value": value,
+            "source": seen.source,
+            "mean": float(flat[:, i].mean()),
+            "p5": float(np.quantile(flat[:, i], 0.05)),
+            "p95": float(np.quantile(flat[:, i], 0.95)),
+        }
+        for i, (seen, name, value) in enumerate(_figures(actuals))
+    ]
+
+
+def _shares(names: pd.Series, weights: Floats) -> list[dict[str, Any]]:
+    table = pd.DataFrame({"name": names.astype(str), "before": 1 / len(weights), "after": weights})
+    return [
+        {"name": str(name), "before": float(row["before"]), "after": float(row["after"])}
+        for name, row in table.groupby("name")[["before", "after"]].sum().iterrows()
+    ]
+
+
+def _before_after(values: pd.Series, weights: Floats, sound: bool) -> dict[str, Any]:
+    equal = np.full(len(weights), 1 / len(weights))
+    return {"before": weighted(values, equal), "after": weighted(values, weights) if sound else None}
+
+
+def weighted(values: Any, weights: Floats) -> dict[str, float | None]:
+    """Return mean and percentiles of weighted values, over those that exist."""
+    x = np.asarray(values, dtype=float)
+    there = np.isfinite(x)
+    if not there.any():
+        return {"mean": None, **dict.fromkeys(QUANTILES)}
+    x, w = x[there], weights[there] / weights[there].sum()
+    order = np.argsort(x, kind="stable")
+    at = np.searchsorted(np.cumsum(w[order]), list(QUANTILES.values()))
+    found = x[order][np.minimum(at, len(x) - 1)]
+    return {"mean": float((x * w).sum()), **dict(zip(QUANTILES, found.tolist(), strict=True))}

@@ -1,0 +1,243 @@
+"""Which inputs drive the variance of an outcome: Sobol' indices over all uncertain inputs. In: a scenario.
+
+Out: `Drivers`. Each row of the design is one set of inputs, solved as outer draws are and lived a few times. The rows
+of a point share their luck; points do not. Must not know: how answers are shown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeofcare.engine.counts import Counts
+from edgeofcare.errors import OptionError
+from edgeofcare.inputs.schema import Scenario
+from edgeofcare.questions.contracts import Progress
+from edgeofcare.questions.sensitivity.checkpoint import Row, Store
+from edgeofcare.questions.sensitivity.normal_scores import Hazards, Inputs, score_inputs
+from edgeofcare.questions.sensitivity.one_at_a_time import Stand, check_output, settled
+from edgeofcare.questions.sensitivity.sobol import (
+    MOST_GROUPS,
+    N_POINTS,
+    Design,
+    correlated_groups,
+    indices,
+    make_design,
+)
+from edgeofcare.walk import available_engine, engine_of
+
+Floats = npt.NDArray[np.float64]
+N_ROW_CHILDREN = 5_000  # of the calibration sample of a row: what is left of its luck is small beside what inputs do
+PER_ROW = 8  # replications
+MOST_POINTS = 2**14
+# Tables whose entries are alike: the same key in two of them is one group.
+FAMILIES = ("boroughs", "teams", "therapies", "prices.gbp_per_week", "prices.cashable_share", "costs.management")
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A group of inputs. first: share of the variance that knowing it alone would remove; total: share that would be
+    left if all but it were known. low and high are ends of 95% intervals."""
+
+    group: str
+    paths: tuple[str, ...]
+    first: float | None
+    first_low: float | None
+    first_high: float | None
+    total: float | None
+    total_low: float | None
+    total_high: float | None
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """What drives each output, the greatest total first.
+
+    mean, sd: of the output over sets of inputs, GBP, chance taken out of sd; noise_share: the share of the variance as
+    simulated that was chance. targets_met_share: rows whose targets could be met (else the nearest was taken).
+    n_points, n_rows: of the design. folder: file that holds the rows.
+    """
+
+    scenario: str
+    outputs: dict[str, tuple[Driver, ...]]
+    mean: dict[str, float]
+    sd: dict[str, float]
+    noise_share: dict[str, float]
+    targets_met_share: float
+    n_points: int
+    n_rows: int
+    replications: int
+    seed: int
+    file: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `--json` prints."""
+        return asdict(self)
+
+
+def drivers(
+    scenario: Scenario,
+    outputs: Sequence[str] = ("profit", "net_saving"),
+    n: int = N_POINTS,
+    replications: int = PER_ROW,
+    seed: int = 1,
+    together: bool = True,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Drivers:
+    """Return first and total indices of every group of uncertain inputs.
+
+    n: points, a power of two. replications: of each row. together: the same input of several boroughs, teams,
+    therapies or types of care is one group; correlated inputs always are. out: folder for finished rows, the cache if
+    not given; rows that it holds are not made again. Raises OptionError.
+    """
+    for output in outputs:
+        if check_output(scenario, output) == "irr":
+            raise OptionError("irr has no variance to share out, for some contracts have no rate. Choose profit.")
+    if n < 2 or n & (n - 1) or n > MOST_POINTS:
+        raise OptionError(f"n must be a power of two from 2 to {MOST_POINTS:,} (got {n}). Try {_power(n)}.")
+    if replications < 2:
+        raise OptionError(f"each row needs at least 2 replications, to tell chance from inputs (got {replications}).")
+    inputs = score_inputs(scenario, N_ROW_CHILDREN)
+    groups = groups_of(inputs, together)
+    if len(groups) > MOST_GROUPS:
+        raise OptionError(
+            f"{scenario.name} has {len(groups)} groups of inputs, more than {MOST_GROUPS}. Let inputs of "
+            f"one kind stand together, or drop ranges."
+        )
+    design = make_design(groups, inputs.correlation, n, seed)
+    settings = {"seed": seed, "replications": replications, "groups": groups, "children": N_ROW_CHILDREN}
+    store = Store(scenario, "sobol", settings, out)
+    rows = all_rows(design, inputs, store, replications, seed, progress)
+    names = list(dict.fromkeys(outputs))
+    values = np.array([[rows[k]["mean"][name] for name in names] for k in range(design.n_rows)])
+    noise = np.mean([[rows[k]["var"][name] for name in names] for k in range(design.n_rows)], axis=0) / replications
+    found = indices(design, values, noise, luck="point", seed=seed)
+    clean = np.sqrt(np.maximum(found.variance - noise, 0))
+    return Drivers(
+        scenario.name,
+        {name: _drivers(found, i, groups, inputs.paths) for i, name in enumerate(names)},
+        dict(zip(names, values.mean(axis=0).tolist(), strict=True)),
+        dict(zip(names, clean.tolist(), strict=True)),
+        dict(zip(names, found.noise_share.tolist(), strict=True)),
+        float(np.mean([rows[k]["met"] for k in range(design.n_rows)])),
+        n,
+        design.n_rows,
+        replications,
+        seed,
+        str(store.path),
+    )
+
+
+def _power(n: int) -> int:
+    return int(min(max(2 ** round(np.log2(max(n, 2))), 2), MOST_POINTS))
+
+
+def _drivers(found: Any, i: int, groups: dict[str, tuple[int, ...]], paths: Sequence[str]) -> tuple[Driver, ...]:
+    def at(name: str, g: int) -> float | None:
+        x = float(getattr(found, name)[i, g])
+        return x if np.isfinite(x) else None
+
+    made = [
+        Driver(
+            group,
+            tuple(paths[c] for c in columns),
+            *(at(name, g) for name in ("first", "first_low", "first_high", "total", "total_low", "total_high")),
+        )
+        for g, (group, columns) in enumerate(groups.items())
+    ]
+    return tuple(sorted(made, key=lambda one: -(one.total or 0)))
+
+
+# ---- groups --------------------------------------------------------------------------------------------------------
+
+
+def family(path: str) -> str:
+    """Return the path with the name of one of several like things left open: boroughs.*.referrals_per_year."""
+    for table in FAMILIES:
+        if path.startswith(f"{table}."):
+            rest = path.removeprefix(f"{table}.").split(".")
+            return ".".join([table, "*", *rest[1:]])
+    return path
+
+
+def groups_of(inputs: Inputs, together: bool) -> dict[str, tuple[int, ...]]:
+    """Return the columns that move as one group, by its name: those correlated and, together, those of one family."""
+    paths = inputs.paths
+    linked = np.array(inputs.correlation) != 0
+    if together:
+        families = np.array([family(path) for path in paths])
+        linked |= families[:, None] == families[None, :]
+    found = correlated_groups(paths, linked.astype(float))
+    return {
+        " + ".join(dict.fromkeys(_named([paths[c] for c in columns], together))): columns for columns in found.values()
+    }
+
+
+def _named(members: list[str], together: bool) -> Iterator[str]:
+    alike = [family(path) for path in members]
+    for path, name in zip(members, alike, strict=True):
+        yield name if together and alike.count(name) > 1 else path
+
+
+# ---- rows ----------------------------------------------------------------------------------------------------------
+
+
+def all_rows(
+    design: Design, inputs: Inputs, store: Store, replications: int, seed: int, progress: Progress | None
+) -> dict[int, Row]:
+    """Return every row of a design, those kept in the store as they are; each point's are kept when it is done."""
+    rows = {number: row for number, row in store.read().items() if number < design.n_rows}
+    points = [p for p in range(len(design.scores)) if any(k not in rows for k in _numbers(design, p))]
+    if progress:
+        progress(len(rows), design.n_rows)
+
+    def one(point: int) -> list[Row]:
+        numbers = [k for k in _numbers(design, point) if k not in rows]
+        found = point_rows(inputs, design.rows(np.array(numbers)), numbers, seed, point * replications, replications)
+        store.add(found)
+        return found
+
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    try:
+        for found in pool.map(one, points):
+            rows |= {row["row"]: row for row in found}
+            if progress:
+                progress(len(rows), design.n_rows)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)  # after Ctrl-C the points in hand are finished and kept
+    return rows
+
+
+def _numbers(design: Design, point: int) -> range:
+    return range(point * design.per_point, (point + 1) * design.per_point)
+
+
+def point_rows(
+    inputs: Inputs, scores: Floats, numbers: Sequence[int], seed: int, first: int, replications: int
+) -> list[Row]:
+    """Return rows of one point, on the same luck; hazards and lives are made once for rows that share them."""
+    known: dict[Hashable, Hazards] = {}
+    lived: dict[Hashable, tuple[Any, Counts]] = {}
+    run, found = engine_of(available_engine(None)), []
+    for number, row in zip(numbers, scores, strict=True):
+        point, met = inputs.point(row.tolist(), known)
+        if point.lives not in lived:
+            plan = point.plan
+            lived[point.lives] = plan, run(plan, seed, first, replications)
+        plan, counts = lived[point.lives]
+        found.append(_row(number, settled(counts, plan, point.scenario, first), met))
+    return found
+
+
+def _row(number: int, stand: Stand, met: bool) -> Row:
+    mean = {name: float(values.mean()) for name, values in stand.figures.items()}
+    var = {name: float(values.var(ddof=1)) for name, values in stand.figures.items()}
+    return {"row": number, "met": met, "mean": mean, "var": var}

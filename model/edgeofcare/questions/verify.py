@@ -1,0 +1,192 @@
+"""Verify a run: run it again from its own folder and compare bit for bit.
+
+In: a run folder. Out: what differs, and what could explain it. Must not know: how a run is shown, the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from edgeofcare.errors import RunFolderError
+from edgeofcare.provenance import library_versions, platform_name, source_hash, version
+from edgeofcare.results import (
+    check_folder,
+    read_manifest,
+    read_scenario,
+    read_summary,
+    read_tables,
+    summary_hash,
+    table_hash,
+)
+from edgeofcare.walk import Run, run
+
+MOST_DIFFERENCES = 20
+SCENARIO_CHANGED = "scenario.json was changed after the run"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a second run showed.
+
+    reproduced: whether it gave the results noted in the manifest, bit for bit; None if it could not be made.
+    changed: files changed after the run. differences: where the stored results are not those of the second run.
+    changes: what is not as it was when the run was made (version, sources, platform, libraries); it may explain
+    differences if there are any.
+    """
+
+    folder: str
+    reproduced: bool | None
+    changed: tuple[str, ...]
+    differences: tuple[str, ...]
+    changes: tuple[str, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the folder is as it was written, and a second run gives the same bits."""
+        return self.reproduced is True and not self.changed and not self.differences
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verification for JSON."""
+        return {"passed": self.passed, **asdict(self)}
+
+
+def verify(
+    folder: str | Path, workers: int | None = None, progress: Callable[[int, int], None] | None = None
+) -> Verification:
+    """Run the scenario of a run folder again, with its seed and numbers, and compare all results bit for bit.
+
+    Raises RunFolderError if the folder is none, is damaged, or is of another format.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise RunFolderError(f"{place} is not a run folder: there is no such folder.")
+    made, changed = read_manifest(place), tuple(check_folder(place))
+    changes = tuple(_changes(made))
+    if SCENARIO_CHANGED in changed:
+        return Verification(str(place), None, changed, (), changes, 0.0)
+    again = _run_again(place, made, workers, progress)
+    differences = tuple(_differences(place, again))
+    return Verification(str(place), _reproduced(made, again), changed, differences, changes, again.seconds)
+
+
+def _reproduced(made: Mapping[str, Any], again: Run) -> bool:
+    """Tell whether a second run gives the hashes of the manifest; the version that made it is no result."""
+    tables = {name: table_hash(table) for name, table in again.tables.by_name().items()}
+    summary = summary_hash(again.summary | {"version": made["version"]})
+    return bool(tables == made["results"] and summary == made["summary_sha256"])
+
+
+def _run_again(
+    place: Path, made: Mapping[str, Any], workers: int | None, progress: Callable[[int, int], None] | None
+) -> Run:
+    numbers = {name: made[name] for name in ("replications", "seed", "outer_draws", "engine")}
+    return run(read_scenario(place), **numbers, workers=workers, progress=progress)
+
+
+def _changes(made: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is not as it was when the run was made."""
+    here = {"version": version(), "source_hash": source_hash(), "platform": platform_name()}
+    names = {"version": "version of edgeofcare", "source_hash": "source code", "platform": "platform"}
+    for key, now in here.items():
+        if made[key] != now:
+            yield f"{names[key]}: was {made[key]}, is {now}"
+    for library, now in library_versions().items():
+        was = dict(made["libraries"]).get(library, "unknown")
+        if was != now:
+            yield f"{library}: was {was}, is {now}"
+
+
+# ---- differences --------------------------------------------------------------------------------------------------
+
+
+def _differences(place: Path, again: Run) -> Iterator[str]:
+    """Yield where the stored results are not those of a second run."""
+    stored = read_tables(place).by_name()
+    for name, table in again.tables.by_name().items():
+        if table_hash(table) != table_hash(stored[name]):
+            yield from _table_differences(name, stored[name], table)
+    yield from _summary_differences(read_summary(place), again.summary)
+
+
+def _table_differences(name: str, was: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
+    """Yield the columns of a table that differ, with the first row in which they do."""
+    if len(was) != len(now) or list(was.columns) != list(now.columns):
+        yield (
+            f"{name}: {len(was)} rows of {len(was.columns)} columns were stored, a second run gives "
+            f"{len(now)} of {len(now.columns)}"
+        )
+        return
+    for column in now.columns:
+        rows = _unequal(was[column], now[column])
+        if rows.any():
+            first = int(np.argmax(rows))
+            yield (
+                f"{name}.{column}: {int(rows.sum()):,} of {len(rows):,} rows differ, the first is row {first}: "
+                f"{was[column].iloc[first]} was stored, a second run gives {now[column].iloc[first]}"
+            )
+
+
+def _unequal(was: pd.Series, now: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return, row by row, whether two columns differ; two missing values are equal."""
+    a, b = (column.astype(object).to_numpy() for column in (was, now))
+    missing = pd.isna(a) & pd.isna(b)
+    return np.asarray((a != b) & ~missing, dtype=bool)
+
+
+def _summary_differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the numbers of the summary that differ; the version that made it is no result."""
+    old, new = dict(_leaves(was)), dict(_leaves(now))
+    paths = [p for p in {**old, **new} if p != "version" and (p not in old or p not in new or old[p] != new[p])]
+    for path in paths[:MOST_DIFFERENCES]:
+        yield f"summary.{path}: {old.get(path, 'nothing')} was stored, a second run gives {new.get(path, 'nothing')}"
+    if len(paths) > MOST_DIFFERENCES:
+        yield f"summary: {len(paths) - MOST_DIFFERENCES} more numbers differ"
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(node, Mapping):
+        yield path, node
+        return
+    for key, child in node.items():
+        yield from _leaves(child, f"{path}.{key}" if path else str(key))
+
+
+# ---- in words -----------------------------------------------------------------------------------------------------
+
+
+def verification_text(found: Verification) -> str:
+    """Return a verification in words: passed or not, what differs, what could explain it."""
+    lines = [f"{found.folder}: {_verdict(found)}"]
+    lines += [f"  {text}" for text in (*found.changed, *found.differences)]
+    if found.changes:
+        lines.append(f"Since the run was made, these have changed{_so_what(found)}:")
+        lines += [f"  {text}" for text in found.changes]
+    elif found.reproduced is False and not found.changed:
+        lines.append(
+            "Version, sources, platform and libraries are as they were: unless manifest.json was changed by "
+            "hand, please report this as a defect."
+        )
+    return "\n".join(lines)
+
+
+def _verdict(found: Verification) -> str:
+    if found.passed:
+        return f"verified. A second run gives the same numbers, bit for bit ({found.seconds:.1f} s)."
+    if found.reproduced is None:
+        return "NOT verified. It was not run again, for its scenario is not the one that it ran:"
+    if found.reproduced:
+        return "NOT verified. A second run gives what the manifest says, but the folder was changed since:"
+    return "NOT verified. A second run gives other numbers than the manifest says:"
+
+
+def _so_what(found: Verification) -> str:
+    if found.reproduced is None:
+        return ""
+    return ", without effect on the numbers" if found.reproduced else "; they may explain the differences"
