@@ -7,9 +7,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cases.build import make_scenario
 from edgeofcare.inputs import schema
+from edgeofcare.inputs.contract import Verb
 from edgeofcare.inputs.load import load
 from edgeofcare.inputs.schema import PLACEMENTS, AgeWeights, Scenario
 from edgeofcare.inputs.types import Frozen
+from edgeofcare.inputs.waterfall import ACTIONS
 
 MODELS = [m for m in vars(schema).values() if isinstance(m, type) and issubclass(m, Frozen)]
 NAMED_BY_PARENT = {"PositiveByPlacement", "ShareByPlacement", "ByPlacement"}
@@ -37,6 +39,10 @@ def test_every_key_says_what_it_means(model: type[BaseModel]) -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_part_is_frozen_and_refuses_unknown_keys(model: type[BaseModel]) -> None:
     assert model.model_config["frozen"] and model.model_config["extra"] == "forbid"
+
+
+def test_every_action_of_the_waterfall_owns_its_facts() -> None:
+    assert set(ACTIONS) == set(get_args(Verb))
 
 
 def test_a_scenario_cannot_be_changed() -> None:

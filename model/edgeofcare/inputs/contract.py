@@ -26,7 +26,7 @@ from edgeofcare.inputs.types import (
     Text,
     Whole,
 )
-from edgeofcare.inputs.waterfall import tranche_faults, waterfall_faults
+from edgeofcare.inputs.waterfall import ACTIONS, tranche_faults, waterfall_faults
 
 
 class Tracking(Frozen):
@@ -394,11 +394,13 @@ class Step(Frozen):
 
     @model_validator(mode="after")
     def _figures_fit(self) -> Self:
-        if (self.do == "pay_fee") != (self.gbp_per_year is not None):
-            raise ValueError("[gbp_per_year] belongs to pay_fee, and pay_fee needs it")
-        if self.do == "reserve" and self.limit_gbp is None:
-            raise ValueError("[limit_gbp] a reserve needs a limit")
-        if self.do in ("receive", "pay_cost") and self.limit_gbp is not None:
+        action = ACTIONS[self.do]
+        if action.is_fee != (self.gbp_per_year is not None):
+            fees = " and ".join(verb for verb, other in ACTIONS.items() if other.is_fee)
+            raise ValueError(f"[gbp_per_year] belongs to {fees}, and {fees} needs it")
+        if action.limit == "needed" and self.limit_gbp is None:
+            raise ValueError(f"[limit_gbp] a {self.do} needs a limit")
+        if action.limit == "never" and self.limit_gbp is not None:
             raise ValueError(f"[limit_gbp] does not belong to {self.do}: all that is due moves")
         return self
 

@@ -8,26 +8,56 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from edgeofcare.inputs.contract import Step, Tranche
 
 CASH, PAYERS, SERVICE, GUARANTOR, INVESTOR = "cash", "payers", "service", "guarantor", "investor"
 GIVEN = (CASH, PAYERS, SERVICE, GUARANTOR)
-ALWAYS = ("draw", "receive", "pay_cost", "split_residual")
-ONCE = ("receive", "pay_cost")
-DIRECTIONS = {
-    "draw": "from a tranche to cash",
-    "receive": "from payers to cash",
-    "pay_cost": "from cash to service",
-    "pay_fee": "from cash to an account of its own",
-    "accrue_and_pay_interest": "from cash to a tranche that is not a grant",
-    "repay": "from cash to a tranche that is not a grant",
-    "reserve": "from cash or another reserve to an account of its own",
-    "split_residual": "from cash to tranches that are not grants, payers, service or accounts of fees",
-    "protect": "from guarantor to a capital_protected tranche",
+
+
+@dataclass(frozen=True)
+class Action:
+    """What is true of an action of the waterfall, whoever writes it.
+
+    leads: its direction in words. source, payee: the accounts it may lead from and to, by the names of `_accounts`.
+    always: every waterfall has it. once: it stands only once. stands: its place, seen from pay_cost. is_fee: it has a
+    yearly sum of its own. limit: whether limit_gbp must, may or must not be given. shared: its payee may be shares of
+    several.
+    """
+
+    leads: str
+    source: str
+    payee: str
+    always: bool = False
+    once: bool = False
+    stands: Literal["before_costs", "at_costs", "after_costs"] = "after_costs"
+    is_fee: bool = False
+    limit: Literal["needed", "allowed", "never"] = "allowed"
+    shared: bool = False
+
+
+ACTIONS = {
+    "draw": Action("from a tranche to cash", "tranches", CASH, always=True, stands="before_costs"),
+    "receive": Action(
+        "from payers to cash", PAYERS, CASH, always=True, once=True, stands="before_costs", limit="never"
+    ),
+    "pay_cost": Action("from cash to service", CASH, SERVICE, always=True, once=True, stands="at_costs", limit="never"),
+    "pay_fee": Action("from cash to an account of its own", CASH, "fees", is_fee=True),
+    "accrue_and_pay_interest": Action("from cash to a tranche that is not a grant", CASH, "repayable"),
+    "repay": Action("from cash to a tranche that is not a grant", CASH, "repayable"),
+    "reserve": Action("from cash or another reserve to an account of its own", "reserves", "reserves", limit="needed"),
+    "split_residual": Action(
+        "from cash to tranches that are not grants, payers, service or accounts of fees",
+        CASH,
+        "residual",
+        always=True,
+        shared=True,
+    ),
+    "protect": Action("from guarantor to a capital_protected tranche", GUARANTOR, "protected"),
 }
 
 
@@ -43,7 +73,11 @@ def tranche_faults(tranches: Mapping[str, Tranche]) -> Iterator[str]:
 def waterfall_faults(tranches: Mapping[str, Tranche], steps: Sequence[Step]) -> Iterator[str]:
     """Give the faults of a written waterfall; `tranches` is empty for one investor."""
     names = list(tranches) or [INVESTOR]
-    own = {str(step.payee) for step in steps if step.do in ("pay_fee", "reserve") and isinstance(step.payee, str)}
+    own = {
+        str(step.payee)
+        for step in steps
+        if ACTIONS[step.do].payee in ("fees", "reserves") and isinstance(step.payee, str)
+    }
     unknown = list(_unknown(steps, sorted({*GIVEN, *names, *own})))
     yield from unknown or _directions(tranches, names, steps)
     yield from _circles(steps)
@@ -66,32 +100,33 @@ def _unknown(steps: Sequence[Step], known: list[str]) -> Iterator[str]:
 
 
 def _directions(tranches: Mapping[str, Tranche], names: list[str], steps: Sequence[Step]) -> Iterator[str]:
-    repayable = {name for name in names if name not in tranches or tranches[name].kind != "grant"}
-    protected = {name for name, tranche in tranches.items() if tranche.kind == "capital_protected"}
-    taken = {*GIVEN, *names}
-    reserves = {str(step.payee) for step in steps if step.do == "reserve"} - taken
-    fees = {str(step.payee) for step in steps if step.do == "pay_fee"} - taken - reserves
-    allowed: dict[str, tuple[set[str], set[str]]] = {
-        "draw": (set(names), {CASH}),
-        "receive": ({PAYERS}, {CASH}),
-        "pay_cost": ({CASH}, {SERVICE}),
-        "pay_fee": ({CASH}, fees),
-        "accrue_and_pay_interest": ({CASH}, repayable),
-        "repay": ({CASH}, repayable),
-        # Back to cash is a circle, and told as one.
-        "reserve": ({CASH, *reserves}, {CASH, *reserves}),
-        "split_residual": ({CASH}, {*repayable, PAYERS, SERVICE, *fees}),
-        "protect": ({GUARANTOR}, protected),
-    }
+    accounts = _accounts(tranches, names, steps)
     for n, step in enumerate(steps):
-        sources, payees = allowed[step.do]
-        key = "source" if step.source not in sources else "payee"
+        action = ACTIONS[step.do]
+        key = "source" if step.source not in accounts[action.source] else "payee"
         shared = isinstance(step.payee, dict)
-        if key == "source" or not payees.issuperset(_payees(step)) or (shared and step.do != "split_residual"):
+        may_be_paid = accounts[action.payee].issuperset(_payees(step)) and (action.shared or not shared)
+        if key == "source" or not may_be_paid:
             found = f"{step.source} to {' and '.join(_payees(step)) or 'nobody'}"
-            yield f"[waterfall.{n}.{key}] {step.do} must lead {DIRECTIONS[step.do]}; this one leads from {found}"
+            yield f"[waterfall.{n}.{key}] {step.do} must lead {action.leads}; this one leads from {found}"
         elif isinstance(step.payee, dict) and not math.isclose(sum(step.payee.values()), 1, abs_tol=1e-6):
             yield f"[waterfall.{n}.payee] shares must sum to 1; they sum to {sum(step.payee.values()):g}"
+
+
+def _accounts(tranches: Mapping[str, Tranche], names: list[str], steps: Sequence[Step]) -> dict[str, set[str]]:
+    """Return the accounts of this waterfall by the names that actions know them by."""
+    repayable = {name for name in names if name not in tranches or tranches[name].kind != "grant"}
+    taken = {*GIVEN, *names}
+    reserves = {str(step.payee) for step in steps if step.do == "reserve"} - taken
+    fees = {str(step.payee) for step in steps if ACTIONS[step.do].is_fee} - taken - reserves
+    return {name: {name} for name in GIVEN} | {
+        "tranches": set(names),
+        "repayable": repayable,
+        "protected": {name for name, tranche in tranches.items() if tranche.kind == "capital_protected"},
+        "fees": fees,
+        "reserves": {CASH, *reserves},  # back to cash is a circle, and told as one
+        "residual": {*repayable, PAYERS, SERVICE, *fees},
+    }
 
 
 def _circles(steps: Sequence[Step]) -> Iterator[str]:
@@ -121,16 +156,18 @@ def _way(start: str, end: str, leads: Mapping[str, list[str]]) -> list[str]:
 def _order(steps: Sequence[Step]) -> Iterator[str]:
     """Give what is missing, what stands twice, and what stands on the wrong side of the costs."""
     verbs = [step.do for step in steps]
-    if missing := [verb for verb in ALWAYS if verb not in verbs]:
-        yield f"[waterfall] must have the actions {', '.join(ALWAYS)}; there is no {' and no '.join(missing)}"
+    always = [verb for verb, action in ACTIONS.items() if action.always]
+    if missing := [verb for verb in always if verb not in verbs]:
+        yield f"[waterfall] must have the actions {', '.join(always)}; there is no {' and no '.join(missing)}"
     elif all(step.limit_gbp is not None for step in steps if step.do == "split_residual"):
         yield "[waterfall] must have a split_residual without limit_gbp: at the end all cash is released"
     for n, step in enumerate(steps):
-        if step.do in ONCE and step.do in verbs[:n]:
+        action = ACTIONS[step.do]
+        if action.once and step.do in verbs[:n]:
             yield f"[waterfall.{n}.do] {step.do} must stand only once"
-        elif step.do in ("draw", "receive") and "pay_cost" in verbs[:n]:
+        elif action.stands == "before_costs" and "pay_cost" in verbs[:n]:
             yield f"[waterfall.{n}.do] {step.do} must come before pay_cost, which needs the money"
-        elif step.do not in ("draw", *ONCE) and "pay_cost" in verbs[n:]:
+        elif action.stands == "after_costs" and "pay_cost" in verbs[n:]:
             yield f"[waterfall.{n}.do] {step.do} must come after pay_cost: costs are paid first"
 
 
