@@ -18,6 +18,7 @@ ROOMS = (
     "errors",
     "calendar",
     "provenance",
+    "disclosure",
     "inputs",
     "care",
     "engine",

@@ -1,12 +1,18 @@
 """What early actuals tell: weights by likelihood, collapse told, faults refused."""
 
+import json
+from collections import defaultdict
+from itertools import combinations, product
+
 import numpy as np
 import pytest
 
-from edgeofcare.documents.text_pages.answers import update_page
+from edgeofcare.disclosure import MOST_HIDDEN, is_small
+from edgeofcare.documents.text_pages.answers import update_json, update_page
 from edgeofcare.errors import InputError, OptionError
 from edgeofcare.inputs.load import load, scenario_folder
-from edgeofcare.questions.reforecast import ENOUGH, draw_weights, load_actuals, update, weighted
+from edgeofcare.questions import reforecast
+from edgeofcare.questions.reforecast import COUNTED, ENOUGH, Actuals, draw_weights, load_actuals, update, weighted
 
 ACTUALS = scenario_folder() / "reference" / "actuals_pan_london_2018_10.toml"
 
@@ -81,3 +87,71 @@ def test_too_few_replications_in_a_draw(scenario):
         update(scenario, load_actuals(ACTUALS, scenario), outer_draws=30, per_draw=5)
     with pytest.raises(OptionError, match="outer_draws must be at least 1"):
         update(scenario, load_actuals(ACTUALS, scenario), outer_draws=0)
+
+
+# ---- counts of real young people ----------------------------------------------------------------------------------
+
+
+def counted(**counts):
+    """The counts of one day."""
+    return Actuals.model_validate({"observed": [{"on": "2018-10-31", "source": "a test", **counts}]}, strict=False)
+
+
+def test_no_hidden_count_follows_from_text_or_json(scenario, monkeypatch):
+    """Every chain of counts is reweighted; those that give the same words and the same JSON are what a reader cannot
+    tell apart, and among them each small count and each small difference has five values or more."""
+    names, most = ("started", "in_tracking", "in_tracking_out_of_care"), 14
+    once = {}
+    honest = reforecast._foretell
+
+    def foretell(walk, figures, progress):
+        asked = tuple(name for _, name, _ in figures)
+        if asked not in once:
+            once[asked] = honest(walk, figures, progress)
+        return once[asked]
+
+    monkeypatch.setattr(reforecast, "_foretell", foretell)
+    looks = defaultdict(list)
+    for counts in product(range(most, -1, -1), repeat=3):
+        if list(counts) == sorted(counts, reverse=True):
+            looks[words_of(scenario, dict(zip(names, counts, strict=True)))].append(counts)
+    assert len(looks) > 20
+    for fitting in looks.values():
+        pairs = [(i,) for i in range(3)] + list(combinations(range(3), 2))
+        for places in pairs:
+            values = {counts[places[0]] - (counts[places[1]] if len(places) > 1 else 0) for counts in fitting}
+            assert not any(map(is_small, values)) or len(values) >= MOST_HIDDEN, fitting
+
+
+def words_of(scenario, counts):
+    """All that a reader gets: the page and the JSON, or the refusal."""
+    try:
+        found = update(scenario, counted(**counts), outer_draws=10, per_draw=10)
+    except OptionError as error:
+        return str(error)
+    return update_page(found) + json.dumps(update_json(found))
+
+
+def test_a_hidden_count_is_neither_shown_nor_used(scenario):
+    found = update(scenario, counted(referred=40, started=38, completed=3), outer_draws=10, per_draw=10)
+    assert [row["value"] for row in update_json(found)["observed"]] == [40, None, None]
+    alone = update(scenario, counted(referred=40), outer_draws=10, per_draw=10)
+    assert np.array_equal(found.draws, alone.draws)
+    assert "They are not used in what follows either" in update_page(found)
+
+
+def test_published_counts_are_shown(scenario):
+    found = update(scenario, counted(referred=40, started=38, public=True), outer_draws=10, per_draw=10)
+    assert [row["value"] for row in found.observed] == [40, 38] and "not shown" not in update_page(found)
+
+
+def test_where_all_is_hidden_nothing_is_forecast(scenario):
+    with pytest.raises(OptionError, match="no observed count may be shown.*public = true"):
+        update(scenario, counted(**dict.fromkeys(COUNTED, 4)), outer_draws=10, per_draw=10)
+
+
+def test_a_file_nested_too_deeply_is_one_sentence(tmp_path, scenario):
+    path = tmp_path / "deep.toml"
+    path.write_text("a=" + "{b=" * 5000 + "1" + "}" * 5000, "utf-8")
+    with pytest.raises(InputError, match="is nested too deeply"):
+        load_actuals(path, scenario)

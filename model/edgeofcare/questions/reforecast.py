@@ -2,13 +2,14 @@
 
 Out: `Update`: effective sample size, the weight of each row of the evidence before and after, and the forecast again.
 Must not know: how it is shown. Each draw keeps its own replications, so cohorts that are still young run off as the
-draw's lives do.
+draw's lives do. Observed counts are of real young people: those that `disclosure` hides are not used at all, for
+whoever has the program could find a hidden count again by trying which one gives the same weights.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from edgeofcare.calendar import day_number
+from edgeofcare.disclosure import related
 from edgeofcare.engine.observe import observe, read_events, trace_with
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.errors import Fault, InputError, OptionError
@@ -61,6 +63,8 @@ class Observation(Frozen):
     """Those of them who were out of care."""
     source: Text
     """Where the counts come from."""
+    public: bool = False
+    """Whether the source has published these counts; small ones are then shown."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -78,20 +82,31 @@ class Observation(Frozen):
         return self
 
 
+Figure = tuple[Observation, str, int | None]  # the day's counts, which of them, and the count if it may be shown
+
+
 class Actuals(Frozen):
     """A file of observations."""
 
     observed: Annotated[tuple[Observation, ...], Field(min_length=1, max_length=100)]
     """The observations."""
 
+    def figures(self) -> list[Figure]:
+        """Return each figure that was counted, with its count, or None where that may not be shown."""
+        given = [(seen, name) for seen in self.observed for name in COUNTED if getattr(seen, name) is not None]
+        counts = [getattr(seen, name) for seen, name in given]
+        shown = related(counts, [seen.public for seen, _ in given])
+        return [(*figure, count) for figure, count in zip(given, shown, strict=True)]
+
 
 @dataclass(frozen=True)
 class Update:
     """What the actuals tell.
 
-    effective_draws: 1 / sum of squared weights; sound: whether that is enough. observed: for each figure its value, the
-    mean and 5th and 95th percentile foretold, before. weights: evidence rows, before and after. forecast: figure ->
-    {"before", "after"} with mean and percentiles; "after" is None when the weights collapse. draws: (draw,) weights.
+    effective_draws: 1 / sum of squared weights; sound: whether that is enough. observed: for each figure its value (None
+    if hidden), the mean and 5th and 95th percentile foretold, before. weights: evidence rows, before and after.
+    forecast: figure -> {"before", "after"} with mean and percentiles; "after" is None when the weights collapse.
+    draws: (draw,) weights. Nothing here depends on a hidden count.
     """
 
     effective_draws: float
@@ -112,6 +127,8 @@ def load_actuals(path: str | Path, scenario: Scenario) -> Actuals:
         tree = tomllib.loads(text)
     except OSError as error:
         raise InputError([Fault(name, None, "", f"cannot be read: {(error.strerror or '').lower()}")]) from None
+    except RecursionError:
+        raise InputError([Fault(name, None, "", "is nested too deeply")]) from None
     except ValueError as error:
         raise InputError([Fault(name, None, "", f"is not valid TOML: {error}")]) from None
     source = Source(name, key_lines(text))
@@ -137,22 +154,31 @@ def update(
     engine: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Update:
-    """Reweight outer draws by the likelihood of the actuals and forecast again; raise OptionError for too few draws."""
+    """Reweight outer draws by the likelihood of the actuals and forecast again.
+
+    Raises OptionError for too few draws, and if no count may be shown.
+    """
     if outer_draws < 1:
         raise OptionError(f"outer_draws must be at least 1 (got {outer_draws}); a sound forecast needs hundreds.")
     if per_draw < FEWEST_PER_DRAW:
         raise OptionError(f"per_draw must be at least {FEWEST_PER_DRAW} (got {per_draw}), for each draw's own spread.")
+    figures = actuals.figures()
+    used = [i for i, (_, _, count) in enumerate(figures) if count is not None]
+    if not used:
+        raise OptionError(
+            "no observed count may be shown: each is 1 to 5, or differs by 1 to 5 from another, so nothing is learnt from "
+            "them. Count again later; for counts that are published already, write public = true below their source."
+        )
     walk = prepare(scenario, outer_draws * per_draw, seed, outer_draws, engine)
-    tables, foretold = _foretell(walk, actuals, progress)
-    observed = np.array([value for _, _, value in _figures(actuals)], dtype=float)
-    weights = draw_weights(foretold, observed)
+    tables, foretold = _foretell(walk, figures, progress)
+    weights = draw_weights(foretold[:, :, used], np.array([figures[i][2] for i in used], dtype=float))
     effective = float(1 / (weights**2).sum())
     rows = np.repeat(weights / per_draw, per_draw)
     return Update(
         effective_draws=effective,
         outer_draws=outer_draws,
         sound=effective >= ENOUGH,
-        observed=_beside(actuals, foretold),
+        observed=_beside(figures, foretold),
         weights={
             key: _shares(tables.draws[key], weights)
             for key in ("study", "base_world")
@@ -167,14 +193,9 @@ def update(
     )
 
 
-def _figures(actuals: Actuals) -> Iterable[tuple[Observation, str, int]]:
-    for seen in actuals.observed:
-        for name in COUNTED:
-            if getattr(seen, name) is not None:
-                yield seen, name, getattr(seen, name)
-
-
-def _foretell(walk: Walk, actuals: Actuals, progress: Callable[[int, int], None] | None) -> tuple[Tables, Floats]:
+def _foretell(
+    walk: Walk, figures: Sequence[Figure], progress: Callable[[int, int], None] | None
+) -> tuple[Tables, Floats]:
     """Return a run's rows, and what it foretells of each figure: (draw, replication in draw, figure)."""
     day_0 = walk.scenario.clock.day_0
     done = 0
@@ -186,8 +207,8 @@ def _foretell(walk: Walk, actuals: Actuals, progress: Callable[[int, int], None]
         first, n = number * walk.per_draw, walk.per_draw
         counts, events = trace_with(walk.engine)(plan, walk.seed, first, n)
         children = read_events(events, first)
-        seen = {when: observe(children, plan, n, day_number(when, day_0)) for when in {o.on for o in actuals.observed}}
-        found = np.stack([_figure(seen[o.on], name) for o, name, _ in _figures(actuals)], axis=1)
+        seen = {when: observe(children, plan, n, day_number(when, day_0)) for when in {o.on for o, _, _ in figures}}
+        found = np.stack([_figure(seen[o.on], name) for o, name, _ in figures], axis=1)
         done += 1
         if progress:
             progress(done * n, walk.replications)
@@ -223,7 +244,7 @@ def draw_weights(foretold: Floats, observed: Floats) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def _beside(actuals: Actuals, foretold: Floats) -> list[dict[str, Any]]:
+def _beside(figures: Sequence[Figure], foretold: Floats) -> list[dict[str, Any]]:
     flat = foretold.reshape(-1, foretold.shape[2])
     return [
         {
@@ -235,7 +256,7 @@ def _beside(actuals: Actuals, foretold: Floats) -> list[dict[str, Any]]:
             "p5": float(np.quantile(flat[:, i], 0.05)),
             "p95": float(np.quantile(flat[:, i], 0.95)),
         }
-        for i, (seen, name, value) in enumerate(_figures(actuals))
+        for i, (seen, name, value) in enumerate(figures)
     ]
 
 

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edgeofcare.documents.disclosure import HIDDEN, MOST_HIDDEN, disclosed
+from edgeofcare.disclosure import HIDDEN, MOST_HIDDEN, mark
 from edgeofcare.documents.text_pages.run import percent, pounds
 from edgeofcare.questions.backtest import Backtest, EarlyShare, Line
 from edgeofcare.questions.reforecast import Update
@@ -156,13 +156,15 @@ def _update(found: Update) -> Iterator[str]:
         yield ""
     yield "WHAT WAS SEEN, beside what the model foretold before"
     for seen in found.observed:
-        value = disclosed([seen["value"]], total_shown=False)[0]
         yield (
-            f"  {seen['on']}  {seen['figure'].replace('_', ' '):<26}{value:>6}   foretold {seen['mean']:,.0f} "
+            f"  {seen['on']}  {seen['figure'].replace('_', ' '):<26}{mark(seen['value']):>6}   foretold {seen['mean']:,.0f} "
             f"({seen['p5']:,.0f} to {seen['p95']:,.0f})"
         )
-    if any(1 <= seen["value"] <= MOST_HIDDEN for seen in found.observed):
-        yield f"  {HIDDEN}: a count from 1 to {MOST_HIDDEN}, which is not shown"
+    if n_hidden := sum(seen["value"] is None for seen in found.observed):
+        yield (
+            f"  {HIDDEN}: not shown, because the count, or its difference from another, is 1 to {MOST_HIDDEN}. "
+            f"{'It is' if n_hidden == 1 else 'They are'} not used in what follows either."
+        )
     yield ""
     yield (
         f"Of {found.outer_draws:,} drawn sets of inputs, the actuals leave the worth of {found.effective_draws:,.0f}."
