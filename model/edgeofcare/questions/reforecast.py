@@ -103,8 +103,8 @@ class Actuals(Frozen):
 class Update:
     """What the actuals tell.
 
-    effective_draws: 1 / sum of squared weights; sound: whether that is enough. observed: for each figure its value (None
-    if hidden), the mean and 5th and 95th percentile foretold, before. weights: evidence rows, before and after.
+    effective_draws: 1 / sum of squared weights; sound: whether that is enough. observed: for each figure its value
+    (None if hidden), the mean and 5th and 95th percentile foretold, before. weights: evidence rows, before and after.
     forecast: figure -> {"before", "after"} with mean and percentiles; "after" is None when the weights collapse.
     draws: (draw,) weights. Nothing here depends on a hidden count.
     """
@@ -166,8 +166,8 @@ def update(
     used = [i for i, (_, _, count) in enumerate(figures) if count is not None]
     if not used:
         raise OptionError(
-            "no observed count may be shown: each is 1 to 5, or differs by 1 to 5 from another, so nothing is learnt from "
-            "them. Count again later; for counts that are published already, write public = true below their source."
+            "no observed count may be shown: each is 1 to 5, or differs by 1 to 5 from another, so nothing is learnt "
+            "from them. Count again later; for counts that are published already, write public = true below their source."
         )
     walk = prepare(scenario, outer_draws * per_draw, seed, outer_draws, engine)
     tables, foretold = _foretell(walk, figures, progress)

@@ -157,8 +157,8 @@ def _update(found: Update) -> Iterator[str]:
     yield "WHAT WAS SEEN, beside what the model foretold before"
     for seen in found.observed:
         yield (
-            f"  {seen['on']}  {seen['figure'].replace('_', ' '):<26}{mark(seen['value']):>6}   foretold {seen['mean']:,.0f} "
-            f"({seen['p5']:,.0f} to {seen['p95']:,.0f})"
+            f"  {seen['on']}  {seen['figure'].replace('_', ' '):<26}{mark(seen['value']):>6}   "
+            f"foretold {seen['mean']:,.0f} ({seen['p5']:,.0f} to {seen['p95']:,.0f})"
         )
     if n_hidden := sum(seen["value"] is None for seen in found.observed):
         yield (
