@@ -167,7 +167,7 @@ def update(
     if not used:
         raise OptionError(
             "no observed count may be shown: each is 1 to 5, or differs by 1 to 5 from another, so nothing is learnt "
-            "from them. Count again later; for counts that are published already, write public = true below their source."
+            "from them. Count again later; for counts that are published, write public = true below their source."
         )
     walk = prepare(scenario, outer_draws * per_draw, seed, outer_draws, engine)
     tables, foretold = _foretell(walk, figures, progress)
