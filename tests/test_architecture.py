@@ -23,6 +23,8 @@ ROOMS = (
     "care",
     "engine",
     "money",
+    "outcomes",
+    "experiment",
     "summary",
     "results",
     "walk",

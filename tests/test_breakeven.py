@@ -12,6 +12,7 @@ from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.irr import internal_rate
+from edgeofcare.questions.before_experiment import settle
 from edgeofcare.questions.breakeven import (
     Breakeven,
     Root,
@@ -26,7 +27,6 @@ from edgeofcare.questions.breakeven import (
 )
 from edgeofcare.questions.contracts import Lived, under
 from edgeofcare.questions.counterfactuals import at_volume, claimed_world
-from edgeofcare.walk import settle
 
 REPLICATIONS = 100
 TARGET = 0.11

@@ -34,6 +34,7 @@ from edgeofcare.questions.lint import lint
 from edgeofcare.questions.report_data import lives, mean_case, series
 from edgeofcare.questions.sensitivity.tornado import tornado
 from edgeofcare.questions.stress import stress
+from edgeofcare.results import plain
 from edgeofcare.walk import run
 
 Case = dict[str, Any]
@@ -93,7 +94,7 @@ def made(name: str) -> Case:
     parts: dict[str, Callable[[], Any]] = {
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),
-        "summary": lambda: run(scenario, FEW, 1).summary,
+        "summary": lambda: plain(run(scenario, FEW, 1).summary),
         "series": lambda: series(world, FEW, 1),
         "mean": lambda: mean_case(world, FEW, 1),
         "lives": lambda: lives(world, 1),
@@ -463,7 +464,7 @@ def test_a_scenario_that_draws_its_effect_from_the_evidence_can_be_told() -> Non
         "case": head("pan_london_evidence"),
         "inputs": resolved(scenario),
         "assumptions": assumption_log(scenario),
-        "summary": run(scenario, FEW, 1, outer_draws=3).summary,
+        "summary": plain(run(scenario, FEW, 1, outer_draws=3).summary),
     }
     document = business_case(json.loads(json.dumps(case, default=str)))
     assert "as the drawn inputs do on average" in prose(document)

@@ -294,7 +294,7 @@ def test_a_defect_of_the_surroundings_is_a_sentence_too(cli: Cli, monkeypatch: p
 
 
 def test_without_numba_one_line_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgeofcare.walk.available_engine", lambda asked: asked or "reference")
+    monkeypatch.setattr("edgeofcare.experiment.available_engine", lambda asked: asked or "reference")
     code, out, errors = cli("run", "pan_london", "--replications", "2", "--json")
     assert code == 0 and json.loads(out)["engine"] == "reference"
     assert errors.startswith("edgeofcare: numba is not installed") and errors.count("\n") == 1

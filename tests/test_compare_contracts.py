@@ -17,6 +17,7 @@ from edgeofcare.inputs.contracts import contracts_over, priced, shipped_contract
 from edgeofcare.inputs.load import load
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.questions import contracts as module
+from edgeofcare.questions.before_experiment import settle
 from edgeofcare.questions.contracts import (
     Comparison,
     Outcome,
@@ -31,7 +32,7 @@ from edgeofcare.questions.contracts import (
     under,
 )
 from edgeofcare.questions.counterfactuals import World, claimed_world, grid_worlds
-from edgeofcare.walk import settle
+from edgeofcare.results import plain
 from helpers import assert_same_counts, plan_of, small
 
 REPLICATIONS = 200
@@ -171,7 +172,7 @@ def test_each_is_as_if_it_were_alone(name: str) -> None:
 def test_the_scenarios_own_contract_is_the_run() -> None:
     """Over 200 replications: what `run` says of Pan-London is what the comparison says of it."""
     scenario = load("pan_london")
-    summary = eoc.run(scenario, replications=REPLICATIONS, seed=1).summary
+    summary = plain(eoc.run(scenario, replications=REPLICATIONS, seed=1).summary)
     own = settle_world(world(), {"own": scenario}, REPLICATIONS, 1, 2, lambda n: None)["own"]
     figures = module.figures(own, scenario)
     assert figures["payments_gbp"] == summary["payments_gbp"]["total"]
@@ -402,7 +403,7 @@ def test_a_scenarios_own_contract_is_compared_as_it_stands() -> None:
     dearer = with_values(load("pan_london"), {"contract.terms.1.price_gbp": 500.0})
     assert "own" not in names_for(load("pan_london")) and next(iter(names_for(dearer))) == "own"
     found = compare_contracts(dearer, ["own", "pan_london"], FEW, 1).as_dict()
-    alone = eoc.run(dearer, FEW, 1).summary
+    alone = plain(eoc.run(dearer, FEW, 1).summary)
     own = found["contracts"]["own"]
     assert own["payments_gbp"]["mean"] == pytest.approx(alone["payments_gbp"]["total"]["mean"], abs=0.005)
     assert own["before_caps_gbp"]["mean"] > found["contracts"]["pan_london"]["before_caps_gbp"]["mean"]

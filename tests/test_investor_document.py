@@ -27,6 +27,7 @@ from edgeofcare.questions.contracts import compare_contracts
 from edgeofcare.questions.counterfactuals import claimed_world
 from edgeofcare.questions.report_data import series
 from edgeofcare.questions.stress import stress
+from edgeofcare.results import plain
 from edgeofcare.walk import run
 
 FEW = 60
@@ -39,7 +40,7 @@ Parts = dict[str, Any]
 def made() -> str:
     scenario = load("pan_london")
     parts = {
-        "summary": run(scenario, FEW, 1).summary,
+        "summary": plain(run(scenario, FEW, 1).summary),
         "series": series(claimed_world(scenario), FEW, 1),
         "stress": stress(scenario, STRESSES, replications=FEW).as_dict(),
     }
@@ -160,7 +161,7 @@ def test_money_that_is_not_needed_is_not_said_to_be_paid_back(parts: Parts) -> N
 def test_one_simulated_contract_says_neither_yes_nor_no() -> None:
     scenario = load("pan_london")
     one = {
-        "summary": run(scenario, 1, 1).summary,
+        "summary": plain(run(scenario, 1, 1).summary),
         "series": series(claimed_world(scenario), 1, 1),
         "stress": stress(scenario, "no_effect", replications=1).as_dict(),
     }
@@ -340,7 +341,7 @@ def test_tranches_are_told_where_there_are_several(parts: Parts) -> None:
 def test_other_contracts_are_answered_too(contract: str) -> None:
     scenario = contracts_over(load("pan_london"), contract)[contract]
     found = {
-        "summary": run(scenario, 20, 1).summary,
+        "summary": plain(run(scenario, 20, 1).summary),
         "series": series(claimed_world(scenario), 20, 1),
         "stress": stress(scenario, "no_effect", replications=20).as_dict(),
     }

@@ -23,10 +23,11 @@ from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import care_costs, service_costs
 from edgeofcare.questions import join as module
+from edgeofcare.questions.before_experiment import settle
 from edgeofcare.questions.counterfactuals import claimed_world
 from edgeofcare.questions.exposure import Rows
 from edgeofcare.questions.join import Joined, Pair, _crossing, _expected_rate, _joining, join, latest_month, live_pair
-from edgeofcare.walk import run, settle
+from edgeofcare.walk import run
 
 LONDON = load("pan_london")
 CAPS = ("per_start", "fixed")
@@ -158,7 +159,9 @@ def answer() -> dict[str, Any]:
 def separate(answer: dict[str, Any]) -> tuple[Any, Any]:
     """Net saving and starts by replication and borough of two runs that know nothing of joining."""
     joined = with_joiners(
-        LONDON, [Joining(load_joiner("haringey", LONDON))], run(LONDON, 500, 1).summary["children"]["started"]["mean"]
+        LONDON,
+        [Joining(load_joiner("haringey", LONDON))],
+        run(LONDON, 500, 1).summary.children.started.mean or 0.0,
     )
     scale, ratio = claimed_world(LONDON).entry_scale_days, claimed_world(LONDON).hazard_ratio
     given = {

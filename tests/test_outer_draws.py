@@ -12,7 +12,8 @@ from scipy import stats
 
 import edgeofcare as eoc
 from edgeofcare.inputs.schema import Origin, Scenario
-from edgeofcare.summary import ignorance_share
+from edgeofcare.outcomes import ignorance_share
+from edgeofcare.results import plain
 from edgeofcare.walk import Run
 from helpers import small
 
@@ -67,7 +68,7 @@ def test_luck_differs_between_draws_even_if_nothing_is_uncertain() -> None:
 
 
 def test_one_draw_gives_no_split() -> None:
-    alone = eoc.run(certain(), replications=20, workers=1).summary["variance_share"]
+    alone = plain(eoc.run(certain(), replications=20, workers=1).summary)["variance_share"]
     assert set(alone.values()) == {None}
 
 
@@ -79,13 +80,13 @@ def test_without_uncertainty_the_share_of_ignorance_is_nil_within_its_error() ->
     def share(f: float) -> float:
         return (f - 1) / (f - 1 + PER_DRAW)
 
-    found = run("certain", DRAWS).summary["variance_share"]
+    found = plain(run("certain", DRAWS).summary)["variance_share"]
     assert all(share(low) < value < share(high) for value in found.values()), found
     assert stats.f.sf(high / (1 + PER_DRAW * 0.3 / 0.7), DRAWS - 1, within) > 0.99
 
 
 def test_with_uncertainty_the_share_of_ignorance_is_seen() -> None:
-    assert run("unsure", DRAWS).summary["variance_share"]["avoided_cost_gbp"] > 0.2
+    assert plain(run("unsure", DRAWS).summary)["variance_share"]["avoided_cost_gbp"] > 0.2
 
 
 def test_a_negative_estimate_is_shown() -> None:
@@ -108,16 +109,16 @@ def test_the_split_is_that_of_the_textbook() -> None:
 def test_the_standard_error_comes_from_draw_means() -> None:
     made = run("unsure", DRAWS)
     means = made.replications.groupby("draw")["payments_gbp"].mean()
-    stated = made.summary["payments_gbp"]["total"]
+    stated = plain(made.summary)["payments_gbp"]["total"]
     assert stated["se"] == pytest.approx(means.std(ddof=1) / np.sqrt(DRAWS))
     assert stated["mean"] == pytest.approx(means.mean())
     naive = made.replications["avoided_nominal_gbp"].std(ddof=1) / np.sqrt(DRAWS * PER_DRAW)
-    assert made.summary["avoided_cost_gbp"]["nominal"]["se"] > 1.5 * naive
+    assert plain(made.summary)["avoided_cost_gbp"]["nominal"]["se"] > 1.5 * naive
 
 
 def test_chunks_that_split_a_draw_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run("unsure", 5)
-    monkeypatch.setattr("edgeofcare.walk.CHUNK_OF_KERNEL", 7)
+    monkeypatch.setattr("edgeofcare.experiment.CHUNK_OF_KERNEL", 7)
     split = eoc.run(unsure(), replications=5 * PER_DRAW, seed=5, outer_draws=5, workers=2)
     for name, table in whole.tables.by_name().items():
         assert_frame_equal(table, split.tables.by_name()[name], check_exact=True)

@@ -10,19 +10,22 @@ import pandas as pd
 import pytest
 
 from edgeofcare.errors import RunFolderError
+from edgeofcare.experiment import OWN, Part
 from edgeofcare.inputs.load import canonical, load, shipped
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.results import (
     TABLES,
     RunFolder,
+    Tables,
     check_folder,
+    plain,
     read_manifest,
     read_scenario,
     read_summary,
     read_tables,
     table_hash,
+    tables_of,
 )
-from edgeofcare.summary import Tables
 from edgeofcare.walk import Run, Walk, prepare, run
 
 
@@ -32,8 +35,13 @@ def walk(small_scenario: Scenario) -> Walk:
 
 
 @pytest.fixture(scope="module")
-def tables(walk: Walk) -> Tables:
-    return walk.run_chunk(0, 10)
+def part(walk: Walk) -> Part:
+    return walk.experiment.run_job(0)
+
+
+@pytest.fixture(scope="module")
+def tables(part: Part) -> Tables:
+    return tables_of(part.rows[OWN, OWN], part.inputs[OWN])
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +67,7 @@ def test_a_finished_folder_holds_all_and_nothing_else(done: Run) -> None:
 def test_what_was_written_is_read_back(done: Run) -> None:
     assert done.folder is not None
     assert hashes(read_tables(done.folder)) == hashes(done.tables) == read_manifest(done.folder)["results"]
-    assert read_summary(done.folder) == done.summary
+    assert read_summary(done.folder) == plain(done.summary)
     assert read_scenario(done.folder) == done.scenario
 
 
@@ -68,7 +76,7 @@ def test_the_manifest_says_how_the_run_was_made(done: Run) -> None:
     found = read_manifest(done.folder)
     asked = {"seed": 5, "replications": 20, "outer_draws": 1, "engine": "kernel"}
     assert {key: found[key] for key in asked} == asked
-    assert found["scenario_sha256"] == done.summary["scenario"]["sha256"]
+    assert found["scenario_sha256"] == plain(done.summary)["scenario"]["sha256"]
     assert {"chunk", "version", "source_hash", "platform", "libraries", "timing"} <= found.keys()
 
 
@@ -142,41 +150,40 @@ def test_a_place_that_cannot_be_written_is_told(walk: Walk, tmp_path: Path) -> N
 # ---- chunks -------------------------------------------------------------------------------------------------------
 
 
-def test_chunks_are_kept_and_half_written_ones_are_not(walk: Walk, tables: Tables, tmp_path: Path) -> None:
+def test_chunks_are_kept_and_half_written_ones_are_not(walk: Walk, part: Part, tables: Tables, tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "run", walk.start)
-    folder.save_chunk(1, tables)
-    half = folder.partial / "chunks" / "000000.writing"
-    half.mkdir()
-    (half / "flows.parquet").write_bytes(b"PAR1")
-    found = folder.saved_chunks()
-    assert list(found) == [1] and hashes(found[1]) == hashes(tables)
-    folder.save_chunk(0, tables)
-    assert sorted(folder.saved_chunks()) == [0, 1]
+    folder.save(1, part)
+    (folder.partial / "chunks" / "000000.writing").write_bytes(b"PK")
+    found = folder.saved()
+    assert list(found) == [1] and hashes(tables_of(found[1].rows[OWN, OWN], found[1].inputs[OWN])) == hashes(tables)
+    folder.save(0, part)
+    assert sorted(folder.saved()) == [0, 1]
 
 
 def test_a_full_disk_keeps_what_was_finished(
-    walk: Walk, tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    walk: Walk, part: Part, tables: Tables, done: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = RunFolder.create(tmp_path / "run", walk.start)
-    folder.save_chunk(0, tables)
+    folder.save(0, part)
 
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    monkeypatch.setattr(np, "savez", full)
     with pytest.raises(RunFolderError, match=r"No space left on device.*What was finished is kept.*--resume"):
-        folder.save_chunk(1, tables)
+        folder.save(1, part)
     with pytest.raises(RunFolderError, match=r"cannot be finished \(No space left on device\)"):
-        folder.finish(walk.scenario, walk.start, tables, {}, 0.0)
-    assert list(folder.saved_chunks()) == [0] and not folder.path.exists()
+        folder.finish(walk.scenario, walk.start, tables, done.summary, 0.0)
+    assert list(folder.saved()) == [0] and not folder.path.exists()
 
 
-def test_a_damaged_chunk_is_told(walk: Walk, tables: Tables, tmp_path: Path) -> None:
+def test_a_damaged_chunk_is_told(walk: Walk, part: Part, tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "run", walk.start)
-    folder.save_chunk(0, tables)
-    (folder.partial / "chunks" / "000000" / "boroughs.parquet").write_bytes(b"rubbish")
-    with pytest.raises(RunFolderError, match="cannot be read as Parquet; the file is damaged"):
-        folder.saved_chunks()
+    folder.save(0, part)
+    (folder.partial / "chunks" / "000000.npz").write_bytes(b"rubbish")
+    with pytest.raises(RunFolderError, match="cannot be read; the file is damaged"):
+        folder.saved()
 
 
 def test_a_manifest_of_nonsense_is_told(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from edgeofcare.questions.sensitivity.perfect_information import knowing
 from edgeofcare.questions.sensitivity.sobol_study import drivers, family, groups_of, point_rows
 from edgeofcare.questions.sensitivity.switching_values import switch
 from edgeofcare.questions.sensitivity.tornado import tornado
+from edgeofcare.results import plain
 from edgeofcare.walk import Run, run
 from helpers import small
 
@@ -95,7 +96,7 @@ def test_every_output_is_that_of_the_run(output: str) -> None:
         "avoided": again.replications["avoided_nominal_gbp"].mean(),
         "payments": again.replications["payments_gbp"].mean(),
         "bexhill": bexhill["net_saving_gbp"].mean(),
-        "irr": again.summary["investor"]["irr_of_expected_flows"],
+        "irr": plain(again.summary)["investor"]["irr_of_expected_flows"],
     }
     assert tornado(scenario, output, N).bars[0].high.output == pytest.approx(expected[output], rel=1e-12)
 

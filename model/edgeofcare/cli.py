@@ -57,6 +57,7 @@ def run(
     """Run a scenario and print a one-page answer."""
     from edgeofcare.documents.text_pages.run import page
     from edgeofcare.inputs.load import load
+    from edgeofcare.results import plain
     from edgeofcare.walk import run as walk
 
     if resume and out is None:
@@ -66,11 +67,12 @@ def run(
     tell_slow_engine(engine)
     with progress_bar(quiet) as progress, told_how_to_continue(place):
         done = walk(found, replications, seed, outer_draws, engine, workers, place, progress, resume, cluster)
+    summary = plain(done.summary)
     if as_json:
-        say(json.dumps(done.summary, allow_nan=False))
+        say(json.dumps(summary, allow_nan=False))
         return
-    say(page(done.summary))
-    say(f"Run folder: {done.folder} ({done.seconds:.1f} s, {done.summary['engine']} engine)")
+    say(page(summary))
+    say(f"Run folder: {done.folder} ({done.seconds:.1f} s, {done.summary.engine} engine)")
     say(f"Next: edgeofcare verify {done.folder}; edgeofcare assumptions {scenario}; edgeofcare run --help")
 
 
@@ -711,7 +713,7 @@ def new_run_folder(name: str) -> Path:
 
 def tell_slow_engine(engine: str | None) -> None:
     """Say so if numba is missing and the readable engine runs in its place."""
-    from edgeofcare.walk import available_engine
+    from edgeofcare.experiment import available_engine
 
     if engine is None and available_engine(None) == "reference":
         complain("numba is not installed, so the readable reference engine runs; it is over a hundred times slower.")

@@ -10,18 +10,24 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
 from edgeofcare.errors import RunFolderError
+from edgeofcare.experiment import Inputs, Part
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.money.irr import IRR_OUTCOMES
+from edgeofcare.outcomes import Rows
 from edgeofcare.provenance import library_versions, platform_name, source_hash, version
-from edgeofcare.summary import Tables
+from edgeofcare.summary import Summary
 
 FORMAT = 1
 MANIFEST_KEYS = (
@@ -37,7 +43,156 @@ MANIFEST_KEYS = (
     "results",
     "summary_sha256",
 )
+T = TypeVar("T")
+
+
+def plain(answer: Any) -> Any:
+    """Return a typed answer as plain JSON: dictionaries, lists, numbers, words."""
+    return TypeAdapter(type(answer)).dump_python(answer, mode="json", by_alias=True)
+
+
+def typed(kind: type[T], content: Any) -> T:
+    """Return a typed answer from plain JSON; raise ValueError if it is of another shape."""
+    return TypeAdapter(kind).validate_python(content)
+
+
+# ---- rows as tables ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A run's rows as pandas tables.
+
+    replications: one row each. boroughs: one row for each replication and borough. borough_years: what each borough
+    pays itself in each financial year. draws: what each outer draw takes for true (input values under their paths).
+    flows: the investor's net flows summed over replications, by day, in pence.
+    """
+
+    replications: pd.DataFrame
+    boroughs: pd.DataFrame
+    borough_years: pd.DataFrame
+    draws: pd.DataFrame
+    flows: pd.DataFrame
+
+    def by_name(self) -> dict[str, pd.DataFrame]:
+        """Return the tables by name."""
+        return dict(vars(self))
+
+
 TABLES = tuple(f.name for f in fields(Tables))
+# Column of a table -> column of outcomes, summed over boroughs where it has them; the same name if only one is given.
+REPLICATION_COLUMNS = {
+    **dict.fromkeys(("referred", "accepted", "engaged", "started", "completed", "dropped_out", "left_queue")),
+    **dict.fromkeys(("entered_care_waiting", "lost_patience", "tracked")),
+    "waiting_days_of_starters": "waiting_days",
+    **dict.fromkeys(("tracked_days", "care_days_usual", "weeks_home_usual", "never_in_care_usual")),
+    **dict.fromkeys(("care_days_therapy", "weeks_home_therapy", "never_in_care_therapy", "weeks_home_both")),
+    "children_with_fewer_days_avoided": "fewer_days_avoided",
+    "avoided_nominal_gbp": "avoided_gbp",
+    "avoided_marginal_gbp": "marginal_gbp",
+    "avoided_cashable_gbp": "cashable_gbp",
+    **dict.fromkeys(("avoided_real_discounted_gbp", "avoided_contract_window_gbp", "avoided_to_18_gbp")),
+    **dict.fromkeys(("avoided_at_base_prices_gbp", "avoided_contract_window_at_base_prices_gbp")),
+    **dict.fromkeys(("usual_cost_at_base_prices_gbp", "usual_care_days")),
+    "payments_gbp": "all_payments_gbp",
+    "payments_before_caps_gbp": None,
+    "payments_top_up_gbp": "top_up_gbp",
+    "cap_binds": None,
+    "outcome_payments_usual_gbp": "due_usual_gbp",
+    "outcome_payments_therapy_gbp": "due_therapy_gbp",
+    **dict.fromkeys(("irr", "irr_outcome", "money_multiple", "profit_gbp", "peak_funding_gbp", "payback_years")),
+    **dict.fromkeys(("service_cost_gbp", "cost_unpaid_gbp")),
+}
+BOROUGH_COLUMNS = {
+    "referred": "referred",
+    "started": "started",
+    "waiting_days_of_starters": "waiting_days",
+    "care_days_avoided": "care_days_avoided",
+    "avoided_cost_gbp": "avoided_gbp",
+    "avoided_cashable_gbp": "cashable_gbp",
+    "payments_gbp": "payments_gbp",
+    "worst_year_payment_gbp": "worst_year_gbp",
+    "net_saving_gbp": "net_saving_gbp",
+}
+
+
+def tables_of(rows: Rows, inputs: Mapping[int, Inputs]) -> Tables:
+    """Return the rows of a run as tables."""
+    boroughs, years, n = rows.labels["borough"], rows.labels["year"], len(rows)
+    b, y = len(boroughs), len(years)
+    found = {name: rows.at(column or name) for name, column in REPLICATION_COLUMNS.items()}
+    outcome = pd.Categorical.from_codes(found["irr_outcome"].astype(int), categories=list(IRR_OUTCOMES))
+    return Tables(
+        pd.DataFrame({"replication": rows.replications, "draw": rows.draws} | found | {"irr_outcome": outcome}),
+        pd.DataFrame(
+            {
+                "replication": np.repeat(rows.replications, b),
+                "borough": pd.Categorical.from_codes(np.tile(np.arange(b), n), list(boroughs)),
+                **{name: rows[column].ravel() for name, column in BOROUGH_COLUMNS.items()},
+            }
+        ),
+        pd.DataFrame(
+            {
+                "replication": np.repeat(rows.replications, b * y),
+                "borough": pd.Categorical.from_codes(np.tile(np.repeat(np.arange(b), y), n), list(boroughs)),
+                "financial_year": pd.Categorical.from_codes(np.tile(np.arange(y), n * b), list(years)),
+                "payments_gbp": rows["payments_by_year_gbp"].ravel(),
+            }
+        ),
+        pd.DataFrame([_draw_row(one) for one in inputs.values()]),
+        pd.DataFrame(
+            {
+                "day": np.array(rows.labels["date"], dtype=np.int64),
+                "pence": rows.columns["flows"].sum(axis=0, dtype=np.int64),
+            }
+        ),
+    )
+
+
+def _draw_row(one: Inputs) -> dict[str, Any]:
+    return {
+        "draw": one.draw,
+        "entry_scale_days": one.entry_scale_days,
+        "hazard_ratio": one.hazard_ratio,
+        "out_of_care_usual": one.usual,
+        "out_of_care_therapy": one.therapy,
+        "targets_met": one.met,
+        "base_world": one.world,
+        "study": one.study,
+        **one.values,
+    }
+
+
+# ---- parts of an experiment --------------------------------------------------------------------------------------
+
+
+def write_part(path: Path, part: Part) -> None:
+    """Write a finished part of an experiment: arrays beside a line of JSON that says what they are."""
+    arrays: dict[str, Any] = {}
+    head: list[Any] = []
+    for i, (key, rows) in enumerate(part.rows.items()):
+        head.append({"key": key, "labels": rows.labels, "columns": list(rows.columns)})
+        arrays |= {f"{i}.{name}": values for name, values in rows.columns.items()}
+        arrays |= {f"{i}:replications": rows.replications, f"{i}:draws": rows.draws}
+    inputs = {name: [vars(one) for one in draws.values()] for name, draws in part.inputs.items()}
+    with path.open("wb") as file:
+        np.savez(file, head=np.array(json.dumps({"rows": head, "inputs": inputs})), **arrays)
+
+
+def read_part(path: Path) -> Part:
+    """Read a part back; raise ValueError or OSError if it is damaged."""
+    with np.load(path, allow_pickle=False) as arrays:
+        head, rows = json.loads(str(arrays["head"])), {}
+        for i, one in enumerate(head["rows"]):
+            columns = {name: arrays[f"{i}.{name}"] for name in one["columns"]}
+            labels = {axis: tuple(places) for axis, places in one["labels"].items()}
+            case, contract = one["key"]
+            rows[case, contract] = Rows(columns, arrays[f"{i}:replications"], arrays[f"{i}:draws"], labels)
+    inputs = {name: {one["draw"]: Inputs(**one) for one in draws} for name, draws in head["inputs"].items()}
+    return Part(rows, inputs)
+
+
+# ---- the folder --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -79,35 +234,41 @@ class RunFolder:
             raise RunFolderError(f"{why}. Choose another --out.") from error
         return folder
 
-    def save_chunk(self, number: int, tables: Tables) -> None:
-        """Write the rows of one chunk; it counts once its folder has its final name."""
-        place = self.partial / "chunks" / f"{number:06d}"
+    def save(self, number: int, part: Part) -> None:
+        """Write one finished part; it counts once it has its final name."""
+        place = self.partial / "chunks" / f"{number:06d}.npz"
         fresh = place.with_suffix(".writing")
         try:
-            shutil.rmtree(fresh, ignore_errors=True)
-            fresh.mkdir()
-            write_tables(fresh, tables)
-            fresh.rename(place)
+            write_part(fresh, part)
+            fresh.replace(place)
         except OSError as error:
             raise RunFolderError(
                 f"chunk {number} cannot be written to {self.partial} ({error.strerror}). What was finished is kept: "
                 f"make room, then continue with --resume."
             ) from error
 
-    def saved_chunks(self) -> dict[int, Tables]:
-        """Return the rows of the chunks already finished."""
-        places = (self.partial / "chunks").glob("[0-9]*")
-        return {int(p.name): read_tables(p) for p in places if p.name.isdigit()}
+    def saved(self) -> dict[int, Part]:
+        """Return the parts already finished."""
+        places = sorted((self.partial / "chunks").glob("[0-9]*.npz"))
+        try:
+            return {int(place.stem): read_part(place) for place in places}
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise RunFolderError(
+                f"a chunk in {self.partial / 'chunks'} cannot be read; the file is damaged ({error}). Remove "
+                f"{self.partial} and run again."
+            ) from error
 
     def finish(
-        self, scenario: Scenario, start: Mapping[str, Any], tables: Tables, summary: Mapping[str, Any], seconds: float
+        self, scenario: Scenario, start: Mapping[str, Any], tables: Tables, summary: Summary, seconds: float
     ) -> None:
         """Write the whole run and give the folder its final name."""
         try:
             write_tables(self.partial, tables)
             _write(self.partial / "scenario.json", scenario.model_dump_json(indent=1))
-            _write(self.partial / "summary.json", json.dumps(summary, indent=1))
-            _write(self.partial / "manifest.json", json.dumps(manifest(start, tables, summary, seconds), indent=1))
+            _write(self.partial / "summary.json", json.dumps(plain(summary), indent=1))
+            _write(
+                self.partial / "manifest.json", json.dumps(manifest(start, tables, plain(summary), seconds), indent=1)
+            )
             self.partial.rename(self.path)  # the run is whole from here on; a kill below leaves only spare files
             shutil.rmtree(self.path / "chunks")
             (self.path / "started.json").unlink()

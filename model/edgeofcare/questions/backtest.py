@@ -7,7 +7,6 @@ know: how lines are shown. Only figures by which nothing was set get a verdict.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,19 +15,22 @@ import numpy.typing as npt
 
 from edgeofcare.calendar import day_number
 from edgeofcare.engine.observe import observe, read_events, trace_with
-from edgeofcare.engine.plan import Plan, make_plan
+from edgeofcare.engine.plan import Plan
+from edgeofcare.experiment import all_of, available_engine, case_of, check_options, priced, read
 from edgeofcare.inputs.contract import PerCareDaySaved
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.costs import service_costs
-from edgeofcare.money.payments import payments
-from edgeofcare.summary import Tables, join_tables
-from edgeofcare.walk import account, prepare
+from edgeofcare.outcomes import Rows, joined, read_columns
 
 Floats = npt.NDArray[np.float64]
 REPLICATIONS = 1000
 PIECE = 100  # replications traced at once
+COLUMNS_READ = (
+    *("started", "completed", "tracked_days", "care_days_usual", "care_days_therapy", "usual_care_days", "irr"),
+    *("avoided_gbp", "all_payments_gbp", "avoided_contract_window_at_base_prices_gbp", "peak_funding_gbp"),
+    "usual_cost_at_base_prices_gbp",
+)
 INTERVALS = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 
 
@@ -80,14 +82,14 @@ class Backtest:
 
 @dataclass(frozen=True)
 class World:
-    """A set-up of the model, lived: its rows, what an observer saw on its day, and cumulative payments.
+    """A set-up of the model, simulated: its rows, what an observer saw on its day, and cumulative payments.
 
     cumulative: (replication, outcome period), pence.
     """
 
     scenario: Scenario
     plan: Plan
-    tables: Tables
+    rows: Rows
     seen: dict[str, npt.NDArray[np.int64]]
     cumulative: npt.NDArray[np.int64]
 
@@ -112,31 +114,32 @@ def backtest(
 
 def early_share(setting: dict[str, Any], world: World) -> EarlyShare:
     """Return a world's shares of tracked days out of care on its day and in the end: sums over sums."""
-    seen, rows = world.seen, world.tables.replications
+    seen, rows = world.seen, world.rows
     early = [float(1 - seen[f"care_days_{arm}"].sum() / seen["tracked_days"].sum()) for arm in ("usual", "therapy")]
-    final = [float(1 - rows[f"care_days_{arm}"].sum() / rows["tracked_days"].sum()) for arm in ("usual", "therapy")]
+    tracked = rows.at("tracked_days").sum()
+    final = [float(1 - rows.at(f"care_days_{arm}").sum() / tracked) for arm in ("usual", "therapy")]
     return EarlyShare(setting["scenario"], setting["on"].isoformat(), *early, *final)
 
 
 def live_world(setting: dict[str, Any], replications: int, seed: int, engine: str | None) -> World:
-    """Live one set-up of the model and look at it on its day."""
+    """Simulate one set-up of the model and look at it on its day."""
     scenario = with_values(load(setting["scenario"]), setting.get("set", {}))
-    walk = prepare(scenario, replications, seed, engine=engine)
-    drawn = walk.draw(0)
-    plan = make_plan(drawn.scenario, drawn.entry_scale_days, drawn.hazard_ratio)
+    check_options(scenario, replications, seed)
+    plan, trace = case_of(scenario).plan(), trace_with(available_engine(engine))
     on_day = day_number(setting["on"], scenario.clock.day_0)
 
-    def piece(first: int) -> tuple[Tables, dict[str, Any], Any]:
+    def piece(first: int) -> tuple[Rows, dict[str, Any], Any]:
         n = min(PIECE, replications - first)
-        counts, events = trace_with(walk.engine)(plan, seed, first, n)
+        counts, events = trace(plan, seed, first, n)
         seen = observe(read_events(events, first), plan, n, on_day)
-        paid = payments(counts, plan, scenario, service_costs(plan, scenario, counts)).received
-        return account(0, drawn, plan, counts), seen, np.cumsum(paid, axis=1)
+        rows, received = read(
+            priced(counts, plan, scenario), lambda s: (read_columns(s, COLUMNS_READ, 0), s.paid.received)
+        )
+        return rows, seen, np.cumsum(received, axis=1)
 
-    with ThreadPoolExecutor() as pool:
-        pieces = list(pool.map(piece, range(0, replications, PIECE)))
+    pieces = all_of(piece, range(0, replications, PIECE))
     seen = {name: np.concatenate([part[1][name] for part in pieces]) for name in pieces[0][1]}
-    return World(scenario, plan, join_tables([p[0] for p in pieces]), seen, np.concatenate([p[2] for p in pieces]))
+    return World(scenario, plan, joined([p[0] for p in pieces]), seen, np.concatenate([p[2] for p in pieces]))
 
 
 def make_line(case: dict[str, Any], published: dict[str, Any], world: World) -> Line:
@@ -195,7 +198,7 @@ def _number(value: Any) -> float:
 
 
 def _row(column: str) -> Callable[[World], Any]:
-    return lambda world: world.tables.replications[column].to_numpy()
+    return lambda world: world.rows.at(column)
 
 
 def _seen(figure: str) -> Callable[[World], Any]:
@@ -218,8 +221,8 @@ def _part(part: str, whole: str) -> Callable[[World], Any]:
 
 
 def _price_per_day(world: World) -> float:
-    rows = world.tables.replications
-    return float(rows["usual_cost_at_base_prices_gbp"].sum() / rows["usual_care_days"].sum())
+    rows = world.rows
+    return float(rows.at("usual_cost_at_base_prices_gbp").sum() / rows.at("usual_care_days").sum())
 
 
 def _avoided_to_date(fixed: bool) -> Callable[[World], Any]:
@@ -240,8 +243,8 @@ def _baseline(scenario: Scenario) -> float:
 
 
 def _days_saved(world: World) -> Floats:
-    rows = world.tables.replications
-    saved = _baseline(world.scenario) * rows["tracked_days"] - rows["care_days_therapy"]
+    rows = world.rows
+    saved = _baseline(world.scenario) * rows.at("tracked_days") - rows.at("care_days_therapy")
     return np.asarray(saved, dtype=float)
 
 
@@ -257,20 +260,14 @@ def _cap_year(world: World) -> Floats:
 
 
 QUANTITIES: dict[str, Callable[[World], Any]] = {
+    "avoided_nominal_gbp": _row("avoided_gbp"),
+    "payments_gbp": _row("all_payments_gbp"),
     **{
         name: _row(name)
-        for name in (
-            "avoided_nominal_gbp",
-            "avoided_contract_window_at_base_prices_gbp",
-            "started",
-            "completed",
-            "payments_gbp",
-            "peak_funding_gbp",
-            "irr",
-        )
+        for name in ("avoided_contract_window_at_base_prices_gbp", "started", "completed", "peak_funding_gbp", "irr")
     },
-    "care_share": lambda w: w.tables.replications["care_days_therapy"] / w.tables.replications["tracked_days"],
-    "tracked_days_per_start": lambda w: w.tables.replications["tracked_days"] / w.tables.replications["started"],
+    "care_share": lambda w: w.rows.at("care_days_therapy") / w.rows.at("tracked_days"),
+    "tracked_days_per_start": lambda w: w.rows.at("tracked_days") / w.rows.at("started"),
     "cap_gbp": lambda w: [w.scenario.contract.cap_gbp],
     "referred_by": _seen("referred"),
     "started_by": _seen("started"),

@@ -20,9 +20,10 @@ from edgeofcare.errors import OptionError
 from edgeofcare.inputs.contracts import at_price
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import summed
+from edgeofcare.questions.before_experiment import settle
 from edgeofcare.questions.contracts import CHUNK, PENCE, Lived, Progress, live
 from edgeofcare.questions.counterfactuals import World, at_volume, claimed_world
-from edgeofcare.walk import prepare, settle
+from edgeofcare.walk import prepare
 
 PRICES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)  # times the contract's own
 EFFECTS = (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2)  # share of the log hazard ratio

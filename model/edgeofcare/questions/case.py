@@ -26,11 +26,15 @@ from edgeofcare.questions.lint import lint
 from edgeofcare.questions.report_data import lives, mean_case, series
 from edgeofcare.questions.sensitivity.tornado import tornado
 from edgeofcare.questions.stress import stress
+from edgeofcare.results import plain
 from edgeofcare.walk import run
 
 FORMAT = 1
 # What the numbers of a case depend on: not the documents that are made of them.
-ROOMS = ("calendar.py", "inputs", "care", "engine", "money", "summary.py", "walk.py", "questions")
+ROOMS = (
+    *("calendar.py", "inputs", "care", "engine", "money", "outcomes.py", "experiment.py", "summary.py", "walk.py"),
+    "questions",
+)
 Progress = Callable[[int, int], None]
 REPLICATIONS = {"contracts": 500, "exposure": 1000, "stress": 1000, "tornado": 500, "backtest": 500, "series": 2000}
 
@@ -75,7 +79,7 @@ def _parts(scenario: Scenario, n: dict[str, int], replications: int, seed: int) 
     return {
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),
-        "summary": lambda: run(scenario, replications, seed).summary,
+        "summary": lambda: plain(run(scenario, replications, seed).summary),
         "series": lambda: series(world, n["series"], seed),
         "mean": lambda: mean_case(world, n["series"], seed),
         "lives": lambda: lives(world, seed),

@@ -19,15 +19,16 @@ from edgeofcare.calendar import date_of
 from edgeofcare.engine.counts import ARMS, Counts
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import available_engine, engine_of
 from edgeofcare.inputs.contracts import contracts_over, priced
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.capital import log
 from edgeofcare.money.costs import Costs, ServiceCosts, care_costs, service_costs
 from edgeofcare.money.irr import IRR_OUTCOMES, internal_rate
 from edgeofcare.money.pence import summed
+from edgeofcare.questions.before_experiment import Settled, settle, stat
 from edgeofcare.questions.counterfactuals import World, claimed_world, grid_worlds
-from edgeofcare.summary import stat
-from edgeofcare.walk import Settled, available_engine, engine_of, prepare, settle
+from edgeofcare.walk import prepare
 
 Rows = dict[str, npt.NDArray[Any]]
 Laid = Mapping[str, Scenario]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import available_engine, engine_of
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
@@ -29,10 +30,10 @@ from edgeofcare.money.costs import (
 )
 from edgeofcare.money.exposure import NEVER
 from edgeofcare.money.pence import summed
+from edgeofcare.questions.before_experiment import settle, stat
 from edgeofcare.questions.contracts import CHUNK, PENCE, Lived, Progress
 from edgeofcare.questions.counterfactuals import World, at_volume, claimed_world, with_effect
-from edgeofcare.summary import stat
-from edgeofcare.walk import available_engine, engine_of, prepare, settle
+from edgeofcare.walk import prepare
 
 Values = npt.NDArray[Any]
 Rows = dict[str, Values]

@@ -12,9 +12,10 @@ import numpy as np
 from edgeofcare.inputs.contract import AnyTerm, Contract, ImprovementLadder
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import Floats
+from edgeofcare.questions.before_experiment import settle
 from edgeofcare.questions.contracts import live
 from edgeofcare.questions.counterfactuals import BASE_WORDS, World, claimed_world, with_effect
-from edgeofcare.walk import prepare, settle
+from edgeofcare.walk import prepare
 
 MOST_TERMS = 4
 SERVICE_RECORDS, CARE_RECORDS = "service_records", "care_records"

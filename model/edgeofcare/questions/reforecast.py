@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -25,23 +24,33 @@ from edgeofcare.disclosure import related
 from edgeofcare.engine.observe import observe, read_events, trace_with
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.errors import Fault, InputError, OptionError
+from edgeofcare.experiment import (
+    Inputs,
+    all_of,
+    available_engine,
+    case_of,
+    check_options,
+    inputs_of,
+    priced,
+    rows_of,
+    with_draws,
+)
 from edgeofcare.inputs.messages import explain
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.inputs.toml_lines import Source, key_lines
 from edgeofcare.inputs.types import Day, Frozen, Text, Whole
-from edgeofcare.summary import QUANTILES, Tables, join_tables
-from edgeofcare.walk import Walk, account, prepare
+from edgeofcare.outcomes import QUANTILES, Rows, joined
 
 Floats = npt.NDArray[np.float64]
 COUNTED = ("referred", "started", "completed", "in_tracking", "in_tracking_out_of_care")
-FORECAST = (
-    "started",
-    "payments_gbp",
-    "avoided_nominal_gbp",
-    "avoided_cashable_gbp",
-    "profit_gbp",
-    "irr",
-)
+FORECAST = {
+    "started": "started",
+    "payments_gbp": "all_payments_gbp",
+    "avoided_nominal_gbp": "avoided_gbp",
+    "avoided_cashable_gbp": "cashable_gbp",
+    "profit_gbp": "profit_gbp",
+    "irr": "irr",
+}
 ENOUGH = 50.0  # effective draws under which a forecast is not printed as sound
 FEWEST_PER_DRAW = 10
 
@@ -169,24 +178,26 @@ def update(
             "no observed count may be shown: each is 1 to 5, or differs by 1 to 5 from another, so nothing is learnt "
             "from them. Count again later; for counts that are published, write public = true below their source."
         )
-    walk = prepare(scenario, outer_draws * per_draw, seed, outer_draws, engine)
-    tables, foretold = _foretell(walk, figures, progress)
+    check_options(scenario, outer_draws * per_draw, seed, outer_draws)
+    rows, inputs, foretold = _foretell(scenario, figures, outer_draws, per_draw, seed, engine, progress)
     weights = draw_weights(foretold[:, :, used], np.array([figures[i][2] for i in used], dtype=float))
     effective = float(1 / (weights**2).sum())
-    rows = np.repeat(weights / per_draw, per_draw)
+    by_row = np.repeat(weights / per_draw, per_draw)
     return Update(
         effective_draws=effective,
         outer_draws=outer_draws,
         sound=effective >= ENOUGH,
         observed=_beside(figures, foretold),
         weights={
-            key: _shares(tables.draws[key], weights)
-            for key in ("study", "base_world")
+            key: _shares([getattr(one, name) for one in inputs], weights)
+            for key, name in (("study", "study"), ("base_world", "world"))
             if scenario.effect.prior == "evidence"
         },
-        forecast={name: _before_after(tables.replications[name], rows, effective >= ENOUGH) for name in FORECAST},
+        forecast={
+            name: _before_after(rows.at(column), by_row, effective >= ENOUGH) for name, column in FORECAST.items()
+        },
         out_of_care={
-            arm: _before_after(tables.draws[f"out_of_care_{arm}"], weights, effective >= ENOUGH)
+            arm: _before_after([getattr(one, arm) for one in inputs], weights, effective >= ENOUGH)
             for arm in ("usual", "therapy")
         },
         draws=weights,
@@ -194,29 +205,30 @@ def update(
 
 
 def _foretell(
-    walk: Walk, figures: Sequence[Figure], progress: Callable[[int, int], None] | None
-) -> tuple[Tables, Floats]:
-    """Return a run's rows, and what it foretells of each figure: (draw, replication in draw, figure)."""
-    day_0 = walk.scenario.clock.day_0
-    done = 0
+    scenario: Scenario,
+    figures: Sequence[Figure],
+    outer_draws: int,
+    per_draw: int,
+    seed: int,
+    engine: str | None,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Rows, list[Inputs], Floats]:
+    """Return rows, the inputs of each draw, and what each foretells: (draw, replication in draw, figure)."""
+    day_0, n = scenario.clock.day_0, per_draw
+    case, trace = with_draws(case_of(scenario), outer_draws, seed), trace_with(available_engine(engine))
 
-    def one(number: int) -> tuple[Tables, Floats]:
-        nonlocal done
-        drawn = walk.draw(number)
+    def one(number: int) -> tuple[Rows, Inputs, Floats]:
+        drawn = case.drawn(number)
         plan = make_plan(drawn.scenario, drawn.entry_scale_days, drawn.hazard_ratio)
-        first, n = number * walk.per_draw, walk.per_draw
-        counts, events = trace_with(walk.engine)(plan, walk.seed, first, n)
-        children = read_events(events, first)
+        counts, events = trace(plan, seed, number * n, n)
+        children = read_events(events, number * n)
         seen = {when: observe(children, plan, n, day_number(when, day_0)) for when in {o.on for o, _, _ in figures}}
         found = np.stack([_figure(seen[o.on], name) for o, name, _ in figures], axis=1)
-        done += 1
-        if progress:
-            progress(done * n, walk.replications)
-        return account(number, drawn, plan, counts), found
+        rows = rows_of(priced(counts, plan, drawn.scenario), list(FORECAST.values()), draw=number)
+        return rows, inputs_of(number, drawn), found
 
-    with ThreadPoolExecutor() as pool:
-        parts = list(pool.map(one, range(walk.outer_draws)))
-    return join_tables([part[0] for part in parts]), np.stack([part[1] for part in parts])
+    parts = all_of(one, range(outer_draws), progress=progress)
+    return joined([part[0] for part in parts]), [part[1] for part in parts], np.stack([part[2] for part in parts])
 
 
 def _figure(seen: dict[str, npt.NDArray[np.int64]], name: str) -> Floats:
@@ -260,15 +272,15 @@ def _beside(figures: Sequence[Figure], foretold: Floats) -> list[dict[str, Any]]
     ]
 
 
-def _shares(names: pd.Series, weights: Floats) -> list[dict[str, Any]]:
-    table = pd.DataFrame({"name": names.astype(str), "before": 1 / len(weights), "after": weights})
+def _shares(names: list[str], weights: Floats) -> list[dict[str, Any]]:
+    table = pd.DataFrame({"name": names, "before": 1 / len(weights), "after": weights})
     return [
         {"name": str(name), "before": float(row["before"]), "after": float(row["after"])}
         for name, row in table.groupby("name")[["before", "after"]].sum().iterrows()
     ]
 
 
-def _before_after(values: pd.Series, weights: Floats, sound: bool) -> dict[str, Any]:
+def _before_after(values: Any, weights: Floats, sound: bool) -> dict[str, Any]:
     equal = np.full(len(weights), 1 / len(weights))
     return {"before": weighted(values, equal), "after": weighted(values, weights) if sound else None}
 

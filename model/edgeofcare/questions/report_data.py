@@ -17,14 +17,15 @@ from edgeofcare.calendar import date_of
 from edgeofcare.engine.counts import ARMS, EVENTS, Trace
 from edgeofcare.engine.observe import trace_with
 from edgeofcare.engine.plan import make_plan, term_track
+from edgeofcare.experiment import available_engine
 from edgeofcare.inputs.contract import AnyTerm, PerCareDaySaved, PerCompletion, PerStart, TrackedTerm
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
 from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.money.pence import summed
 from edgeofcare.money.terms import settlement_periods, term_pence
+from edgeofcare.questions.before_experiment import Settled, settle
 from edgeofcare.questions.contracts import CHUNK, PENCE, Lived, live
 from edgeofcare.questions.counterfactuals import World
-from edgeofcare.walk import Settled, available_engine, settle
 
 Values = npt.NDArray[Any]
 BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -24,10 +24,11 @@ from edgeofcare.inputs.schema import Scenario
 from edgeofcare.inputs.stresses import NamedStress, Stressed, find_stresses, stressed
 from edgeofcare.money.irr import internal_rate
 from edgeofcare.money.pence import summed
+from edgeofcare.outcomes import standard_error
+from edgeofcare.questions.before_experiment import settle
 from edgeofcare.questions.contracts import CHUNK, PENCE, live
 from edgeofcare.questions.counterfactuals import World, claimed_world, with_effect
-from edgeofcare.summary import standard_error
-from edgeofcare.walk import prepare, settle
+from edgeofcare.walk import prepare
 
 Values = npt.NDArray[Any]
 Rows = dict[str, Values]

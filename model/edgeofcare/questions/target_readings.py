@@ -12,6 +12,7 @@ from edgeofcare.engine.calibrate import Calibration
 from edgeofcare.errors import CalibrationError, OptionError
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import MEASURES, Scenario
+from edgeofcare.results import plain
 from edgeofcare.walk import run
 
 
@@ -53,7 +54,7 @@ def _read(scenario: Scenario, measure: str, replications: int, seed: int) -> Rea
         done = run(read, replications, seed)
     except CalibrationError as error:
         return Reading(measure, day, own, str(error), None, {})
-    found = dict(done.summary["calibration"])
+    found = plain(done.summary.calibration)
     in_run = found.pop("in_run")
     return Reading(
         measure,
@@ -62,7 +63,7 @@ def _read(scenario: Scenario, measure: str, replications: int, seed: int) -> Rea
         "",
         Calibration(**found),
         {
-            **_figures(done.summary),
+            **_figures(plain(done.summary)),
             **{f"tracked_days_out_of_care_in_run_{arm}": in_run[arm] for arm in ("usual", "therapy")},
         },
     )

@@ -17,6 +17,7 @@ from edgeofcare.errors import RunFolderError
 from edgeofcare.provenance import library_versions, platform_name, source_hash, version
 from edgeofcare.results import (
     check_folder,
+    plain,
     read_manifest,
     read_scenario,
     read_summary,
@@ -79,7 +80,7 @@ def verify(
 def _reproduced(made: Mapping[str, Any], again: Run) -> bool:
     """Tell whether a second run gives the hashes of the manifest; the version that made it is no result."""
     tables = {name: table_hash(table) for name, table in again.tables.by_name().items()}
-    summary = summary_hash(again.summary | {"version": made["version"]})
+    summary = summary_hash(plain(again.summary) | {"version": made["version"]})
     return bool(tables == made["results"] and summary == made["summary_sha256"])
 
 
@@ -112,7 +113,7 @@ def _differences(place: Path, again: Run) -> Iterator[str]:
     for name, table in again.tables.by_name().items():
         if table_hash(table) != table_hash(stored[name]):
             yield from _table_differences(name, stored[name], table)
-    yield from _summary_differences(read_summary(place), again.summary)
+    yield from _summary_differences(read_summary(place), plain(again.summary))
 
 
 def _table_differences(name: str, was: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:

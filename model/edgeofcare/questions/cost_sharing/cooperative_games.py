@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import Progress
 from edgeofcare.money.pence import Floats, Ints, Pence
-from edgeofcare.walk import Progress
 
 Bools = npt.NDArray[np.bool_]
 Game = Callable[[Bools], Floats]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import Progress
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import Floats, Pence, share_out, to_pence
 from edgeofcare.questions.cost_sharing.cooperative_games import (
@@ -44,7 +45,7 @@ from edgeofcare.questions.cost_sharing.team_needs import (
     service,
     slugs_of,
 )
-from edgeofcare.walk import Progress, Run, run
+from edgeofcare.walk import Run, run
 
 MOST_EXACT, MOST_BOROUGHS = 16, 60
 TOLD_FROM_GBP = 1.0  # what a group gains by leaving is told from a pound on

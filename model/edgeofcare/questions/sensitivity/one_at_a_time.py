@@ -20,15 +20,16 @@ import numpy.typing as npt
 from edgeofcare.engine.counts import Counts
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.errors import CalibrationError, InputError, OptionError
+from edgeofcare.experiment import available_engine, engine_of
 from edgeofcare.inputs.load import uncertain, with_values
 from edgeofcare.inputs.schema import Origin, Scenario
 from edgeofcare.inputs.sourced import choices
 from edgeofcare.money.costs import care_costs, service_costs
 from edgeofcare.money.irr import internal_rate
 from edgeofcare.money.pence import summed
+from edgeofcare.questions.before_experiment import settle
 from edgeofcare.questions.contracts import CHUNK, PENCE, Progress
 from edgeofcare.questions.counterfactuals import World, claimed_world
-from edgeofcare.walk import available_engine, engine_of, settle
 
 Floats = npt.NDArray[np.float64]
 OUTPUTS = ("profit", "net_saving", "avoided", "payments", "irr")

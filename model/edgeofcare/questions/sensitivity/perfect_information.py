@@ -18,12 +18,12 @@ import numpy.typing as npt
 from edgeofcare.engine.parameters import drawn_inputs
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import Case, available_engine, case_of, check_options, engine_of, with_draws
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.questions.contracts import Progress
 from edgeofcare.questions.sensitivity.checkpoint import Row, Store
 from edgeofcare.questions.sensitivity.one_at_a_time import INVESTOR, check_party, inputs_of, settled
 from edgeofcare.questions.sensitivity.value_of_information import FEWEST_DRAWS, noise_covariance, worth
-from edgeofcare.walk import Walk, engine_of, prepare
 
 Floats = npt.NDArray[np.float64]
 PER_DRAW = 10
@@ -92,9 +92,11 @@ def knowing(
         raise OptionError(f"each draw needs at least 2 replications, to tell chance from inputs (got {per_draw}).")
     if scenario.effect.prior != "evidence":
         inputs_of(scenario)
-    walk = prepare(scenario, outer_draws * per_draw, seed, outer_draws)
-    store = Store(scenario, "voi", {"seed": seed, "replications": per_draw, "engine": walk.engine}, out)
-    rows = _draws(walk, store, progress)
+    check_options(scenario, outer_draws * per_draw, seed, outer_draws)
+    engine = available_engine(None)
+    store = Store(scenario, "voi", {"seed": seed, "replications": per_draw, "engine": engine}, out)
+    case = with_draws(case_of(scenario), outer_draws, seed)
+    rows = _draws(case, per_draw, seed, engine, store, progress)
     gains = np.array([rows[d]["gains"][party] for d in range(outer_draws)])
     both = np.stack([gains, np.zeros_like(gains)], axis=2)
     paths = list(drawn_inputs(scenario))
@@ -128,38 +130,40 @@ def knowing(
     )
 
 
-def _draws(walk: Walk, store: Store, progress: Progress | None) -> dict[int, Row]:
+def _draws(
+    case: Case, per_draw: int, seed: int, engine: str, store: Store, progress: Progress | None
+) -> dict[int, Row]:
     """Return what each outer draw drew and what every party gains in its replications; those kept are not made again.
 
     The rows of fewer draws are those of more, for a draw's replications are numbered by the draw.
     """
-    rows = {number: row for number, row in store.read().items() if number < walk.outer_draws}
-    left = [number for number in range(walk.outer_draws) if number not in rows]
+    rows = {number: row for number, row in store.read().items() if number < case.n_draws}
+    left = [number for number in range(case.n_draws) if number not in rows]
     if progress:
-        progress(len(rows), walk.outer_draws)
+        progress(len(rows), case.n_draws)
 
     def one(number: int) -> Row:
-        row = _draw(walk, number)
+        row = _draw(case, number, per_draw, seed, engine)
         store.add([row])
         return row
 
-    workers = 1 if walk.engine == "reference" else os.cpu_count() or 1
+    workers = 1 if engine == "reference" else os.cpu_count() or 1
     pool = ThreadPoolExecutor(max_workers=workers)
     try:
         for row in pool.map(one, left):
             rows[row["row"]] = row
             if progress:
-                progress(len(rows), walk.outer_draws)
+                progress(len(rows), case.n_draws)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return rows
 
 
-def _draw(walk: Walk, number: int) -> Row:
-    drawn = walk.draw(number)
+def _draw(case: Case, number: int, per_draw: int, seed: int, engine: str) -> Row:
+    drawn = case.drawn(number)
     plan = make_plan(drawn.scenario, drawn.entry_scale_days, drawn.hazard_ratio)
-    first = number * walk.per_draw
-    stand = settled(engine_of(walk.engine)(plan, walk.seed, first, walk.per_draw), plan, drawn.scenario, first)
+    first = number * per_draw
+    stand = settled(engine_of(engine)(plan, seed, first, per_draw), plan, drawn.scenario, first)
     gains = {party: stand.figures[party].tolist() for party in (INVESTOR, "boroughs", *drawn.scenario.boroughs)}
     return {
         "row": number,

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from edgeofcare.engine.counts import Counts
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import available_engine, engine_of
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.questions.contracts import Progress
 from edgeofcare.questions.sensitivity.checkpoint import Row, Store
@@ -31,7 +32,6 @@ from edgeofcare.questions.sensitivity.sobol import (
     indices,
     make_design,
 )
-from edgeofcare.walk import available_engine, engine_of
 
 Floats = npt.NDArray[np.float64]
 N_ROW_CHILDREN = 5_000  # of the calibration sample of a row: what is left of its luck is small beside what inputs do

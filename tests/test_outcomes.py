@@ -3,12 +3,16 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from edgeofcare.summary import Tables, ignorance_share, join_tables, standard_error, stat
+from edgeofcare import outcomes
+from edgeofcare.outcomes import COLUMNS, Rows, expected_shortfall, ignorance_share, joined, paired, standard_error
 
 NAN = math.nan
+
+
+def stat(*values: object) -> dict[str, object]:
+    return vars(outcomes.stat(*values))
 
 
 def test_a_stat_by_hand() -> None:
@@ -74,14 +78,49 @@ def test_the_share_of_ignorance_needs_two_draws_of_two_replications_and_some_var
     assert ignorance_share([1.0, 2.0], [0, 1]) is None
 
 
-def rows(first: int, draw: int, days: list[int], pence: list[int]) -> Tables:
-    one = pd.DataFrame({"replication": [first]})
-    flows = pd.DataFrame({"day": days, "pence": pence})
-    return Tables(one, one, one, pd.DataFrame({"draw": [draw]}), flows)
+def rows(first: int, draw: int, days: list[int], pence: list[int]) -> Rows:
+    columns = {"flows": np.array([pence]), "net_saving_gbp": np.array([[100 * first, 50]])}
+    labels = {"date": tuple(days), "borough": ("a", "b")}
+    return Rows(columns, np.array([first]), np.array([draw]), labels)
 
 
-def test_tables_join_in_order_with_flows_added_by_day_and_each_draw_once() -> None:
-    found = join_tables([rows(0, 0, [5, 7], [1, 2]), rows(1, 0, [7, 3], [10, 20]), rows(2, 1, [7], [100])])
-    assert found.replications["replication"].tolist() == [0, 1, 2]
-    assert found.draws["draw"].tolist() == [0, 1]
-    assert found.flows.to_dict("list") == {"day": [3, 5, 7], "pence": [20, 1, 112]}
+def test_rows_join_in_order_and_flows_stand_on_the_days_of_all() -> None:
+    one = joined([rows(0, 0, [5, 7], [1, 2]), rows(1, 0, [3, 7], [20, 10]), rows(2, 1, [7], [100])])
+    assert one.replications.tolist() == [0, 1, 2] and one.labels["date"] == (3, 5, 7)
+    assert one.columns["flows"].sum(axis=0).tolist() == [20, 1, 112]
+
+
+def test_money_is_kept_in_pence_and_read_in_pounds_at_a_place_or_in_all() -> None:
+    one = joined([rows(1, 0, [7], [1]), rows(3, 0, [7], [1])])
+    assert one.at("net_saving_gbp", borough="a").tolist() == [1.0, 3.0]
+    assert one.at("net_saving_gbp").tolist() == [1.5, 3.5] and one["net_saving_gbp"].shape == (2, 2)
+    with pytest.raises(KeyError, match="no axis year"):
+        one.at("net_saving_gbp", year="2018-19")
+    with pytest.raises(KeyError, match="borough c is not one of"):
+        one.at("net_saving_gbp", borough="c")
+
+
+def test_one_draw_has_no_clusters_and_several_have() -> None:
+    assert rows(0, 0, [7], [1]).clusters is None
+    assert joined([rows(0, 0, [7], [1]), rows(1, 1, [7], [1])]).clusters is not None
+
+
+def test_the_worst_twentieth_is_on_the_side_that_harms() -> None:
+    values = np.arange(100.0)
+    assert expected_shortfall(values, "high") == 97.0 and expected_shortfall(values, "low") == 2.0
+    assert expected_shortfall(values, None) is None
+    assert COLUMNS["net_saving_gbp"].bad == "low" and COLUMNS["payments_gbp"].bad == "high"
+    assert COLUMNS["referred"].bad is None and COLUMNS["started"].bad is None
+
+
+def test_a_paired_difference_by_hand() -> None:
+    one = paired(np.array([1.0, 2.0, 3.0]))
+    assert one.mean == 2.0 and one.se == pytest.approx(1 / math.sqrt(3)) and one.p10 == pytest.approx(1.2)
+
+
+def test_every_column_says_its_unit_its_label_and_known_axes() -> None:
+    units = {"gbp", "count", "days", "weeks", "times", "rate a year", "years", "yes or no", "code", "pence"}
+    axes = {"borough", "team", "year", "date", "tranche"}
+    for name, column in COLUMNS.items():
+        assert column.unit in units and column.label and set(column.axes) <= axes, name
+        assert name.endswith("_gbp") == (column.unit == "gbp"), name
