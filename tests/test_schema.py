@@ -60,7 +60,7 @@ def test_weights_may_be_shares_or_percentages(weights: list[float]) -> None:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([0.1] * 8, "weights must be 0 or more and sum to 1 or to 100; these sum to 0.8"),
+        ([0.1] * 8, r"weights must be 0 or more and sum to 1 or to 100 \(99 to 101\); these sum to 0.8"),
         ([1.5, -0.5, 0, 0, 0, 0, 0, 0], "weights must be 0 or more"),
         ([float("nan")] * 8, "weights must be 0 or more"),
         ([], "weights must be 0 or more"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MOST_SHOWN = 60  # faults of one file
+
 
 class EdgeOfCareError(Exception):
     """Root of all errors that a user can mend."""
@@ -32,13 +34,33 @@ class Fault:
         return f"{place}{key}: {self.rule}{got}.{hint}"
 
 
+@dataclass(frozen=True)
+class InputWarning:
+    """Something in an input file that is allowed and probably not meant.
+
+    id: of the rule (W1, W2, ...); key: dotted; file, line: where the user can mend it; sentence: what and how.
+    """
+
+    id: str
+    key: str
+    file: str
+    line: int | None
+    sentence: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.id} {self.key}: {self.sentence}"
+
+
 class InputError(EdgeOfCareError):
-    """One or more faults in what the user wrote, all told at once."""
+    """One or more faults in what the user wrote, all shown at once (the first `MOST_SHOWN` of very many)."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = list(faults)
         heading = f"{self.faults[0].file} has {len(self.faults)} faults\n  " if len(self.faults) > 1 else ""
-        super().__init__(heading + "\n  ".join(str(fault) for fault in self.faults))
+        shown = [str(fault) for fault in self.faults[:MOST_SHOWN]]
+        more = len(self.faults) - len(shown)
+        super().__init__(heading + "\n  ".join([*shown, *([f"and {more:,} more faults"] if more else [])]))
 
 
 class OptionError(EdgeOfCareError):

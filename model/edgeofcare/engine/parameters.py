@@ -192,8 +192,8 @@ def _factor(scenario: Scenario, paths: Sequence[str]) -> tuple[list[str], list[l
     names, matrix = correlation_matrix(scenario.correlations, paths)
     factor = cholesky(matrix)
     if factor is None:
-        path, rule, got, hint = contradiction(names, matrix)
-        raise InputError([Fault(scenario.name or "scenario", None, str(path[0]), rule, got, hint)])
+        told = contradiction(names, matrix)
+        raise InputError([Fault(scenario.name or "scenario", None, str(told.path[0]), told.rule, told.got, told.hint)])
     return names, factor
 
 

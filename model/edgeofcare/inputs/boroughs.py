@@ -22,12 +22,13 @@ from pydantic import Field, ValidationError
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR, date_of, day_number
 from edgeofcare.errors import Fault, InputError, OptionError
-from edgeofcare.inputs.load import checked_model, checked_origins, read_file, scenario_folder
+from edgeofcare.inputs.files import is_file, read_file, scenario_folder
+from edgeofcare.inputs.load import read_part
 from edgeofcare.inputs.messages import Words, explain
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.ranges import range_faults
 from edgeofcare.inputs.schema import Borough, Origin, Scenario, Team
-from edgeofcare.inputs.sourced import ROW_TABLES, References, Resolver, choices, split
+from edgeofcare.inputs.sourced import ROW_TABLES, choices
 from edgeofcare.inputs.toml_lines import KeyPath, Source, dotted
 from edgeofcare.inputs.types import Frozen, NotNegative, Slug
 
@@ -128,23 +129,18 @@ def load_joiner(name_or_path: str | Path, scenario: Scenario) -> Joiner:
     A name may be short where it is plain which borough is meant: richmond. Refused: a borough that is in already, one
     without published figures, one whose published counts are suppressed.
     """
-    layer = read_file(_find(name_or_path, scenario))
-    step = Resolver(layer.source, References([scenario_folder() / "reference", layer.path.parent]).look_up)
-    raw_origins: dict[KeyPath, dict[str, Any]] = {}
-    values = split(step.resolve(layer.tree), (), raw_origins)
-    found: list[Words] = []
-    origins = checked_origins(raw_origins, values, found)
-    file = checked_model(values, JoinerFile, found)
-    if file and not found:
-        found += _range_faults(scenario, file, origins)
-    told = {fault.path for fault in step.faults}
-    faults = step.faults + [layer.source.fault(*words) for words in found if dotted(words.path) not in told]
-    if faults or file is None:
-        raise InputError(sorted(faults, key=lambda fault: fault.line or 0))
+
+    def further(_: dict[str, Any], file: JoinerFile, origins: dict[KeyPath, Origin]) -> list[Words]:
+        return _range_faults(scenario, file, origins)
+
+    part = read_part(_find(name_or_path, scenario), JoinerFile, scenario, further)
+    file, source = part.said, part.layer.source
     [(slug, borough)] = file.boroughs.items()
-    _refuse_twice(scenario, slug, layer.source)
-    own = {dotted(path): origin for path, origin in origins.items() if path[0] == "boroughs"}
-    return Joiner(slug, borough, own, file.adolescent_care_starts_per_year, layer.source.name)
+    _refuse_twice(scenario, slug, source)
+    own = {dotted(path): origin for path, origin in part.origins.items() if path[0] == "boroughs"}
+    starts = file.adolescent_care_starts_per_year
+    starts = borough.adolescent_care_starts_per_year if starts is None else starts
+    return Joiner(slug, borough, own, starts, source.name)
 
 
 def with_referrals(joiner: Joiner, referrals_per_year: float) -> Joiner:
@@ -160,7 +156,7 @@ def _find(name_or_path: str | Path, scenario: Scenario) -> Path:
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or re.search(r"[/\\]", text):
         path = Path(name_or_path)
-        if path.is_file():
+        if is_file(path):
             return path
         rule = "is a folder, not a joiner's file" if path.is_dir() else "there is no such file"
         raise InputError([Fault(text, None, "", rule)])
@@ -286,7 +282,7 @@ def _checked(tree: dict[str, Any], file: str) -> Scenario:
     try:
         return Scenario.model_validate(tree)
     except ValidationError as error:
-        raise InputError([Fault(file, None, dotted(w.path), *w[1:]) for w in explain(error.errors(), tree)]) from None
+        raise InputError([Fault(file, None, dotted(w.path), *w[1:4]) for w in explain(error.errors(), tree)]) from None
 
 
 def _day_of_joining(scenario: Scenario, joining: Joining) -> date:

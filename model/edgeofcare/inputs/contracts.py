@@ -28,22 +28,12 @@ from edgeofcare.inputs.contract import (
     PerStart,
     PerWeekOutOfCare,
 )
-from edgeofcare.inputs.load import (
-    FILLED,
-    Layer,
-    checked_model,
-    checked_origins,
-    load,
-    read_file,
-    scenario_folder,
-    scenario_hash,
-    shipped,
-    value_at,
-)
-from edgeofcare.inputs.messages import Words, explain
+from edgeofcare.inputs.files import Layer, is_file, read_file, scenario_folder
+from edgeofcare.inputs.load import Part, load, read_part, scenario_hash, shipped, value_at
+from edgeofcare.inputs.messages import FILLED, Words, explain
 from edgeofcare.inputs.ranges import range_faults
 from edgeofcare.inputs.schema import Correlation, Origin, Scenario
-from edgeofcare.inputs.sourced import References, Resolver, choices, split
+from edgeofcare.inputs.sourced import choices
 from edgeofcare.inputs.toml_lines import KeyPath, dotted
 from edgeofcare.inputs.types import Frozen, Text
 
@@ -62,7 +52,10 @@ ORDER = (
     "self_finance",
 )
 OWN = "own"  # the scenario's own contract, among others
-ONLY_IN_SCENARIOS = set(Scenario.model_fields) - {"title", "description", "contract", "capital"} - FILLED | {"extends"}
+ONLY_IN_SCENARIOS = set(Scenario.model_fields) - {"title", "description", "contract", "capital"} - FILLED | {
+    "extends",
+    "remove",
+}
 
 
 class ContractFile(Frozen):
@@ -130,7 +123,8 @@ def lay(scenario: Scenario, name_or_path: str | Path, service_cost_gbp: float | 
     name a replaced key go. service_cost_gbp: planned cost of the scenario's service, GBP; a contract that says for
     which cost it was written (`sized_for_gbp`) is then made as much larger or smaller.
     """
-    written, origins = _read(read_file(_find(name_or_path)), scenario)
+    part = _read(read_file(_find(name_or_path)), scenario)
+    written, origins = part.said, {dotted(path): origin for path, origin in part.origins.items()}
     contract, capital = written.contract, written.capital
     if service_cost_gbp is not None and contract.sized_for_gbp is not None:
         if not (math.isfinite(service_cost_gbp) and service_cost_gbp > 0):
@@ -143,7 +137,7 @@ def lay(scenario: Scenario, name_or_path: str | Path, service_cost_gbp: float | 
             path: _moved(origin, factor, because) if value_at(written, path) != value_at(larger, path) else origin
             for path, origin in origins.items()
         }
-    return _laid(scenario, contract, capital, origins)
+    return _laid(scenario, contract, capital, origins).model_copy(update={"written": part.written})
 
 
 # ---- larger, dearer ----------------------------------------------------------------------------------------------
@@ -259,7 +253,7 @@ def _find(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     bare = isinstance(name_or_path, str) and re.fullmatch(r"[\w -]*", text)
     path = _folder() / f"{text}.toml" if bare and text in shipped_contracts() else Path(name_or_path)
-    if path.is_file():
+    if is_file(path):
         return path
     if path.is_dir() and not bare:
         raise InputError([Fault(text, None, "", "is a folder, not a contract file")])
@@ -270,29 +264,20 @@ def _find(name_or_path: str | Path) -> Path:
     raise InputError([Fault(text, None, "", rule, "", hint)])
 
 
-def _read(layer: Layer, scenario: Scenario) -> tuple[ContractFile, dict[str, Origin]]:
-    """Return what a contract file says, and the origin of each number, or raise InputError with all faults by line."""
+def _read(layer: Layer, scenario: Scenario) -> Part[ContractFile]:
+    """Return what a contract file says, with origins, or raise InputError with all faults by line."""
     _refuse_scenario(layer)
-    beside = [layer.path.parent / "reference", layer.path.parent.parent / "reference"]
-    resolver = Resolver(layer.source, References([scenario_folder() / "reference", *beside][::-1]).look_up)
-    raw: dict[KeyPath, dict[str, Any]] = {}
-    values = split(resolver.resolve(layer.tree), (), raw)
-    found: list[Words] = []
-    origins = checked_origins(raw, values, found)
-    written = checked_model(values, ContractFile, found)
-    if written:
+
+    def further(values: dict[str, Any], _: ContractFile, origins: dict[KeyPath, Origin]) -> list[Words]:
         laid = scenario.model_dump(exclude=FILLED) | {key: values[key] for key in values if key != "title"}
-        found += range_faults(laid, origins)
+        found = range_faults(laid, origins)
         try:
             Scenario.model_validate(laid)
         except ValidationError as error:
             found += [words for words in explain(error.errors(), laid) if words not in found]
-    seen = {fault.path for fault in resolver.faults}
-    told = [w for w in found if not any(dotted(w.path[:n]) in seen for n in range(1, len(w.path) + 1))]
-    faults = resolver.faults + [layer.source.fault(*words) for words in told]
-    if faults or written is None:
-        raise InputError(sorted(faults, key=lambda fault: fault.line or 0))
-    return written, {dotted(path): origin for path, origin in origins.items()}
+        return found
+
+    return read_part(layer.path, ContractFile, scenario, further, layer)
 
 
 def _refuse_scenario(layer: Layer) -> None:

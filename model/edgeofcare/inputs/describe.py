@@ -15,7 +15,7 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from edgeofcare.inputs.load import FILLED
+from edgeofcare.inputs.messages import FILLED
 from edgeofcare.inputs.schema import Origin, Scenario
 from edgeofcare.inputs.toml_lines import KeyPath, dotted
 from edgeofcare.inputs.types import Frozen

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from edgeofcare.inputs.describe import Entry, entries, unit_of
-from edgeofcare.inputs.load import FILLED
+from edgeofcare.inputs.messages import FILLED
 from edgeofcare.inputs.schema import Scenario
 
 Node = dict[str, Any]

@@ -1,7 +1,8 @@
-"""Read scenarios. In: the name of a shipped scenario or a TOML file. Out: a `Scenario`, or every fault at once.
+"""Read scenarios and the files that belong to them: the one reader.
 
-Also the few things done with a whole scenario: replace values, write it canonically, hash it, list what is uncertain.
-Must not know: engines, money, results.
+In: the name of a shipped scenario, or a TOML file of any kind. Out: a `Scenario`, or another model with the origin and
+place of every value; or every fault at once. Also the few things done with a whole scenario: replace values, write it
+canonically, hash it, list what is uncertain. Must not know: engines, money, results.
 """
 
 from __future__ import annotations
@@ -9,59 +10,88 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from edgeofcare.errors import Fault, InputError
-from edgeofcare.inputs.evidence import (
-    RIVALS,
-    effect_as_table,
-    published_evidence,
-    without_idle_pairs,
-    without_rivals,
-)
-from edgeofcare.inputs.messages import Words, explain
-from edgeofcare.inputs.ranges import at, correlation_faults, range_faults, replaced, shape_rule
+from edgeofcare.errors import Fault, InputError, InputWarning
+from edgeofcare.inputs.checked import Model, checked_model, checked_origins, faults_of
+from edgeofcare.inputs.evidence import RIVALS, published_evidence
+from edgeofcare.inputs.files import Layer, is_file, read_file
+from edgeofcare.inputs.files import scenario_folder as scenario_folder
+from edgeofcare.inputs.layers import Merged, merge, written_over
+from edgeofcare.inputs.messages import FILLED, Words, explain, show
+from edgeofcare.inputs.price_years import with_base_year_prices
+from edgeofcare.inputs.ranges import correlation_faults, range_faults, replaced
 from edgeofcare.inputs.schema import Correlation, Origin, Scenario
-from edgeofcare.inputs.sourced import References, Resolver, choices, is_figure, is_number, overlay, split, within
-from edgeofcare.inputs.toml_lines import KeyPath, Source, dotted, key_lines
+from edgeofcare.inputs.sourced import References, choices, split, within
+from edgeofcare.inputs.toml_lines import KeyPath, dotted
 from edgeofcare.inputs.types import Frozen
+from edgeofcare.inputs.written import Written
 
-POINTER_KEYS = ("value", "reference", "times")
-Model = TypeVar("Model", bound=BaseModel)
-FILLED = {"origins", "name"}  # filled by the loader, not written in files
+MOST_LAYERS = 20
+# Keys that change no answer: they are no part of a scenario's hash.
+BESIDE: Mapping[str, Any] = {
+    **dict.fromkeys(FILLED, True),
+    "clock": {"closed_on"},
+    "boroughs": {"__all__": {"adolescent_care_starts_per_year"}},
+}
 
 
 def load(name_or_path: str | Path) -> Scenario:
     """Read a shipped scenario by name, or a scenario file by path; raise InputError with every fault."""
     layers = _layers(_find(name_or_path), ())
-    resolver = References(
-        [*dict.fromkeys(layer.path.parent / "reference" for layer in reversed(layers)), scenario_folder() / "reference"]
-    )
-    tree: dict[str, Any] = {}
-    owners: dict[KeyPath, Source] = {}
-    faults: list[Fault] = []
-    for layer in layers:
-        step = Resolver(layer.source, resolver.look_up)
-        written = effect_as_table(step.resolve(layer.tree))
-        merged = overlay(without_rivals(tree, written), written, layer.path.name)
-        tree = without_idle_pairs(merged, tree, written)
-        faults += step.faults
-        _own(owners, layer)
-    return _checked(tree, owners, layers[-1].source, faults).model_copy(update={"name": layers[-1].path.stem})
+    folders = [*dict.fromkeys(layer.path.parent / "reference" for layer in reversed(layers)), _reference_folder()]
+    merged = merge(layers, References(folders).look_up)
+    return _checked(merged).model_copy(update={"name": layers[-1].path.stem})
 
 
-def scenario_folder() -> Path:
-    """Return the folder of the shipped scenarios: inside the installed package, or at the root of the repository."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "scenarios"
-    return inside if inside.is_dir() else package.parents[1] / "scenarios"
+@dataclass(frozen=True)
+class Part(Generic[Model]):
+    """What a file says that belongs to a scenario. values: as written, without origins; written: laid over it."""
+
+    said: Model
+    values: dict[str, Any]
+    origins: dict[KeyPath, Origin]
+    written: Written
+    layer: Layer
+
+
+def read_part(
+    path: str | Path,
+    model: type[Model],
+    over: Scenario | None = None,
+    further: Callable[[dict[str, Any], Model, dict[KeyPath, Origin]], Iterable[Words]] | None = None,
+    layer: Layer | None = None,
+) -> Part[Model]:
+    """Read a file that is no scenario: of a contract, a stress, a joiner, a record, of actuals.
+
+    over: the scenario to which it belongs; a fault that both cause is told in this file. further: what else is wrong
+    with what was read. Raises InputError with every fault, in the order of lines.
+    """
+    layer = layer or read_file(path)
+    beside = [folder / "reference" for folder in (layer.path.parent, layer.path.parent.parent)]
+    merged = merge([layer], References([layer.path.parent, *beside, _reference_folder()]).look_up, is_scenario=False)
+    raw: dict[KeyPath, dict[str, Any]] = {}
+    values = split(merged.tree, (), raw)
+    found: list[Words] = []
+    origins = checked_origins(raw, values, found)
+    said = checked_model(values, model, found)
+    written = written_over(over.written if over else Written(), merged.written)
+    if said is not None and further is not None and not found:
+        found += further(values, said, origins)
+    faults = faults_of(found, merged.faults, written, merged.written)
+    if faults or said is None:
+        raise InputError(faults)
+    return Part(said, values, origins, written, layer)
+
+
+def _reference_folder() -> Path:
+    return scenario_folder() / "reference"
 
 
 def shipped() -> list[str]:
@@ -90,10 +120,17 @@ def with_values(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
             origins = _kept_origins(scenario, values, tree)
             evidence = _evidence_for(tree, origins)
             pairs = _kept_pairs(scenario, origins, tree)
-            return Scenario.model_validate(tree | evidence | pairs | {"origins": origins})
+            filled = {"origins": origins, "written": scenario.written}
+            return Scenario.model_validate(tree | evidence | pairs | filled)
     except ValidationError as error:
-        faults = [Fault("the values given", None, dotted(w.path), *w[1:]) for w in explain(error.errors(), tree)]
+        faults = [_of_given(words, values) for words in explain(error.errors(), tree)]
     raise InputError(faults)
+
+
+def _of_given(words: Words, values: Mapping[str, Any]) -> Fault:
+    """Return a fault of values given, at the one of its keys that was given."""
+    keys = [dotted(key) for key in (words.path, *words.others)]
+    return Fault("the values given", None, next((key for key in keys if key in values), keys[0]), *words[1:4])
 
 
 def _kept_origins(scenario: Scenario, values: Mapping[str, Any], tree: dict[str, Any]) -> dict[str, Origin]:
@@ -161,7 +198,7 @@ def uncertain(scenario: Scenario) -> dict[str, tuple[Any, Origin]]:
 def canonical(scenario: Scenario) -> bytes:
     """Return the values as JSON with sorted keys, with the ranges of uncertain numbers, without their prose."""
     ranges = {path: [o.low, o.high, o.distribution] for path, (_, o) in uncertain(scenario).items()}
-    values = scenario.model_dump(exclude=FILLED) | {"ranges": ranges}
+    values = scenario.model_dump(exclude=BESIDE) | {"ranges": ranges}
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_iso).encode()
 
 
@@ -170,21 +207,12 @@ def scenario_hash(scenario: Scenario) -> str:
     return hashlib.sha256(canonical(scenario)).hexdigest()
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One file as read: its tables, and the lines of its keys."""
-
-    path: Path
-    source: Source
-    tree: dict[str, Any]
-
-
 def _find(name_or_path: str | Path) -> Path:
     """Return the file of a shipped name or of a path."""
     text = str(name_or_path)
     bare = isinstance(name_or_path, str) and re.fullmatch(r"[\w -]*", text)
     path = scenario_folder() / f"{text}.toml" if bare and text in shipped() else Path(name_or_path)
-    if path.is_file():
+    if is_file(path):
         return path
     if path.is_dir() and not bare:
         raise InputError([Fault(text, None, "", "is a folder, not a scenario file")])
@@ -200,6 +228,9 @@ def _layers(path: Path, chain: tuple[Path, ...]) -> list[Layer]:
     if base is None:
         return [layer]
     here = (*chain, path.resolve())
+    if len(here) >= MOST_LAYERS:
+        rule = f"files extend one another more than {MOST_LAYERS} times over"
+        raise InputError([layer.source.fault(("extends",), rule)])
     try:
         if not isinstance(base, str):
             raise ValueError("must be the name of one scenario or file, in quotation marks")
@@ -209,137 +240,71 @@ def _layers(path: Path, chain: tuple[Path, ...]) -> list[Layer]:
             raise ValueError(f"files must not extend one another in a circle: {' -> '.join(names)}")
     except InputError as error:
         found = error.faults[0]
-        raise InputError([layer.source.fault(("extends",), found.rule, repr(base), found.hint)]) from None
+        raise InputError([layer.source.fault(("extends",), found.rule, show(base), found.hint)]) from None
     except ValueError as error:
         raise InputError([layer.source.fault(("extends",), str(error))]) from None
     return [*_layers(below, here), layer]
 
 
-def read_file(path: Path) -> Layer:
-    """Return a file's tables and the lines of its keys; raise InputError if it is no TOML."""
-    name = _shown(path)
-    try:
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
-        return Layer(path, Source(name, key_lines(text)), tomllib.loads(text))
-    except OSError as error:
-        fault = Fault(name, None, "", f"cannot be read: {(error.strerror or 'no reason given').lower()}")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        fault = Fault(name, line, "", "is not a text file in UTF-8", "", "Save it as plain text, encoding UTF-8.")
-    except RecursionError:
-        fault = Fault(name, None, "", "lists or tables are nested too deeply")
-    except ValueError as error:
-        said, _, place = str(error).partition(" (at ")
-        line_number = re.match(r"line (\d+)", place)
-        fault = Fault(name, int(line_number[1]) if line_number else None, "", f"is not valid TOML: {said.rstrip('.')}")
-    raise InputError([fault])
-
-
-def _shown(path: Path) -> str:
-    """Return a file's name for people: from the working folder, or from the shipped scenarios."""
-    for folder in (Path.cwd(), scenario_folder().parent):
-        if path.resolve().is_relative_to(folder):
-            return str(path.resolve().relative_to(folder))
-    return str(path)
-
-
-def _own(owners: dict[KeyPath, Source], layer: Layer) -> None:
-    """Note for each key of a file that it now stands there; what is replaced takes all below it along."""
-    for path, node in _tables_and_keys(layer.tree, ()):
-        if not isinstance(node, dict) or is_figure(node):
-            for below in [old for old in owners if old[: len(path)] == path]:
-                del owners[below]
-        owners[path] = layer.source
-
-
-def _tables_and_keys(node: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
-    """Give each table and key with its path, the outer ones first."""
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, child in children:
-        yield (*path, key), child
-        yield from _tables_and_keys(child, (*path, key))
-
-
-def _checked(tree: dict[str, Any], owners: dict[KeyPath, Source], last: Source, faults: list[Fault]) -> Scenario:
+def _checked(merged: Merged) -> Scenario:
     """Return the scenario of merged tables, or raise InputError with all faults in the order of files and lines."""
-    raw_origins: dict[KeyPath, dict[str, Any]] = {}
-    values = split(tree, (), raw_origins)
-    if isinstance(values.get("effect"), dict) and values["effect"].get("prior") == "evidence":
-        published = published_evidence(scenario_folder())
-        own = values.get("evidence", {})
-        if isinstance(own, dict):
-            missing = {key: rows for key, rows in published.items() if key not in own}
-            values["evidence"] = own | split(missing, ("evidence",), raw_origins)
-    found: list[Words] = [Words(("origins",), "unknown key", "", "Write a number as a table with `value` instead.")]
-    found = found if values.pop("origins", None) is not None else []
-    if values.pop("name", None) is not None:
-        found.append(Words(("name",), "unknown key", "", "The name is that of the file; `title` is for people."))
-    origins = checked_origins(raw_origins, values, found)
+    raw: dict[KeyPath, dict[str, Any]] = {}
+    found: list[Words] = []
+    values = _with_evidence(_without_filled(split(merged.tree, (), raw), found), raw)
+    origins = checked_origins(raw, values, found)
     scenario = checked_model(values, Scenario, found)
+    if scenario and not found:
+        moved, origins = with_base_year_prices(values, origins, scenario.prices)
+        scenario = scenario if moved is values else checked_model(moved, Scenario, found)
+        values = moved
     if scenario:
         ranged = [dotted(path) for path, origin in origins.items() if origin.low is not None]
         found += range_faults(values, origins) + correlation_faults(scenario.correlations, paths(scenario), ranged)
-    seen = {fault.path for fault in faults}
-    for words in found:
-        if not any(dotted(words.path[:n]) in seen for n in range(1, len(words.path) + 1)):
-            faults.append(_owner(words.path, owners, last).fault(*words))
+    faults = faults_of(found, merged.faults, merged.written)
     if faults or scenario is None:
-        order = {source: i for i, source in enumerate(dict.fromkeys(s.name for s in [*owners.values(), last]))}
-        raise InputError(sorted(faults, key=lambda fault: (order.get(fault.file, 0), fault.line or 0)))
-    return scenario.model_copy(update={"origins": {dotted(path): origin for path, origin in origins.items()}})
+        raise InputError(faults)
+    notes = (*merged.written.notes, *_scaled(values, scenario, merged.written))
+    filled = {
+        "origins": {dotted(path): origin for path, origin in origins.items()},
+        "written": Written(merged.written.files, merged.written.places, notes),
+    }
+    return scenario.model_copy(update=filled)
 
 
-def _owner(path: KeyPath, owners: dict[KeyPath, Source], last: Source) -> Source:
-    return next((owners[path[:n]] for n in range(len(path), 0, -1) if path[:n] in owners), last)
+def _without_filled(values: dict[str, Any], found: list[Words]) -> dict[str, Any]:
+    """Return the values without the keys that the loader fills; a fault for each that a file writes."""
+    hints = {
+        "origins": "Write a number as a table with `value` instead.",
+        "name": "The name is that of the file; `title` is for people.",
+    }
+    found += [Words((key,), "unknown key", "", hints.get(key, "")) for key in sorted(FILLED & values.keys())]
+    return {key: value for key, value in values.items() if key not in FILLED}
 
 
-def checked_model(values: dict[str, Any], model: type[Model], found: list[Words]) -> Model | None:
-    """Return the model of these values, or None with its faults; look again without unknown keys, which hide some."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        errors = error.errors()
-        words = list(explain(errors, values, model))
-        found += words
-        if all(e["type"] == "extra_forbidden" for e in errors):
-            pruned = values
-            for word in words:
-                pruned = _without(pruned, word.path)
-            checked_model(pruned, model, found)
-    return None
+def _with_evidence(values: dict[str, Any], raw: dict[KeyPath, dict[str, Any]]) -> dict[str, Any]:
+    """Return the values with the published rows that a prior from the evidence needs and no file writes."""
+    effect, own = values.get("effect"), values.get("evidence", {})
+    if not (isinstance(effect, dict) and effect.get("prior") == "evidence" and isinstance(own, dict)):
+        return values
+    missing = {key: rows for key, rows in published_evidence(scenario_folder()).items() if key not in own}
+    return values | {"evidence": own | split(missing, ("evidence",), raw)}
 
 
-def checked_origins(
-    raw: dict[KeyPath, dict[str, Any]], values: dict[str, Any], found: list[Words]
-) -> dict[KeyPath, Origin]:
-    """Return the origins of figures by path, without those that are faulty; their faults are added to those found."""
-    origins = {}
-    for path, written in raw.items():
-        try:
-            origins[path] = Origin.model_validate(written)
-        except ValidationError as error:
-            for words in explain(error.errors(), written, Origin, POINTER_KEYS):
-                found.append(words._replace(path=(*path, *words.path)))
-            continue
-        if rule := _origin_rule(origins[path], at(values, path)):
-            found.append(Words(path, rule, "", ""))
-    return origins
-
-
-def _origin_rule(origin: Origin, value: Any) -> str:
-    """Return the rule about a value and its origin that is broken, or nothing."""
-    if (origin.low is None) != (origin.high is None):
-        return "a range needs both low and high"
-    if origin.low is not None and not is_number(value):
-        return "only a single number can have a range"
-    if origin.low is not None and not within(value, origin.low, origin.high):
-        return f"low <= value <= high must hold: low {origin.low:g}, value {value:g}, high {origin.high:g}"
-    if origin.low is not None and (rule := shape_rule(value, origin)):
-        return rule
-    if origin.quality != "judgement" and not origin.source.strip():
-        return f"a figure of quality {origin.quality!r} needs a source"
-    return ""
+def _scaled(values: dict[str, Any], scenario: Scenario, written: Written) -> Iterable[InputWarning]:
+    """Give a note for each list of weights that did not sum to 1 or 100 exactly and was scaled."""
+    placement = values["care"]["placement"]
+    lists = {"child.age_weights": values["child"]["age_weights"]}
+    for age in ("under_16", "16_plus"):
+        lists[f"care.placement.first_{age}"] = placement[f"first_{age}"]
+        lists |= {f"care.placement.moves_{age}.{i}": row for i, row in enumerate(placement[f"moves_{age}"])}
+    for path, weights in lists.items():
+        total = sum(weights)
+        whole = 100 if total > 10 else 1
+        if abs(total - whole) > 1e-6 * whole:
+            told = (
+                f"{path} sums to {total:g}, not to {whole}: each of its shares was multiplied by {whole / total:.4f}."
+            )
+            yield written.warning("W0", path, told)
 
 
 def _value(tree: dict[str, Any], path: str) -> Any:

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.inputs.sourced import choices
-from edgeofcare.inputs.toml_lines import KeyPath
+from edgeofcare.inputs.toml_lines import KeyPath, dotted
+from edgeofcare.inputs.types import YEARS, RuleError
 
 LONGEST_GOT = 60
 NUMBER = "must be a number, without quotation marks"
@@ -46,16 +47,18 @@ RULES = {
     "extra_forbidden": "unknown key",
 }
 NAMES = "names must begin with a small letter and hold only small letters, digits and _"
-YEARS = 'must be a financial year such as "2018-19"'
+FILLED = {"origins", "name", "written"}  # of a scenario: filled by the loader, not written in files
+MOST_EXPLAINED = 200  # of the faults of one file
 
 
 class Words(NamedTuple):
-    """One fault without its file and line."""
+    """One fault without its file and line. others: further keys that the rule is about, besides that of `path`."""
 
     path: KeyPath
     rule: str
-    got: str
-    hint: str
+    got: str = ""
+    hint: str = ""
+    others: tuple[KeyPath, ...] = ()
 
 
 def explain(
@@ -63,13 +66,28 @@ def explain(
 ) -> Iterator[Words]:
     """Give each error in plain English, once for each key; `also` are known keys that the model does not have."""
     told: set[tuple[KeyPath, str]] = set()
-    for error in _one_branch(errors):
+    for error in _one_branch(errors[:MOST_EXPLAINED]):
         path = written_path(error["loc"], written)
-        for rule in _rule(error).split("\n"):
-            place, text = _placed(rule, path)
+        for place, text, others in _rules(error, path):
             if (place, text) not in told:
                 told.add((place, text))
-                yield Words(place, text, _got(error), _hint(error, place, model, also))
+                yield Words(place, text, _got(error), _hint(error, place, model, also), others)
+
+
+def _rules(error: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str, tuple[KeyPath, ...]]]:
+    """Give the rules that are broken, each with the key where it is shown and the others that it is about."""
+    broken = error.get("ctx", {}).get("error")
+    if isinstance(broken, RuleError):
+        for rule in broken.rules:
+            first, *others = [(*path, *_parts(key)) for key in rule.keys]
+            yield first, rule.text, tuple(others)
+        return
+    for text in _rule(error).split("\n"):
+        yield (*_placed(text, path), ())
+
+
+def _parts(key: str) -> KeyPath:
+    return tuple(int(part) if part.isdigit() else part for part in key.split("."))
 
 
 def written_path(loc: tuple[str | int, ...], written: Any) -> KeyPath:
@@ -119,13 +137,10 @@ def _rule(error: Any) -> str:
 
 
 def _placed(rule: str, path: KeyPath) -> tuple[KeyPath, str]:
-    """Return where a fault is shown, and its text: at the key named in brackets ("[waterfall.2.payee] ..."), or at the
-    table of the borough or team that a rule about the whole scenario names."""
+    """Return where a fault is shown, and its text: at the key named in brackets ("[waterfall.2.payee] ...")."""
     if key := re.match(r"\[([\w.]+)\] ", rule):
-        parts = (int(part) if part.isdigit() else part for part in key[1].split("."))
-        return (*path, *parts), rule[key.end() :]
-    named = re.match(r"(borough|team) (\w+)", rule)
-    return ((named[1] + "s", named[2]) if named and not path else path), rule
+        return (*path, *_parts(key[1])), rule[key.end() :]
+    return path, rule
 
 
 def _got(error: Any) -> str:
@@ -168,6 +183,8 @@ def _hint(error: Any, path: KeyPath, model: type[BaseModel], also: tuple[str, ..
         allowed = re.findall(r"'([^']*)'", str(error["ctx"].get("expected") or error["ctx"].get("expected_tags")))
         near = choices(str(_got(error)).removeprefix("the text ").strip("'"), allowed)
         return near.split("?")[0] + "?" if "?" in near else ""
+    if kind in ("model_type", "model_attributes_type") and error["input"] is False:
+        return f'To take it out of the base, write remove = ["{dotted(path)}"] at the top.'
     if kind in ("float_type", "int_type") and isinstance(error["input"], Mapping):
         return "A table that stands for a number needs `value` or `reference`."
     return ""
@@ -180,7 +197,7 @@ def known_keys(loc: KeyPath, model: type[BaseModel] = Scenario) -> dict[str, str
         inner = [m for owner in models if part in owner.model_fields for m in _field_models(owner, str(part))]
         models = inner or [m for m in models if part in _tags(m)] or models
     meanings = {key: " ".join((f.description or "").split()) for m in models for key, f in m.model_fields.items()}
-    filled = ("origins", "name") if Scenario in models else ()
+    filled = FILLED if Scenario in models else ()
     return {key: meaning for key, meaning in meanings.items() if key not in filled}
 
 

@@ -6,7 +6,7 @@ import tomllib
 from functools import lru_cache
 from typing import Any
 
-from edgeofcare.inputs.load import scenario_folder
+from edgeofcare.inputs.files import scenario_folder
 
 
 @lru_cache(maxsize=16)

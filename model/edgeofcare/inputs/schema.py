@@ -7,10 +7,12 @@ Any number here may be written in a file as a table with `value`, `low`, `high`,
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, InstanceOf, Strict, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from edgeofcare.inputs.contract import Capital, Contract, PriceIndex, Tracking
 from edgeofcare.inputs.types import (
@@ -24,32 +26,39 @@ from edgeofcare.inputs.types import (
     Number,
     Positive,
     Prob,
+    Rule,
+    RuleError,
     Share,
     Slug,
     Text,
     Whole,
 )
+from edgeofcare.inputs.written import Written
 
 PLACEMENTS = ("kinship", "foster_in_house", "foster_agency", "residential", "secure", "supported")
 MEASURES = ("share_of_tracked_days_out_of_care", "never_in_care_by_day", "out_of_care_on_day")
 FIRST_AGE, LAST_AGE = 10, 17
+DATES = ("day_0", "referrals_until", "delivery_end", "outcomes_end")
 DATA_HELD = ("service_records", "care_records")
 
 
-def _weights(values: Any) -> Any:
-    """Refuse weights that do not sum to 1 (or to 100, as percentages); give shares that sum to 1.
+ROUNDED = 0.01  # how far weights may miss 1 (or 100) and are scaled: shares that were rounded one by one
 
-    Shares that sum to 1 but for rounding stay as they are, so that checking twice changes nothing.
+
+def _weights(values: Any) -> Any:
+    """Refuse weights that do not sum to 1 (or to 100, as percentages) within one in a hundred; make them sum to 1.
+
+    Shares that sum to 1 but for the last bits stay as they are, so that checking twice changes nothing.
     """
     if not isinstance(values, list | tuple) or not all(type(v) in (int, float) for v in values):
         return values
-    total = math.fsum(values)
+    total = math.fsum(values) if all(abs(v) <= 1000 for v in values) else math.inf
     if abs(total - 1) <= 1e-9 and min(values) >= 0:
         return tuple(values)
     for scale in (1.0, 100.0):
-        if abs(total - scale) <= 1e-6 * scale and min(values, default=0) >= 0:
+        if abs(total - scale) <= ROUNDED * scale * (1 + 1e-9) and min(values, default=0) >= 0:
             return tuple(v / total for v in values)
-    raise ValueError(f"weights must be 0 or more and sum to 1 or to 100; these sum to {total:g}")
+    raise ValueError(f"weights must be 0 or more and sum to 1 or to 100 (99 to 101); these sum to {total:g}")
 
 
 N_AGES, N_TYPES = LAST_AGE - FIRST_AGE + 1, len(PLACEMENTS)
@@ -76,6 +85,9 @@ class Origin(Frozen):
     """Who published it, where; or why this judgement was made."""
     date: Text = ""
     """Date or year to which the figure belongs."""
+    price_year: FinancialYear | None = None
+    """Financial year of a price in GBP. A price of care or of support at home is converted to prices.base_year by the
+    price index of its type (support at home: by the deflator); taken in base year if not given."""
     quality: Literal["data", "research", "judgement"] = "judgement"
     """data: official statistics; research: published text or arithmetic on it; judgement: nobody has published it."""
     name: Text = ""
@@ -95,13 +107,17 @@ class Clock(Frozen):
     """First day that no longer counts for outcomes."""
     period: Literal["quarter", "month"] = "quarter"
     """Accounting period: calendar quarter or month."""
+    closed_on: Day | None = None
+    """Day on which the contract described here closed; not given for one that is planned or runs."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if not self.day_0 < self.referrals_until <= self.delivery_end <= self.outcomes_end:
-            dates = f"{self.day_0}, {self.referrals_until}, {self.delivery_end}, {self.outcomes_end}"
+        steps = list(itertools.pairwise((key, getattr(self, key)) for key in DATES))
+        wrong = [(a, b) for (a, first), (b, then) in steps if first > then or (a == DATES[0] and first == then)]
+        if wrong:
             order = "day_0 < referrals_until <= delivery_end <= outcomes_end"
-            raise ValueError(f"dates must stand in the order {order}; they are {dates}")
+            told = f"dates must be in the order {order}; they are {', '.join(str(getattr(self, key)) for key in DATES)}"
+            raise RuleError([Rule(told, tuple(dict.fromkeys(key for pair in wrong for key in pair)))])
         return self
 
 
@@ -112,6 +128,9 @@ class Borough(Frozen):
     """Name for people."""
     referrals_per_year: NotNegative
     """Families referred a year once referrals are fully ramped up."""
+    adolescent_care_starts_per_year: NotNegative | None = None
+    """Young people of 10 to 17 who start in care there in a year, less unaccompanied asylum-seeking children: referrals
+    are held against it. The published figure if not given."""
     join_date: Day | None = None
     """First day of referrals; day 0 if not given."""
     leave_date: Day | None = None
@@ -256,7 +275,11 @@ class Therapy(Frozen):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.min_days > self.max_days:
-            raise ValueError(f"min_days must not exceed max_days; they are {self.min_days} and {self.max_days}")
+            told = f"min_days must not exceed max_days; they are {self.min_days} and {self.max_days}"
+            raise RuleError([Rule(told, ("min_days", "max_days"))])
+        if not self.min_days <= self.mean_days <= self.max_days:
+            told = f"mean_days must lie between min_days and max_days, {self.min_days} to {self.max_days}"
+            raise RuleError([Rule(f"{told}; it is {self.mean_days:g}", ("mean_days", "min_days", "max_days"))])
         return self
 
 
@@ -456,7 +479,9 @@ class Effect(Frozen):
     """Odds ratio of being in care (therapy against usual) on the measure, given instead of `therapy`."""
     risk_ratio: Annotated[Number, Field(ge=0, le=1000)] | None = None
     """Risk ratio of being in care on the measure, given instead of `therapy`."""
-    log_ratio_share_by_year: Annotated[tuple[NotNegative, ...], Field(min_length=1, max_length=20)] = (1.0,)
+    log_ratio_share_by_year: Annotated[
+        tuple[Annotated[Number, Field(ge=0, le=10)], ...], Field(min_length=1, max_length=20)
+    ] = (1.0,)
     """Share of the log hazard ratio at work in each year since the start of therapy; the last continues (fading)."""
     dropouts_keep: Literal["dose", "none", "all"] = "dose"
     """Effect after dropping out: in proportion to the therapy received, none of it, or all."""
@@ -473,8 +498,9 @@ class Effect(Frozen):
                 "give exactly one of therapy (a target), hazard_ratio, odds_ratio or risk_ratio; "
                 f"found {', '.join(given) or 'none'}"
             )
-        if self.measure != "share_of_tracked_days_out_of_care" and self.day is None:
-            raise ValueError(f"measure {self.measure} needs day, the days from the start of therapy")
+        if self.measure != MEASURES[0] and self.day is None:
+            told = f"measure {self.measure} needs day, the days from the start of therapy"
+            raise RuleError([Rule(told, ("measure",))])
         return self
 
 
@@ -506,7 +532,8 @@ class Prices(Frozen):
             raise ValueError(f"no price index for {', '.join(missing)}; add it, or `other`")
         for name in PLACEMENTS:
             if getattr(self.cashable_share, name) > getattr(self.marginal_share, name):
-                raise ValueError(f"cashable_share must not exceed marginal_share ({name})")
+                keys = (f"cashable_share.{name}", f"marginal_share.{name}")
+                raise RuleError([Rule(f"cashable_share must not exceed marginal_share ({name})", keys)])
         return self
 
 
@@ -578,42 +605,58 @@ class Scenario(Frozen):
     """The commissioners."""
     teams: Annotated[dict[Slug, Team], Field(min_length=1, max_length=2000)]
     """The therapy teams."""
-    correlations: tuple[Correlation, ...] = ()
+    correlations: Annotated[tuple[Correlation, ...], Field(max_length=100)] = ()
     """Correlations between uncertain inputs."""
     origins: dict[str, Origin] = Field(default_factory=dict)
     """Origin of each number that has one, by dotted path. Filled by the loader."""
     name: Text = ""
     """The name under which the scenario was loaded. Filled by the loader."""
+    written: SkipJsonSchema[InstanceOf[Written]] = Field(default_factory=Written, exclude=True, repr=False)
+    """Who wrote each value, file and line, and what it replaced. Filled by the loader."""
 
     @model_validator(mode="after")
     def _served(self) -> Self:
         """Refuse, all at once, teams and boroughs that do not fit together: one line for each."""
+        served = {slug for team in self.teams.values() for slug in team.boroughs}
         faults = [fault for name, team in self.teams.items() for fault in self._team_faults(name, team)]
-        faults += [fault for slug, borough in self.boroughs.items() for fault in self._borough_faults(slug, borough)]
+        faults += [fault for slug in self.boroughs for fault in self._borough_faults(slug, slug in served)]
         floor, borough_cap = self.contract.floor_gbp, self.contract.borough_cap_gbp
         if floor is not None and borough_cap is not None and floor > borough_cap * len(self.boroughs):
             reach = f"{borough_cap * len(self.boroughs):,.0f}, the borough caps together"
-            faults.append(f"[contract.floor_gbp] a floor must not lie above GBP {reach}")
+            keys = ("contract.floor_gbp", "contract.borough_cap_gbp")
+            faults.append(Rule(f"a floor must not lie above GBP {reach}", keys))
         if faults:
-            raise ValueError("\n".join(faults))
+            raise RuleError(faults)
         return self
 
-    def _team_faults(self, name: str, team: Team) -> list[str]:
+    def _team_faults(self, name: str, team: Team) -> list[Rule]:
+        here = f"teams.{name}"
         unknown = [slug for slug in team.boroughs if slug not in self.boroughs]
-        faults = [f"team {name} serves {', '.join(unknown)}, which is not under [boroughs]"] if unknown else []
+        faults = []
+        if unknown:
+            told = f"team {name} serves {', '.join(unknown)}, which is not under [boroughs]"
+            faults.append(Rule(told, (f"{here}.boroughs",)))
         if getattr(self.therapies, team.therapy) is None:
-            faults.append(f"team {name} delivers {team.therapy}, but there is no [therapies.{team.therapy}]")
+            told = f"team {name} delivers {team.therapy}, but there is no [therapies.{team.therapy}]"
+            faults.append(Rule(told, (f"{here}.therapy",)))
         if team.vacant_from and team.vacant_until and team.vacant_from >= team.vacant_until:
-            faults.append(f"team {name}: vacant_until must lie after vacant_from")
+            keys = (f"{here}.vacant_until", f"{here}.vacant_from")
+            faults.append(Rule(f"team {name}: vacant_until must lie after vacant_from", keys))
         return faults
 
-    def _borough_faults(self, slug: str, borough: Borough) -> list[str]:
+    def _borough_faults(self, slug: str, is_served: bool) -> list[Rule]:
+        borough, here, clock = self.boroughs[slug], f"boroughs.{slug}", self.clock
         faults = []
-        if not any(slug in team.boroughs for team in self.teams.values()):
-            faults.append(f"borough {slug} is served by no team; add it to a team's boroughs")
-        if borough.join_date and not self.clock.day_0 <= borough.join_date < self.clock.referrals_until:
-            faults.append(f"borough {slug}: join_date must lie between day_0 and referrals_until")
-        joins = borough.join_date or self.clock.day_0
-        if borough.leave_date and not joins < borough.leave_date <= self.clock.referrals_until:
-            faults.append(f"borough {slug}: leave_date must lie after its joining and not after referrals_until")
+        if not is_served:
+            faults.append(Rule(f"borough {slug} is served by no team; add it to a team's boroughs", (here,)))
+        if borough.join_date and not clock.day_0 <= borough.join_date < clock.referrals_until:
+            window = f"day_0 ({clock.day_0}) and before referrals_until ({clock.referrals_until})"
+            at = "clock.day_0" if borough.join_date < clock.day_0 else "clock.referrals_until"
+            told = f"borough {slug}: join_date ({borough.join_date}) must lie on or after {window}"
+            faults.append(Rule(told, (f"{here}.join_date", at)))
+        joins = borough.join_date or clock.day_0
+        if borough.leave_date and not joins < borough.leave_date <= clock.referrals_until:
+            at = "clock.referrals_until" if borough.leave_date > joins else f"{here}.join_date"
+            told = f"borough {slug}: leave_date must lie after its joining and not after referrals_until"
+            faults.append(Rule(told, (f"{here}.leave_date", at)))
         return faults

@@ -7,6 +7,7 @@ gives a table of them by year or column. Must not know: what the numbers mean, t
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from edgeofcare.errors import Fault
+from edgeofcare.errors import Fault, InputError
+from edgeofcare.inputs.files import read_file, scenario_folder
 from edgeofcare.inputs.schema import Origin
 from edgeofcare.inputs.toml_lines import KeyPath, Source
 
@@ -102,7 +104,7 @@ class Resolver:
             return [self.resolve(child, (*path, i)) for i, child in enumerate(node)]
         if not isinstance(node, dict):
             return node
-        if is_figure(node):
+        if path and is_figure(node):
             if "reference" in node:
                 return self._pointed(node, path)
             return Figure(node["value"], {key: node[key] for key in node if key != "value"})
@@ -133,7 +135,7 @@ def _pointer(figure: Figure, own: dict[str, Any], times: float | None, value: An
     elif value is not None:
         raise LookupError(f"give value or reference, not both: the reference is {figure.value}. Use times to scale it.")
     if times is not None:
-        origin |= {key: times * origin[key] for key in ("low", "high") if key in origin}
+        origin |= {key: times * origin[key] for key in ("low", "high") if is_number(origin.get(key))}
         origin |= {"source": f"{origin['source']}; times {times:g}", "quality": "judgement"}
     if "source" in own:
         own = own | {"source": f"{origin['source']}: {own['source']}"}
@@ -161,21 +163,34 @@ class References:
         topic: dict[str, Any] = {}
         labels: list[str] = []
         node: Any = file
-        for part in path.split("."):
-            node, labels = _step(node, part, topic)
-            topic = node if isinstance(node, dict) and "sources" in node else topic
-        return _published(node, labels, path.split(".")[-1], topic, file)
+        try:
+            for part in path.split("."):
+                node, labels = _step(node, part, topic)
+                topic = node if isinstance(node, dict) and "sources" in node else topic
+            return _published(node, labels, path.split(".")[-1], topic, file)
+        except LookupError:
+            raise
+        except (TypeError, AttributeError, ValueError):
+            shape = "is not laid out as those in scenarios/reference"
+            raise LookupError(f"the reference file {name} {shape}. Compare it with scenarios/reference.") from None
 
     def _file(self, name: str) -> dict[str, Any]:
         if name not in self._files:
             paths = {path.stem: path for folder in reversed(self._folders) for path in folder.glob("*.toml")}
             if name not in paths:
                 raise LookupError(f"there is no reference file {name!r}. {choices(name, paths)}")
-            try:
-                self._files[name] = tomllib.loads(paths[name].read_text(encoding="utf-8-sig"))
-            except (OSError, ValueError) as error:
-                raise LookupError(f"the reference file {paths[name].name} cannot be read: {error}.") from None
+            self._files[name] = _tables(paths[name])
         return self._files[name]
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """Return the tables of a reference file; those that are shipped need no search for what is wrong with them."""
+    if path.parent == scenario_folder() / "reference":
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    try:
+        return read_file(path).tree
+    except InputError as error:
+        raise LookupError(f"the reference file {path.name} cannot be read: {error.faults[0].rule}.") from None
 
 
 def _step(node: Any, part: str, topic: dict[str, Any]) -> tuple[Any, list[str]]:
@@ -197,6 +212,9 @@ def _published(node: Any, labels: list[str], label: str, topic: dict[str, Any], 
     years = [year for year in topic.get("years", []) if str(year) == label] or topic.get("years", [])
     origin = {"unit": topic.get("unit", ""), "quality": topic.get("quality", "data"), "date": _span(years)}
     origin["source"] = _cited(topic.get("sources", {}), years, file.get("source", {}))
+    is_year = re.fullmatch(r"(19|20)\d\d-\d\d", label) and label in [str(year) for year in topic.get("years", [])]
+    if is_year and "GBP" in str(topic.get("unit", "")):
+        origin["price_year"] = label
     if isinstance(node, dict) and "value" in node:
         origin |= {key: node[key] for key in ORIGIN_KEYS & node.keys()}
         origin["date"] = str(node.get("date", node.get("year", origin["date"])))

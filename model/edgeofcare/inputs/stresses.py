@@ -8,6 +8,7 @@ the borough that refers most. A date may be written {days_from_day_0 = 547}, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -17,14 +18,15 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from edgeofcare.errors import Fault, InputError
-from edgeofcare.inputs.load import checked_model, paths, read_file, scenario_folder, with_values
-from edgeofcare.inputs.messages import Words
+from edgeofcare.inputs.files import is_file, scenario_folder
+from edgeofcare.inputs.load import paths, read_part, with_values
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.inputs.sourced import choices
+from edgeofcare.inputs.sourced import choices, is_number
 from edgeofcare.inputs.toml_lines import Source, dotted
 from edgeofcare.inputs.types import Frozen, Number, Text
 
 LARGEST = "<largest>"
+MOST_DAYS = 40_000  # between two dates that a scenario may name
 NAMED_BY_USERS = "prices.index"  # a table to which a stress may add a row: one for a type that `other` served
 SINGLE = ("set", "times", "add", "world")
 Tree = dict[str, Any]
@@ -146,11 +148,8 @@ def _composed(name: str) -> NamedStress:
 
 
 def _read(name: str, may_compose: bool) -> NamedStress:
-    layer = read_file(_file_of(name))
-    found: list[Words] = []
-    said = checked_model(layer.tree, Stress, found)
-    if said is None:
-        raise InputError([layer.source.fault(*words) for words in found])
+    part = read_part(_file_of(name), Stress)
+    layer, said = part.layer, part.said
     this = NamedStress(layer.path.stem, said, layer.source)
     if not said.together:
         return replace(this, parts=(this,))
@@ -169,7 +168,7 @@ def _file_of(name: str) -> Path:
     if name in shipped_stresses():
         return stress_folder() / f"{name}.toml"
     path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
+    if path.suffix == ".toml" and is_file(path):
         return path
     rule = "there is no such file" if path.suffix == ".toml" else "there is no stress of this name"
     raise InputError([Fault(name, None, "", rule, "", choices(path.stem, shipped_stresses(), "Shipped stresses"))])
@@ -259,11 +258,20 @@ def _change(
 def _moved(old: Any, table: str, given: float) -> Any:
     """Return a number multiplied or added to, or a date some days later; whole numbers stay whole."""
     if isinstance(old, date) and table == "add":
-        return old + timedelta(days=round(given))
+        return _days_after(old, given)
     if type(old) not in (int, float):
         raise LookupError("has no number in this scenario" if old is None else "is not a number")
     new = old * given if table == "times" else old + given
+    if not math.isfinite(new):
+        raise LookupError(f"is too large a {'factor' if table == 'times' else 'number'}")
     return round(new) if isinstance(old, int) else new
+
+
+def _days_after(day: date, n_days: Any) -> date:
+    """Return the date so many days after another; LookupError for what is no number of days or leads too far."""
+    if not is_number(n_days) or not abs(n_days) <= MOST_DAYS:
+        raise LookupError(f"needs a number of days, at most {MOST_DAYS:,}, without quotation marks")
+    return day + timedelta(days=round(n_days))
 
 
 def _meant(tree: Tree, given: Any) -> Any:
@@ -271,8 +279,10 @@ def _meant(tree: Tree, given: Any) -> Any:
     if not isinstance(given, dict):
         return given
     if given.keys() == {"days_from_day_0"}:
-        return tree["clock"]["day_0"] + timedelta(days=given["days_from_day_0"])
+        return _days_after(tree["clock"]["day_0"], given["days_from_day_0"])
     if given.keys() == {"times_team_costs"}:
+        if not is_number(given["times_team_costs"]):
+            raise LookupError("times_team_costs needs a number, without quotation marks")
         return given["times_team_costs"] * sum(team["cost_gbp_per_year"] for team in tree["teams"].values())
     return {key: _meant(tree, value) for key, value in given.items()}
 
@@ -324,6 +334,5 @@ def _there(tree: Any, parts: Sequence[str]) -> bool:
 def _owned(fault: Fault, owners: Mapping[str, tuple[NamedStress, str, str]]) -> Fault:
     """Return a fault of the changed scenario at the key of the stress that brought it."""
     at_key = [path for path in owners if fault.path and (fault.path.startswith(path) or path.startswith(fault.path))]
-    spoken_of = [path for path in owners if path.split(".")[-1] in fault.rule]
-    part, table, key = owners[next(iter([*spoken_of, *at_key, *owners]))]
+    part, table, key = owners[next(iter([*at_key, *owners]))]
     return part.source.fault((table, key), f"does not fit this scenario: {fault.rule}", fault.got, fault.hint)

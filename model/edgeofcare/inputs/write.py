@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeofcare.inputs.load import FILLED, value_at
+from edgeofcare.inputs.load import value_at
+from edgeofcare.inputs.messages import FILLED
 from edgeofcare.inputs.schema import Origin, Scenario
 from edgeofcare.inputs.sourced import is_number, within
 from edgeofcare.inputs.toml_lines import KeyPath, dotted

@@ -19,13 +19,12 @@ from edgeofcare.calendar import (
     day_number,
     discount_factor,
     financial_year,
-    next_financial_year,
     periods_between,
 )
 from edgeofcare.engine.counts import ACCOUNTS, ARMS, TEAM, Counts
 from edgeofcare.engine.counts import Ints as CountInts
 from edgeofcare.engine.plan import Plan
-from edgeofcare.inputs.contract import PriceIndex
+from edgeofcare.inputs.indices import index_level
 from edgeofcare.inputs.schema import PLACEMENTS, Prices, Scenario, Team, YearlyCost
 from edgeofcare.money.pence import Floats, Ints, Pence, share_out, summed, to_pence, whole
 
@@ -102,22 +101,6 @@ class ServiceCosts:
     def due(self) -> Pence:
         """Return the whole cost: (replication, date)."""
         return self.starts + summed(self.fixed, 0)
-
-
-def index_level(index: PriceIndex, year: str) -> float:
-    """Return a price index in a financial year.
-
-    Flat before the first level; a year missing between two levels takes the earlier one; after the last level it
-    grows by growth_per_year to growth_until and by growth_after_per_year from then on.
-    """
-    known = sorted(index.level_by_year)
-    at = max((y for y in known if y <= year), default=known[0])
-    level = index.level_by_year[at]
-    while known[-1] <= at < year:
-        at = next_financial_year(at)
-        growing = index.growth_until is None or at <= index.growth_until
-        level *= 1 + (index.growth_per_year if growing else index.growth_after_per_year)
-    return level
 
 
 def price_table(prices: Prices, years: list[str], multipliers: list[float], shares: tuple[float, ...]) -> Pence:

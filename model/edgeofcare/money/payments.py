@@ -39,8 +39,9 @@ from edgeofcare.inputs.contract import (
     TopUp,
     TrackedTerm,
 )
+from edgeofcare.inputs.indices import index_level
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.costs import ServiceCosts, index_level
+from edgeofcare.money.costs import ServiceCosts
 from edgeofcare.money.pence import Floats, Ints, Pence, allowed_under, reduced, share_out, summed, to_pence, whole
 from edgeofcare.money.terms import accrued, by_referrals, joined_referrals, ladder_rate, period_after_months, term_pence
 

@@ -14,7 +14,8 @@ from edgeofcare.documents.text_pages.run import percent
 from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate, with_odds_ratio
 from edgeofcare.errors import CalibrationError, OptionError
 from edgeofcare.inputs.evidence import published_evidence
-from edgeofcare.inputs.load import scenario_folder, with_values
+from edgeofcare.inputs.files import scenario_folder
+from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.pages.fields import Number, RefusedError, plain
 

@@ -12,7 +12,8 @@ from typing import Any
 from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, calibrate
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.evidence import published_evidence
-from edgeofcare.inputs.load import scenario_folder, with_values
+from edgeofcare.inputs.files import scenario_folder
+from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 
 EFFECTS = ("none", "half", "claimed", "start")

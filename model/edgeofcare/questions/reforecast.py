@@ -8,7 +8,6 @@ whoever has the program could find a hidden count again by trying which one give
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,13 @@ from typing import Annotated, Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from edgeofcare.calendar import day_number
 from edgeofcare.disclosure import related
 from edgeofcare.engine.observe import observe, read_events, trace_with
 from edgeofcare.engine.plan import make_plan
-from edgeofcare.errors import Fault, InputError, OptionError
+from edgeofcare.errors import InputError, OptionError
 from edgeofcare.experiment import (
     Inputs,
     all_of,
@@ -35,9 +34,8 @@ from edgeofcare.experiment import (
     rows_of,
     with_draws,
 )
-from edgeofcare.inputs.messages import explain
+from edgeofcare.inputs.load import read_part
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.inputs.toml_lines import Source, key_lines
 from edgeofcare.inputs.types import Day, Frozen, Text, Whole
 from edgeofcare.outcomes import QUANTILES, Rows, joined
 
@@ -130,22 +128,8 @@ class Update:
 
 def load_actuals(path: str | Path, scenario: Scenario) -> Actuals:
     """Read a file of observations; raise InputError with every fault, also for days outside the contract."""
-    name = str(path)
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-        tree = tomllib.loads(text)
-    except OSError as error:
-        raise InputError([Fault(name, None, "", f"cannot be read: {(error.strerror or '').lower()}")]) from None
-    except RecursionError:
-        raise InputError([Fault(name, None, "", "is nested too deeply")]) from None
-    except ValueError as error:
-        raise InputError([Fault(name, None, "", f"is not valid TOML: {error}")]) from None
-    source = Source(name, key_lines(text))
-    try:
-        found = Actuals.model_validate(tree)
-    except ValidationError as error:
-        faults = [source.fault(*words) for words in explain(error.errors(), tree, Actuals)]
-        raise InputError(faults) from None
+    part = read_part(path, Actuals, scenario)
+    found, source = part.said, part.layer.source
     clock = scenario.clock
     outside = [i for i, seen in enumerate(found.observed) if not clock.day_0 < seen.on <= clock.outcomes_end]
     if outside:

@@ -19,7 +19,8 @@ from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate
 from edgeofcare.engine.parameters import draw, surface_for
 from edgeofcare.errors import CalibrationError, InputError, OptionError
 from edgeofcare.inputs.evidence import published_evidence
-from edgeofcare.inputs.load import scenario_folder, with_values
+from edgeofcare.inputs.files import scenario_folder
+from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.inputs.stresses import NamedStress, Stressed, find_stresses, stressed
 from edgeofcare.money.irr import internal_rate
