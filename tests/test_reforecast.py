@@ -153,5 +153,5 @@ def test_where_all_is_hidden_nothing_is_forecast(scenario):
 def test_a_file_nested_too_deeply_is_one_sentence(tmp_path, scenario):
     path = tmp_path / "deep.toml"
     path.write_text("a=" + "{b=" * 5000 + "1" + "}" * 5000, "utf-8")
-    with pytest.raises(InputError, match="is nested too deeply"):
+    with pytest.raises(InputError, match="nested too deeply"):
         load_actuals(path, scenario)

@@ -119,8 +119,8 @@ def with_odds(usual: float, ratio: float) -> float:
 def _ends(therapy: Any, usual: float) -> dict[str, Any]:
     """Return the range of the odds ratio that follows from a range of the level of therapy, if it has one."""
     origin = therapy.origin if isinstance(therapy, Figure) else {}
-    low, high = origin.get("low"), origin.get("high")
-    if "distribution" in origin or not all(is_number(end) and 0 < end < 1 for end in (low, high)):
+    low, high = _level(origin.get("low")), _level(origin.get("high"))
+    if "distribution" in origin or low is None or high is None:
         return {}
     return {"low": odds_ratio(usual, high), "high": odds_ratio(usual, low)}
 
