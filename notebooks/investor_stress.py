@@ -13,7 +13,7 @@ with app.setup:
     from edgeofcare.inputs.contracts import at_price
     from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
-    from edgeofcare.questions.counterfactuals import claimed_world
+    from edgeofcare.questions.counterfactuals import claimed_case
     from edgeofcare.questions.report_data import series
 
     STRESSES = {
@@ -75,7 +75,7 @@ def live(scenario, values, progress):
     n, seed, names = values["replications"], values["seed"], STRESSES[values["stresses"]]
     parts = {
         "summary": run(assumed, n, seed, progress=progress).summary,
-        "series": series(claimed_world(assumed), n, seed),
+        "series": series(claimed_case(assumed), n, seed),
     }
     if names:
         few = min(n, STRESS_REPLICATIONS)

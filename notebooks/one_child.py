@@ -12,7 +12,7 @@ with app.setup:
     from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, step_field, with_effect
     from edgeofcare.questions.child import one_child
-    from edgeofcare.questions.counterfactuals import claimed_world
+    from edgeofcare.questions.counterfactuals import claimed_case
 
     AT_ONCE = "Changes the answer at once."
     AT_ONCE_KEYS = ("borough", "child", "contract", "seed")
@@ -35,7 +35,7 @@ def questions(scenario, texts):
 @app.function
 def live(scenario, values, progress):
     """The world in which children live."""
-    return claimed_world(with_effect(scenario, values))
+    return claimed_case(with_effect(scenario, values))
 
 
 @app.function

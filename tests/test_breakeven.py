@@ -12,7 +12,7 @@ from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.irr import internal_rate
-from edgeofcare.questions.before_experiment import settle
+from edgeofcare.questions.before_experiment import Lived, settle
 from edgeofcare.questions.breakeven import (
     Breakeven,
     Root,
@@ -25,8 +25,8 @@ from edgeofcare.questions.breakeven import (
     standing,
     without_caps,
 )
-from edgeofcare.questions.contracts import Lived, under
-from edgeofcare.questions.counterfactuals import at_volume, claimed_world
+from edgeofcare.questions.contracts import under
+from edgeofcare.questions.counterfactuals import at_volume, claimed_case
 
 REPLICATIONS = 100
 TARGET = 0.11
@@ -45,7 +45,7 @@ def found() -> Breakeven:
 
 @lru_cache
 def lives() -> list[Lived]:
-    return lives_of(claimed_world(pan_london()), 1, REPLICATIONS)
+    return lives_of(claimed_case(pan_london()), 1, REPLICATIONS)
 
 
 def at_weekly_price(price: float, caps: bool = True) -> Scenario:
@@ -189,7 +189,7 @@ def test_curve_by_hand() -> None:
 @pytest.mark.parametrize("party", ["investor", "boroughs"])
 def test_lived_again_at_the_effect_root_a_party_breaks_even(party: str) -> None:
     """Straight lines between points lived bend by under 2% of the gain at the claim."""
-    claimed, scenario = claimed_world(pan_london()), at_weekly_price(400.0)
+    claimed, scenario = claimed_case(pan_london()), at_weekly_price(400.0)
     (aim,) = found().effect[party].at
     low, high = 0.0, 1.2
     for _ in range(10):
@@ -204,7 +204,7 @@ def test_lived_again_at_the_effect_root_a_party_breaks_even(party: str) -> None:
 def test_lived_again_at_the_volume_root_the_investor_breaks_even() -> None:
     scenario = at_weekly_price(400.0)
     (aim,) = found().volume["investor"].at
-    there = lives_of(at_volume(claimed_world(pan_london()), aim), 1, REPLICATIONS)
+    there = lives_of(at_volume(claimed_case(pan_london()), aim), 1, REPLICATIONS)
     size = abs(standing(lives(), scenario)["investor"].mean())
     assert abs(standing(there, scenario)["investor"].mean()) < 0.06 * size
     assert 0.5 < aim < 1

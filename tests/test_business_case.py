@@ -27,8 +27,8 @@ from edgeofcare.provenance import version
 from edgeofcare.questions.backtest import as_json as backtest_object
 from edgeofcare.questions.backtest import backtest
 from edgeofcare.questions.breakeven import breakeven
-from edgeofcare.questions.contracts import compare_contracts
-from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.contracts import contracts as compare_contracts
+from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.exposure import exposures
 from edgeofcare.questions.lint import lint
 from edgeofcare.questions.report_data import lives, mean_case, series
@@ -90,7 +90,7 @@ def few_ranges(scenario: Scenario) -> Scenario:
 def made(name: str) -> Case:
     """Make a small case; two of the three leave parts out."""
     scenario = load(name)
-    world = claimed_world(scenario)
+    world = claimed_case(scenario)
     parts: dict[str, Callable[[], Any]] = {
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),

@@ -16,18 +16,18 @@ from edgeofcare.errors import OptionError
 from edgeofcare.money.costs import care_costs, service_costs
 from edgeofcare.money.terms import term_pence
 from edgeofcare.questions.child import n_referred, one_child
-from edgeofcare.questions.counterfactuals import World
+from edgeofcare.questions.counterfactuals import Counterfactual
 from helpers import pan_london, shipped, small
 
 SEED, REPLICATION = 7, 3
 
 
-def world_of(scenario: Any) -> World:
+def world_of(scenario: Any) -> Counterfactual:
     effect = scenario.effect
-    return World("test", "claimed", "contract", 1.0, scenario, effect.entry_scale_days, effect.hazard_ratio, 0.0, 0.0)
+    return Counterfactual(scenario, effect.entry_scale_days, effect.hazard_ratio, 0.0, 0.0, name="test")
 
 
-def everybody(world: World) -> list[dict[str, Any]]:
+def everybody(world: Counterfactual) -> list[dict[str, Any]]:
     return [
         one_child(world, SEED, REPLICATION, slug, number + 1)
         for slug in world.scenario.boroughs
@@ -35,7 +35,7 @@ def everybody(world: World) -> list[dict[str, Any]]:
     ]
 
 
-def counted(world: World) -> tuple[Plan, Counts]:
+def counted(world: Counterfactual) -> tuple[Plan, Counts]:
     """The replication as the other engine counts it."""
     plan = make_plan(world.scenario, world.entry_scale_days, world.hazard_ratio)
     return plan, kernel.run(plan, SEED, REPLICATION, 1)

@@ -13,15 +13,15 @@ from edgeofcare.documents.answers.child import FATES, UNTRACKED, child_answer, c
 from edgeofcare.documents.document import Bullets, Callout, Document, Paragraph, Said, Table
 from edgeofcare.documents.formats.html import html
 from edgeofcare.questions.child import n_referred, one_child
-from edgeofcare.questions.counterfactuals import World
+from edgeofcare.questions.counterfactuals import Counterfactual
 from helpers import pan_london, shipped
 
 SEED, REPLICATION = 1, 3
 
 
-def world_of(scenario: Any) -> World:
+def world_of(scenario: Any) -> Counterfactual:
     effect = scenario.effect
-    return World("test", "claimed", "contract", 1.0, scenario, effect.entry_scale_days, effect.hazard_ratio, 0.0, 0.0)
+    return Counterfactual(scenario, effect.entry_scale_days, effect.hazard_ratio, 0.0, 0.0, name="test")
 
 
 @lru_cache(maxsize=1)

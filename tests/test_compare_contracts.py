@@ -17,21 +17,20 @@ from edgeofcare.inputs.contracts import contracts_over, priced, shipped_contract
 from edgeofcare.inputs.load import load
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.questions import contracts as module
-from edgeofcare.questions.before_experiment import settle
+from edgeofcare.questions.before_experiment import live, settle
 from edgeofcare.questions.contracts import (
     Comparison,
     Outcome,
-    compare_contracts,
     in_world,
     laid_over,
-    live,
     planned_cost_gbp,
     rows_of,
     same_cost_factors,
     settle_world,
     under,
 )
-from edgeofcare.questions.counterfactuals import World, claimed_world, grid_worlds
+from edgeofcare.questions.contracts import contracts as compare_contracts
+from edgeofcare.questions.counterfactuals import Counterfactual, claimed_case, grid_cases
 from edgeofcare.results import plain
 from helpers import assert_same_counts, plan_of, small
 
@@ -58,7 +57,7 @@ def essex() -> dict[str, dict[str, Outcome]]:
     """Three contracts on the children of Essex in three worlds: world -> contract -> outcome."""
     scenario = load("essex")
     laid = contracts_over(scenario, ["essex", "pan_london", "cuyahoga"])
-    worlds = [world for world in grid_worlds(scenario) if world.name in (CLAIMED, NONE, SAFE)]
+    worlds = [world for world in grid_cases(scenario) if world.name in (CLAIMED, NONE, SAFE)]
     return {world.name: settle_world(world, laid, REPLICATIONS, 1, 2, lambda n: None) for world in worlds}
 
 
@@ -72,8 +71,8 @@ def share_of_plan(world: str, name: str) -> float:
 
 
 @lru_cache
-def world() -> World:
-    return claimed_world(load("pan_london"))
+def world() -> Counterfactual:
+    return claimed_case(load("pan_london"))
 
 
 @lru_cache

@@ -18,7 +18,8 @@ from edgeofcare.errors import OptionError
 from edgeofcare.inputs.contracts import shipped_contracts
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.questions.breakeven import breakeven
-from edgeofcare.questions.contracts import compare_contracts, movements
+from edgeofcare.questions.contracts import contracts as compare_contracts
+from edgeofcare.questions.contracts import movements
 from edgeofcare.questions.lint import Finding
 
 WIDEST = 120

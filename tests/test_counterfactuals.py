@@ -11,15 +11,15 @@ from edgeofcare.engine.expected import Expected, expected_measures
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load
-from edgeofcare.questions.contracts import live
+from edgeofcare.questions.before_experiment import live
 from edgeofcare.questions.counterfactuals import (
     BASES,
     EFFECTS,
     VOLUMES,
-    World,
+    Counterfactual,
     at_volume,
-    claimed_world,
-    grid_worlds,
+    claimed_case,
+    grid_cases,
     with_effect,
 )
 
@@ -38,9 +38,9 @@ REPLICATIONS = 200
 
 
 @lru_cache
-def grid(name: str) -> dict[tuple[str, str], World]:
+def grid(name: str) -> dict[tuple[str, str], Counterfactual]:
     """The worlds of a grid at full volume, by effect and base."""
-    return {(world.effect, world.base): world for world in grid_worlds(load(name)) if world.volume == 1}
+    return {(world.effect, world.base): world for world in grid_cases(load(name)) if world.volume == 1}
 
 
 @lru_cache
@@ -106,7 +106,7 @@ def test_base_worlds_hold_on_their_own_measures(name: str) -> None:
 
 @pytest.mark.parametrize("name", ODDS_RATIOS)
 def test_the_grid_has_fourteen_worlds_and_keeps_the_contracts_base(name: str) -> None:
-    worlds = grid_worlds(load(name))
+    worlds = grid_cases(load(name))
     assert len(worlds) == len({world.name for world in worlds}) == 14
     assert {(world.effect, world.base) for world in worlds if world.volume == 1} == set(FULL)
     assert [world.volume for world in worlds if world.volume != 1] == [v for v in VOLUMES if v != 1]
@@ -121,13 +121,13 @@ def test_the_grid_has_fourteen_worlds_and_keeps_the_contracts_base(name: str) ->
 
 
 def test_another_effect_alone_is_the_grids() -> None:
-    claimed = claimed_world(load("pan_london"))
+    claimed = claimed_case(load("pan_london"))
     for effect in EFFECTS:
         assert with_effect(claimed, effect) == grid("pan_london")[effect, "contract"]
 
 
 def test_volume_scales_every_boroughs_referrals_and_nothing_else() -> None:
-    claimed = claimed_world(load("pan_london"))
+    claimed = claimed_case(load("pan_london"))
     fewer = at_volume(claimed, 0.3)
     for slug, borough in claimed.scenario.boroughs.items():
         there = fewer.scenario.boroughs[slug]
@@ -142,4 +142,4 @@ def test_volume_scales_every_boroughs_referrals_and_nothing_else() -> None:
 
 def test_a_scenario_without_a_claim_is_refused_in_a_sentence() -> None:
     with pytest.raises(OptionError, match=r"draws its effect from the evidence and claims none of its own\."):
-        claimed_world(load("pan_london_evidence"))
+        claimed_case(load("pan_london_evidence"))

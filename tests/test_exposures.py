@@ -16,7 +16,7 @@ from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import service_costs
-from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.exposure import (
     Exposures,
     Rows,
@@ -208,7 +208,7 @@ def test_a_budget_of_a_borough_that_is_not_in_is_refused() -> None:
 
 
 def test_rows_do_not_depend_on_chunks_or_on_which_contracts_are_settled_beside() -> None:
-    claimed, other = claimed_world(LONDON), with_values(LONDON, {"contract.cap_gbp": None})
+    claimed, other = claimed_case(LONDON), with_values(LONDON, {"contract.cap_gbp": None})
     with workers() as pool:
         [alone] = live_in(pool, claimed, [LONDON], 1, 520, full=False).rows
         uncapped, beside = live_in(pool, claimed, [other, LONDON], 1, 520, full=True).rows
@@ -278,7 +278,7 @@ def test_after_an_early_end_boroughs_bear_the_service() -> None:
     """By hand: nothing is paid after the quarter of the end; what the service costs from then on falls on boroughs."""
     scenario = early()
     found = exposures(scenario, 20, what_if=False)
-    claimed = claimed_world(scenario)
+    claimed = claimed_case(scenario)
     plan = make_plan(scenario, claimed.entry_scale_days, claimed.hazard_ratio)
     service = service_costs(plan, scenario, kernel.run(plan, 1, 0, 20))
     ends = (date(2020, 4, 1) - scenario.clock.day_0).days

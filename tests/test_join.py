@@ -24,7 +24,7 @@ from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import care_costs, service_costs
 from edgeofcare.questions import join as module
 from edgeofcare.questions.before_experiment import settle
-from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.exposure import Rows
 from edgeofcare.questions.join import Joined, Pair, _crossing, _expected_rate, _joining, join, latest_month, live_pair
 from edgeofcare.walk import run
@@ -46,7 +46,7 @@ def pair_of(
     *names: str, scenario: Scenario = LONDON, teams: str = "as-is", cap: str = "per_start", n: int = FEW
 ) -> Pair:
     joinings = [_joining(name, scenario, None, teams) for name in names]
-    return live_pair(claimed_world(scenario), joinings, cap, n, 1)[0]
+    return live_pair(claimed_case(scenario), joinings, cap, n, 1)[0]
 
 
 def parts(pair: Pair, rows: Rows, name: str) -> Any:
@@ -117,7 +117,7 @@ def test_with_the_teams_there_are_fewer_of_the_others_start() -> None:
 
 
 def test_what_all_boroughs_pay_is_received_and_net_savings_by_year_add_up_to_the_penny() -> None:
-    claimed = claimed_world(LONDON)
+    claimed = claimed_case(LONDON)
     joined = with_joiners(LONDON, [Joining(load_joiner("haringey", LONDON))], 394.0)
     plan = make_plan(joined, claimed.entry_scale_days, claimed.hazard_ratio)
     counts = kernel.run(plan, 1, 0, 20)
@@ -142,7 +142,7 @@ def test_two_joiners_in_either_order_give_the_same() -> None:
 
 def test_planned_starts_and_so_the_cap_do_not_depend_on_the_replications() -> None:
     joinings = [Joining(load_joiner("haringey", LONDON))]
-    found = {live_pair(claimed_world(LONDON), joinings, "per_start", n, 1)[1] for n in (10, 500, 620)}
+    found = {live_pair(claimed_case(LONDON), joinings, "per_start", n, 1)[1] for n in (10, 500, 620)}
     assert len(found) == 1
     assert found == {float(run(LONDON, 500, 1).replications["started"].mean())}
 
@@ -163,7 +163,7 @@ def separate(answer: dict[str, Any]) -> tuple[Any, Any]:
         [Joining(load_joiner("haringey", LONDON))],
         run(LONDON, 500, 1).summary.children.started.mean or 0.0,
     )
-    scale, ratio = claimed_world(LONDON).entry_scale_days, claimed_world(LONDON).hazard_ratio
+    scale, ratio = claimed_case(LONDON).entry_scale_days, claimed_case(LONDON).hazard_ratio
     given = {
         "effect.usual": None,
         "effect.therapy": None,

@@ -17,7 +17,7 @@ from edgeofcare.documents.text_pages.contracts import risk_words
 from edgeofcare.documents.text_pages.run import pounds
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load
-from edgeofcare.questions.contracts import compare_contracts
+from edgeofcare.questions.contracts import contracts as compare_contracts
 
 Found = dict[str, Any]
 

@@ -31,7 +31,7 @@ from edgeofcare.money.costs import ServiceCosts
 from edgeofcare.money.payments import NEVER_ENDS, Payments, capped, topped_up
 from edgeofcare.money.pence import summed, whole
 from edgeofcare.money.terms import settled
-from edgeofcare.questions.counterfactuals import World, claimed_world
+from edgeofcare.questions.counterfactuals import Counterfactual, claimed_case
 from edgeofcare.questions.report_data import mean_case
 
 REPLICATIONS = 40
@@ -49,7 +49,7 @@ Changes = dict[str, float]
 class Example:
     """A shipped scenario, its mean case, its workbook, and the workbook as another engine has read it."""
 
-    world: World
+    world: Counterfactual
     plan: Plan
     mean: dict[str, Any]
     data: bytes
@@ -72,7 +72,7 @@ class Example:
 
 
 def example(name: str, folder: Path) -> Example:
-    world = claimed_world(load(name))
+    world = claimed_case(load(name))
     mean = json.loads(json.dumps(mean_case(world, REPLICATIONS, 1), default=str))
     data = workbook({"mean": mean})
     file = folder / f"{name}.xlsx"

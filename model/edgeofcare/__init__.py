@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgeofcare.questions.backtest import backtest as backtest
     from edgeofcare.questions.breakeven import breakeven as breakeven
     from edgeofcare.questions.case import make_case as make_case
-    from edgeofcare.questions.contracts import compare_contracts as compare_contracts
+    from edgeofcare.questions.contracts import contracts as contracts
     from edgeofcare.questions.exposure import exposures as exposures
     from edgeofcare.questions.join import join as join
     from edgeofcare.questions.stress import stress as stress
@@ -23,7 +23,7 @@ _PUBLIC = {
     "Run": "edgeofcare.walk",
     "backtest": "edgeofcare.questions.backtest",
     "breakeven": "edgeofcare.questions.breakeven",
-    "compare_contracts": "edgeofcare.questions.contracts",
+    "contracts": "edgeofcare.questions.contracts",
     "exposures": "edgeofcare.questions.exposure",
     "join": "edgeofcare.questions.join",
     "load": "edgeofcare.inputs.load",

@@ -211,15 +211,19 @@ def payments(
     """Compare payment structures on the same children."""
     from edgeofcare.documents.text_pages.contracts import comparison_page, log_page
     from edgeofcare.inputs.load import load
-    from edgeofcare.questions.contracts import compare_contracts, movements
+    from edgeofcare.questions.contracts import contracts as compare_contracts
+    from edgeofcare.questions.contracts import movements
 
     found = load(scenario)
     if log is not None:
         rows = movements(found, contracts, log, seed)
-        say(json.dumps(rows) if as_json else log_page(rows))
+        plain_rows = [vars(row) for row in rows]
+        say(json.dumps(plain_rows) if as_json else log_page(plain_rows))
         return
     with progress_bar(quiet) as progress:
-        compared = compare_contracts(found, contracts, replications, seed, grid, same_cost, workers, progress).as_dict()
+        compared = compare_contracts(
+            found, contracts, replications, seed, 1, grid, same_cost, workers, progress
+        ).as_dict()
     if as_json:
         say(json.dumps(compared, allow_nan=False))
         return

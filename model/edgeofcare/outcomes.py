@@ -87,6 +87,11 @@ def _tranches(read: Callable[[Returns], Values], s: Settlement) -> Values:
     return np.stack(each, axis=1) if each else np.zeros((s.counts.n_replications, 0))
 
 
+def _tranche_flows(s: Settlement) -> Values:
+    """Return the net flows of each repayable tranche, pence: (replication, tranche, date)."""
+    return np.stack([flows.net for flows in s.cash.repayable.values()], axis=1)
+
+
 def _real_service_cost(s: Settlement) -> Values:
     """Return the service's real cost by borough, in proportion to its starts; pounds of the base year, in pence."""
     cost = real_service_cost(s.service.days, s.service.due, s.scenario)
@@ -217,7 +222,8 @@ def _of_investors(read: Callable[[Returns], Values], s: Settlement) -> Values:
 
 
 INVESTOR_COLUMNS: dict[str, Column] = {
-    "flows": Column(("date",), "pence", "Investors' net flows", None, lambda s: s.cash.investor)
+    "flows": Column(("date",), "pence", "Investors' net flows", None, lambda s: s.cash.investor),
+    "tranche_flows": Column(("tranche", "date"), "pence", "Net flows of a tranche", None, _tranche_flows),
 }
 for _name, (_unit, _label, _bad, _of) in INVESTOR_FIGURES.items():
     INVESTOR_COLUMNS[_name] = Column((), _unit, _label, _bad, partial(_of_investors, _of))

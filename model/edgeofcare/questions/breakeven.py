@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import Progress
 from edgeofcare.inputs.contracts import at_price
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import summed
-from edgeofcare.questions.before_experiment import settle
-from edgeofcare.questions.contracts import CHUNK, PENCE, Lived, Progress, live
-from edgeofcare.questions.counterfactuals import World, at_volume, claimed_world
+from edgeofcare.outcomes import PENCE
+from edgeofcare.questions.before_experiment import CHUNK, Lived, live, settle
+from edgeofcare.questions.counterfactuals import Counterfactual, at_volume, claimed_case
 from edgeofcare.walk import prepare
 
 PRICES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)  # times the contract's own
@@ -100,7 +101,7 @@ def breakeven(
             update={"capital": scenario.capital.model_copy(update={"target_irr_per_year": target_irr})}
         )
     unit, own_price = main_price(scenario)
-    claimed = claimed_world(scenario)
+    claimed = claimed_case(scenario)
     prepare(scenario, replications, seed)
     n_steps, done = 1 + len(EFFECTS) + len(VOLUMES), 0
 
@@ -122,7 +123,7 @@ def breakeven(
     tell()
     bargain, words = bargaining_range(price, unit, capped)
 
-    def along(worlds: Sequence[World], xs: Sequence[float] | None) -> dict[str, list[tuple[float, float]]]:
+    def along(worlds: Sequence[Counterfactual], xs: Sequence[float] | None) -> dict[str, list[tuple[float, float]]]:
         found: dict[str, list[tuple[float, float]]] = {party: [] for party in names}
         for i, world in enumerate(worlds):
             there = lives_of(world, seed, replications)
@@ -187,7 +188,7 @@ def main_price(scenario: Scenario) -> tuple[str, float]:
     )
 
 
-def lives_of(world: World, seed: int, replications: int) -> list[Lived]:
+def lives_of(world: Counterfactual, seed: int, replications: int) -> list[Lived]:
     """Return the lives of a world in chunks."""
     firsts = range(0, replications, CHUNK)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:

@@ -19,8 +19,8 @@ from edgeofcare.provenance import source_hash, version
 from edgeofcare.questions.backtest import as_json as backtest_object
 from edgeofcare.questions.backtest import backtest
 from edgeofcare.questions.breakeven import breakeven
-from edgeofcare.questions.contracts import compare_contracts
-from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.contracts import contracts as compare_contracts
+from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.exposure import exposures
 from edgeofcare.questions.lint import lint
 from edgeofcare.questions.report_data import lives, mean_case, series
@@ -75,7 +75,7 @@ def make_case(
 
 def _parts(scenario: Scenario, n: dict[str, int], replications: int, seed: int) -> dict[str, Callable[[], Any]]:
     """Return how each part is made, in order."""
-    world = claimed_world(scenario)
+    world = claimed_case(scenario)
     return {
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),

@@ -41,8 +41,8 @@ from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
 from edgeofcare.money.costs import price_table, service_costs
 from edgeofcare.money.terms import term_pence
-from edgeofcare.questions.contracts import PENCE
-from edgeofcare.questions.counterfactuals import World
+from edgeofcare.outcomes import PENCE
+from edgeofcare.questions.counterfactuals import Counterfactual
 
 # What these come to for all children is the sum over children; other terms are owed for the contract as a whole.
 CHILD_BY_CHILD = (PerStart, PerCompletion, PerWeekOutOfCare, PerDayOutOfCare, Milestone)
@@ -58,7 +58,7 @@ class Asked:
     hazard_ratio: float
     seed: int
     replication: int
-    world: World = field(compare=False)
+    world: Counterfactual = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Replication:
     children: list[Child]
 
 
-def n_referred(world: World, seed: int, replication: int, borough: str) -> int:
+def n_referred(world: Counterfactual, seed: int, replication: int, borough: str) -> int:
     """Return how many children a borough refers in a replication (replications are numbered from 0).
 
     Raises OptionError for a borough that the scenario does not have.
@@ -77,7 +77,7 @@ def n_referred(world: World, seed: int, replication: int, borough: str) -> int:
     return len(_referred_in(world, seed, replication, borough))
 
 
-def one_child(world: World, seed: int, replication: int, borough: str, number: int) -> dict[str, Any]:
+def one_child(world: Counterfactual, seed: int, replication: int, borough: str, number: int) -> dict[str, Any]:
     """Return the life of the number-th child (from 1) that a borough refers in a replication (from 0), in both arms.
 
     Days are numbered from day 0 of the contract. care_cost: by place and financial year inside the scenario's own
@@ -126,7 +126,7 @@ def one_child(world: World, seed: int, replication: int, borough: str, number: i
 # ---- the replication -------------------------------------------------------------------------------------------------
 
 
-def _referred_in(world: World, seed: int, replication: int, borough: str) -> list[Child]:
+def _referred_in(world: Counterfactual, seed: int, replication: int, borough: str) -> list[Child]:
     boroughs = world.scenario.boroughs
     if borough not in boroughs:
         raise OptionError(f"{world.scenario.name} has no borough {borough!r}: choose one of {', '.join(boroughs)}.")
@@ -136,7 +136,7 @@ def _referred_in(world: World, seed: int, replication: int, borough: str) -> lis
     return [child for child in _lived(world, seed, replication).children if child.borough == place]
 
 
-def _lived(world: World, seed: int, replication: int) -> Replication:
+def _lived(world: Counterfactual, seed: int, replication: int) -> Replication:
     hazards = world.entry_scale_days, world.hazard_ratio
     with LIVING:
         return _queued(Asked(scenario_hash(world.scenario), *hazards, seed, replication, world))

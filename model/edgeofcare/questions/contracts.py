@@ -1,379 +1,331 @@
-"""Contracts side by side: every contract settled on the same lives, in one world or in all of the grid.
+"""Contracts side by side: every contract settled on the same simulated lives, as claimed or in every counterfactual.
 
-In: a scenario, contracts laid over it. Out: a `Comparison`. Lives are run once a world; a contract only reads the
-counts. Must not know: how answers are shown, files.
+In: a scenario, contracts laid over it. Out: a `Comparison`. Must not know: how answers are shown, files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgeofcare.calendar import date_of
-from edgeofcare.engine.counts import ARMS, Counts
-from edgeofcare.engine.plan import Plan, make_plan
+from edgeofcare.engine.counts import ARMS
 from edgeofcare.errors import OptionError
-from edgeofcare.experiment import available_engine, engine_of
+from edgeofcare.experiment import Case, Lives, Progress, check_options, experiment, read, settled, simulate, with_draws
 from edgeofcare.inputs.contracts import contracts_over, priced
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.capital import log
-from edgeofcare.money.costs import Costs, ServiceCosts, care_costs, service_costs
 from edgeofcare.money.irr import IRR_OUTCOMES, internal_rate
-from edgeofcare.money.pence import summed
-from edgeofcare.questions.before_experiment import Settled, settle, stat
-from edgeofcare.questions.counterfactuals import World, claimed_world, grid_worlds
-from edgeofcare.walk import prepare
+from edgeofcare.outcomes import PENCE, Rows, Stat, expected_shortfall, stat
+from edgeofcare.questions.counterfactuals import Counterfactual, claimed_case, grid_cases
+from edgeofcare.results import plain
+from edgeofcare.summary import expected_rate
 
-Rows = dict[str, npt.NDArray[Any]]
 Laid = Mapping[str, Scenario]
-Progress = Callable[[int, int], None]
-CHUNK = 500
-NULL_CHUNKS = 2  # of the claimed world, settled once more as if therapy changed nothing
-PENCE = 100
+NULL, NULL_REPLICATIONS = "no effect on the same lives", 1000
+UNCERTAIN = "inputs in doubt"
+SCALED_ON = 500  # replications on which prices are scaled to the same cost
 SURE = 5.0  # standard errors by which expected payments must exceed nil to be scaled
+INVESTOR = ("irr", "irr_outcome", "money_multiple", "profit_gbp", "peak_funding_gbp", "payback_years", "npv_gbp")
+COLUMNS = (
+    *("all_payments_gbp", "payments_before_caps_gbp", "top_up_gbp", "due_usual_gbp", "due_therapy_gbp", "cap_binds"),
+    *("weeks_home_usual", "weeks_home_therapy", "payments_gbp", "worst_year_gbp", "worst_year_together_gbp"),
+    *("net_saving_gbp", "service_cost_gbp", "cost_unpaid_gbp", "missed_target", "flows", "tranche_missed_target"),
+    *INVESTOR,
+    *(f"tranche_{name}" for name in INVESTOR),
+    "tranche_flows",
+)
+NULL_COLUMNS = ("all_payments_gbp", "net_saving_gbp", "profit_gbp")
+
+
+# ---- the answer --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Lived:
-    """A chunk of lives with all that does not depend on the contract."""
+class Party:
+    """What one party's money earns.
 
-    plan: Plan
-    counts: Counts
-    costs: Costs
-    service: ServiceCosts
-
-    @cached_property
-    def attributable_weeks(self) -> npt.NDArray[np.int64]:
-        """Return weeks out of care that therapy adds inside the scenario's own tracking: (replication,)."""
-        usual, therapy = (summed(self.counts.outcome(arm, "grid_weeks"), 1, 2) for arm in ARMS)
-        return therapy - usual
-
-
-def live(world: World, laid: Laid, seed: int, first: int, n: int, engine: str | None = None) -> Lived:
-    """Return a range of replications of a world, counted on the windows of all contracts."""
-    contracts = [scenario.contract for scenario in laid.values()]
-    plan = make_plan(world.scenario, world.entry_scale_days, world.hazard_ratio, contracts)
-    counts = engine_of(available_engine(engine))(plan, seed, first, n)
-    return Lived(plan, counts, care_costs(counts, plan, world.scenario), service_costs(plan, world.scenario, counts))
-
-
-def in_world(laid: Scenario, world: World) -> Scenario:
-    """Return the world's scenario under the contract and the capital of another."""
-    return world.scenario.model_copy(update={"contract": laid.contract, "capital": laid.capital})
-
-
-def rows_of(done: Settled, lived: Lived) -> Rows:
-    """Return what one contract comes to, figure by figure: (replication,) or (replication, borough), GBP."""
-    paid, cash, earned, exposed = done.paid, done.cash, done.earned, done.exposed
-    found = {
-        "payments_gbp": summed(paid.pence, 1, 2, 3) / PENCE,
-        "before_caps_gbp": paid.before_caps / PENCE,
-        "top_up_gbp": summed(paid.top_up, 1, 2) / PENCE,
-        "due_anyway_gbp": paid.outcome_pence[:, 0] / PENCE,
-        "due_gbp": paid.outcome_pence[:, 1] / PENCE,
-        "cap_binds": paid.cap_binds,
-        "attributable_weeks": lived.attributable_weeks,
-        "borough_payments_gbp": summed(exposed.payments, 2) / PENCE,
-        "borough_worst_year_gbp": exposed.worst_year / PENCE,
-        "borough_net_saving_gbp": exposed.net_saving / PENCE,
-        "worst_year_gbp": summed(exposed.payments, 1).max(axis=1) / PENCE,
-        "net_saving_gbp": summed(exposed.net_saving, 1) / PENCE,
-        "service_cost_gbp": summed(cash.costs, 1) / PENCE,
-        "cost_unpaid_gbp": summed(cash.unpaid, 1) / PENCE,
-        "irr": earned.irr,
-        "irr_outcome": earned.outcome,
-        "money_multiple": earned.money_multiple,
-        "profit_gbp": earned.profit / PENCE,
-        "peak_funding_gbp": earned.peak_funding / PENCE,
-        "npv_gbp": earned.npv / PENCE,
-        "missed_target": earned.missing_target,
-        "payback_years": earned.payback_years,
-    }
-    for slug, tranche in done.earned.tranches.items():
-        found[f"tranche.{slug}.npv_gbp"] = tranche.npv / PENCE
-        found[f"tranche.{slug}.missed_target"] = tranche.missing_target
-        found[f"tranche.{slug}.payback_years"] = tranche.payback_years
-        found[f"tranche.{slug}.peak_funding_gbp"] = tranche.peak_funding / PENCE
-        found[f"tranche.{slug}.irr"] = tranche.irr
-        found[f"tranche.{slug}.irr_outcome"] = tranche.outcome
-        found[f"tranche.{slug}.profit_gbp"] = tranche.profit / PENCE
-        found[f"tranche.{slug}.money_multiple"] = tranche.money_multiple
-    return found
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One contract in one world: rows of all replications, and the flows summed over them for the headline rates.
-
-    flows: by party ("all", or a tranche), (days, pence). null: the same figures on the same children if therapy
-    changes nothing, for the first replications of the claimed world; empty elsewhere.
+    irr_of_expected_flows: rate of the flows summed over replications. expected_shortfall_gbp: mean profit of the worst
+    twentieth. irr_outcomes: replications with one rate, none, several, a total loss, or no need of money.
     """
 
-    rows: Rows
-    flows: dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
-    null: Rows
+    irr_of_expected_flows: float | None
+    irr: Stat
+    money_multiple: Stat
+    profit_gbp: Stat
+    peak_funding_gbp: Stat
+    npv_gbp: Stat
+    payback_years: Stat
+    multiple_of_peak_funding: Stat
+    loss_prob: float
+    missed_target_prob: float
+    expected_shortfall_gbp: float | None
+    irr_outcomes: dict[str, int]
 
 
-def settle_world(
-    world: World,
-    laid: Laid,
-    replications: int,
-    seed: int,
-    workers: int,
-    tell: Callable[[int], None],
-    null_chunks: int = 0,
-    engine: str | None = None,
-) -> dict[str, Outcome]:
-    """Settle all contracts on the lives of a world, chunk by chunk."""
-    firsts = range(0, replications, CHUNK)
+@dataclass(frozen=True)
+class Investor(Party):
+    """All repayable money together, and each tranche."""
 
-    def chunk(number: int) -> dict[str, Outcome]:
-        first = firsts[number]
-        lived = live(world, laid, seed, first, min(CHUNK, replications - first), engine)
-        found = {
-            name: _settle_one(in_world(scenario, world), lived, number < null_chunks) for name, scenario in laid.items()
-        }
-        tell(lived.counts.n_replications)
-        return found
-
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        parts = list(pool.map(chunk, range(len(firsts))))
-    return {name: _joined([part[name] for part in parts]) for name in laid}
+    cost_unpaid_prob: float
+    tranches: dict[str, Party]
 
 
-def _settle_one(scenario: Scenario, lived: Lived, with_null: bool) -> Outcome:
-    done = settle(lived.counts, lived.plan, scenario, lived.costs, lived.service)
-    parties = {"all": done.earned, **done.earned.tranches}
-    flows = {name: (earned.days, earned.flows) for name, earned in parties.items()}
-    null: Rows = {}
-    if with_null:
-        counts = lived.counts.without_effect()
-        same = Lived(lived.plan, counts, care_costs(counts, lived.plan, scenario), lived.service)
-        null = rows_of(settle(counts, lived.plan, scenario, same.costs, same.service), same)
-    return Outcome(rows_of(done, lived), flows, null)
+@dataclass(frozen=True)
+class BoroughFigures:
+    """What a contract means for one borough, GBP."""
+
+    name: str
+    payments_gbp: Stat
+    worst_year_gbp: Stat
+    net_saving_gbp: Stat
+    net_saving_prob: float
 
 
-def _joined(parts: Sequence[Outcome]) -> Outcome:
-    flows = {
-        name: (days, np.sum([part.flows[name][1] for part in parts], axis=0))
-        for name, (days, _) in parts[0].flows.items()
-    }
-    nulls = [part.null for part in parts if part.null]
-    return Outcome(_stacked([part.rows for part in parts]), flows, _stacked(nulls) if nulls else {})
+@dataclass(frozen=True)
+class Figures:
+    """One contract in one case. payments: by all payers; worst_year: the most that boroughs together pay in a year.
+
+    deadweight_share: of outcome payments, what falls due without therapy too. gbp_per_attributable_week: everything
+    paid for each week out of care that therapy adds; None if it adds none.
+    """
+
+    payments_gbp: Stat
+    before_caps_gbp: Stat
+    top_up_gbp: Stat
+    worst_year_gbp: Stat
+    cap_binds_prob: float
+    deadweight_share: float | None
+    gbp_per_attributable_week: float | None
+    net_saving_gbp: Stat
+    net_saving_prob: float
+    service_cost_gbp: Stat
+    investor: Investor
+    boroughs: dict[str, BoroughFigures]
 
 
-def _stacked(parts: Sequence[Rows]) -> Rows:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+@dataclass(frozen=True)
+class IfNoEffect:
+    """The same young people as if therapy changed nothing, for the first replications."""
+
+    payments_gbp: Stat
+    net_saving_gbp: Stat
+    profit_gbp: Stat
 
 
-# ---- the question --------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class ContractAnswer(Figures):
+    """One contract as claimed. terms: what it pays for. price_factor: what prices, caps and principals are scaled by.
+
+    uncertain: the same figures with the scenario's uncertain inputs drawn; None with one outer draw. grid: by case.
+    """
+
+    name: str
+    terms: list[str]
+    price_factor: float
+    if_no_effect: IfNoEffect
+    uncertain: Figures | None = None
+    grid: dict[str, Figures] | None = None
+
+
+@dataclass(frozen=True)
+class OutOfCareShare:
+    """Share of tracked days out of care, on the calibration sample."""
+
+    usual: float
+    therapy: float
+
+
+@dataclass(frozen=True)
+class GridCase:
+    """One case of the grid."""
+
+    name: str
+    effect: str
+    base: str
+    volume: float
+    hazard_ratio: float
+    entry_scale_days: float
+    out_of_care_share: OutOfCareShare
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Contracts by world by name, with what was asked.
+    """Contracts on the same young people. worlds: the cases of the grid, if it was asked for."""
 
-    outcomes: world -> contract -> Outcome. price_factor: what prices, caps and principals were multiplied by.
-    """
-
-    scenario: Scenario
-    laid: dict[str, Scenario]
-    worlds: list[World]
-    outcomes: dict[str, dict[str, Outcome]]
-    price_factor: dict[str, float]
-    replications: int
+    scenario: str
     seed: int
+    replications: int
+    outer_draws: int
+    contracts: dict[str, ContractAnswer]
+    worlds: tuple[GridCase, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the object that `--json` prints."""
-        claimed, *others = self.worlds
-        found: dict[str, Any] = {
-            "scenario": self.scenario.name,
-            "seed": self.seed,
-            "replications": self.replications,
-            "contracts": {name: self._contract(name, claimed, others) for name in self.laid},
-        }
-        if others:
-            found["worlds"] = [_world_dict(world) for world in self.worlds]
-        return found
-
-    def _contract(self, name: str, claimed: World, others: Sequence[World]) -> dict[str, Any]:
-        laid, outcome = self.laid[name], self.outcomes[claimed.name][name]
-        found = {
-            "name": laid.contract.name,
-            "terms": [term.pays for term in laid.contract.terms],
-            "price_factor": self.price_factor[name],
-            **figures(outcome, laid),
-        }
-        if outcome.null:
-            found["if_no_effect"] = {
-                key: stat(outcome.null[key], _one_draw(outcome.null))
-                for key in ("payments_gbp", "net_saving_gbp", "profit_gbp")
-            }
-        if others:
-            grid = {world.name: figures(self.outcomes[world.name][name], laid) for world in self.worlds}
-            found["grid"] = grid
+        """Return the object that `--json` prints; what was not asked for is left out."""
+        found: dict[str, Any] = plain(self)
+        for part in (found, *found["contracts"].values()):
+            for key in ("worlds", "grid", "uncertain"):
+                if part.get(key, 0) is None:
+                    del part[key]
         return found
 
 
-def _world_dict(world: World) -> dict[str, Any]:
-    return {
-        "name": world.name,
-        "effect": world.effect,
-        "base": world.base,
-        "volume": world.volume,
-        "hazard_ratio": world.hazard_ratio,
-        "entry_scale_days": world.entry_scale_days,
-        "out_of_care_share": {"usual": world.usual, "therapy": world.therapy},
-    }
+# ---- the question ------------------------------------------------------------------------------------------------
 
 
-def _one_draw(rows: Rows) -> npt.NDArray[np.int64]:
-    return np.zeros(len(rows["payments_gbp"]), dtype=np.int64)
-
-
-def figures(outcome: Outcome, laid: Scenario) -> dict[str, Any]:
-    """Return the figures of one contract in one world."""
-    rows = outcome.rows
-    draws = _one_draw(rows)
-
-    def of(name: str, over: str | None = None) -> dict[str, Any]:
-        return stat(rows[name], draws, None if over is None else rows[over])
-
-    gained = rows["attributable_weeks"].sum()
-    return {
-        "payments_gbp": of("payments_gbp"),
-        "before_caps_gbp": of("before_caps_gbp"),
-        "top_up_gbp": of("top_up_gbp"),
-        "worst_year_gbp": of("worst_year_gbp"),
-        "cap_binds_prob": float(rows["cap_binds"].mean()),
-        "deadweight_share": of("due_anyway_gbp", "due_gbp")["mean"],
-        "gbp_per_attributable_week": float(rows["payments_gbp"].sum() / gained) if gained > 0 else None,
-        "net_saving_gbp": of("net_saving_gbp"),
-        "net_saving_prob": float((rows["net_saving_gbp"] > 0).mean()),
-        "service_cost_gbp": of("service_cost_gbp"),
-        "investor": _investor(rows, outcome.flows, draws),
-        "boroughs": {
-            slug: {
-                "name": borough.name,
-                "payments_gbp": stat(rows["borough_payments_gbp"][:, i], draws),
-                "worst_year_gbp": stat(rows["borough_worst_year_gbp"][:, i], draws),
-                "net_saving_gbp": stat(rows["borough_net_saving_gbp"][:, i], draws),
-                "net_saving_prob": float((rows["borough_net_saving_gbp"][:, i] > 0).mean()),
-            }
-            for i, (slug, borough) in enumerate(laid.boroughs.items())
-        },
-    }
-
-
-def _investor(rows: Rows, flows: Mapping[str, Any], draws: Any) -> dict[str, Any]:
-    """Return the figures of all repayable money together, and of each tranche."""
-    return {
-        **_party("", rows, flows["all"], draws),
-        "cost_unpaid_prob": float((rows["cost_unpaid_gbp"] > 0).mean()),
-        "tranches": {name: _party(f"tranche.{name}.", rows, flows[name], draws) for name in flows if name != "all"},
-    }
-
-
-def _party(prefix: str, rows: Rows, flows: tuple[Any, Any], draws: Any) -> dict[str, Any]:
-    """Return what one party's money earns; expected shortfall: mean profit of the worst twentieth."""
-    own = {
-        name: rows[f"{prefix}{name}"]
-        for name in ("irr", "money_multiple", "profit_gbp", "peak_funding_gbp", "npv_gbp", "payback_years")
-    }
-    profit = np.sort(own["profit_gbp"])
-    peak = np.where(own["peak_funding_gbp"] > 0, own["peak_funding_gbp"], np.nan)
-    outcomes = np.bincount(rows[f"{prefix}irr_outcome"], minlength=len(IRR_OUTCOMES))
-    return {
-        "irr_of_expected_flows": internal_rate(flows[1], flows[0]),
-        **{name: stat(values, draws) for name, values in own.items()},
-        "multiple_of_peak_funding": stat(1 + own["profit_gbp"] / peak, draws),
-        "loss_prob": float((own["profit_gbp"] < 0).mean()),
-        "missed_target_prob": float(rows[f"{prefix}missed_target"].mean()),
-        "expected_shortfall_gbp": float(profit[: max(1, len(profit) // 20)].mean()),
-        "irr_outcomes": dict(zip(IRR_OUTCOMES, outcomes.tolist(), strict=True)),
-    }
-
-
-def compare_contracts(
+def contracts(
     scenario: Scenario,
     contracts: str | Sequence[str] = "all",
     replications: int = 1000,
     seed: int = 1,
+    outer_draws: int = 1,
     grid: bool = False,
     same_cost: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Settle contracts on the same lives, in the claimed world or (grid) in every world.
+    """Settle contracts on the same lives, as claimed or (grid) in every counterfactual.
 
-    contracts: "all", "own", names of shipped contracts or paths of contract files. same_cost: scale prices, caps and
-    principals once, so that each contract is expected to pay what the scenario's own pays in the claimed world.
+    contracts: "all", "own", names of shipped contracts or paths of contract files. outer_draws: with several, also with
+    the scenario's uncertain inputs drawn. same_cost: scale prices, caps and principals once, so that each contract is
+    expected to pay what the scenario's own pays as claimed.
     Raises InputError for a contract at fault, OptionError for a scenario without a claim and a number out of range.
     """
-    import os
-
-    claimed = claimed_world(scenario)
-    prepare(scenario, replications, seed)
-    if workers is not None and workers < 1:
-        raise OptionError(f"workers must be 1 or more (got {workers}).")
-    n_workers = workers or os.cpu_count() or 1
+    claimed = claimed_case(scenario)
+    check_options(scenario, replications, seed, outer_draws, workers)
     laid = contracts_over(scenario, contracts, planned_cost_gbp(claimed))
     factors = dict.fromkeys(laid, 1.0)
     if same_cost:
         factors = same_cost_factors(claimed, laid, seed)
         laid = {name: priced(one, factors[name]) for name, one in laid.items()}
-    worlds = [claimed]
-    if grid:
-        worlds += [world for world in grid_worlds(scenario) if world.name != claimed.name]
-    total, done = replications * len(worlds), 0
+    others = [case for case in grid_cases(scenario) if case.name != claimed.name] if grid else []
+    null = replace(claimed, without_effect=True, replications=min(replications, NULL_REPLICATIONS))
+    cases: dict[str, Case] = {claimed.name: claimed, NULL: null, **{case.name: case for case in others}}
+    if outer_draws > 1:
+        cases[UNCERTAIN] = with_draws(claimed, outer_draws, seed)
+    columns = {name: NULL_COLUMNS if name == NULL else COLUMNS for name in cases}
+    rows = experiment(cases, seed, replications, columns, laid, workers, progress)
 
-    def tell(n: int) -> None:
-        nonlocal done
-        done += n
-        if progress:
-            progress(done, total)
-
-    outcomes = {
-        world.name: settle_world(
-            world, laid, replications, seed, n_workers, tell, NULL_CHUNKS if world is claimed else 0
+    def answer(name: str) -> ContractAnswer:
+        under = laid[name]
+        by_case = {case: figures(rows[case, name], under) for case in cases if case != NULL}
+        return ContractAnswer(
+            **vars(by_case[claimed.name]),
+            name=under.contract.name,
+            terms=[term.pays for term in under.contract.terms],
+            price_factor=factors[name],
+            if_no_effect=_if_no_effect(rows[NULL, name]),
+            uncertain=by_case.pop(UNCERTAIN, None),
+            grid=by_case if grid else None,
         )
-        for world in worlds
-    }
-    return Comparison(scenario, laid, worlds, outcomes, factors, replications, seed)
+
+    worlds = tuple(_grid_case(case) for case in (claimed, *others)) if grid else None
+    answers = {name: answer(name) for name in laid}
+    return Comparison(scenario.name, seed, replications, outer_draws, answers, worlds)
 
 
-def planned_cost_gbp(world: World) -> float:
+def _grid_case(case: Counterfactual) -> GridCase:
+    hazards = case.hazard_ratio, case.entry_scale_days
+    shares = OutOfCareShare(case.usual, case.therapy)
+    return GridCase(case.name, case.effect, case.base, case.volume, *hazards, shares)
+
+
+def _if_no_effect(rows: Rows) -> IfNoEffect:
+    return IfNoEffect(rows.stat("all_payments_gbp"), rows.stat("net_saving_gbp"), rows.stat("profit_gbp"))
+
+
+def figures(rows: Rows, under: Scenario) -> Figures:
+    """Return the figures of one contract in one case. under: the scenario under that contract."""
+    paid, gained = rows.at("all_payments_gbp").sum(), _attributable_weeks(rows)
+    return Figures(
+        payments_gbp=rows.stat("all_payments_gbp"),
+        before_caps_gbp=rows.stat("payments_before_caps_gbp"),
+        top_up_gbp=rows.stat("top_up_gbp"),
+        worst_year_gbp=rows.stat("worst_year_together_gbp"),
+        cap_binds_prob=rows.prob(rows.at("cap_binds")),
+        deadweight_share=rows.stat("due_usual_gbp", over="due_therapy_gbp").mean,
+        gbp_per_attributable_week=float(paid / gained) if gained > 0 else None,
+        net_saving_gbp=rows.stat("net_saving_gbp"),
+        net_saving_prob=rows.prob(rows.at("net_saving_gbp") > 0),
+        service_cost_gbp=rows.stat("service_cost_gbp"),
+        investor=_investor(rows),
+        boroughs={slug: _borough(rows, slug, borough.name) for slug, borough in under.boroughs.items()},
+    )
+
+
+def _attributable_weeks(rows: Rows) -> int:
+    """Return the weeks out of care that therapy adds inside the scenario's own tracking, over all replications."""
+    usual, therapy = (rows.at(f"weeks_home_{arm}").sum() for arm in ARMS)
+    return int(therapy - usual)
+
+
+def _borough(rows: Rows, slug: str, name: str) -> BoroughFigures:
+    return BoroughFigures(
+        name,
+        rows.stat("payments_gbp", borough=slug),
+        rows.stat("worst_year_gbp", borough=slug),
+        rows.stat("net_saving_gbp", borough=slug),
+        rows.prob(rows.at("net_saving_gbp", borough=slug) > 0),
+    )
+
+
+def _investor(rows: Rows) -> Investor:
+    tranches = {name: _party(rows, "tranche_", tranche=name) for name in rows.labels["tranche"]}
+    unpaid = rows.prob(rows.at("cost_unpaid_gbp") > 0)
+    return Investor(**vars(_party(rows)), cost_unpaid_prob=unpaid, tranches=tranches)
+
+
+def _party(rows: Rows, prefix: str = "", **tranche: str) -> Party:
+    """Return what all repayable money earns, or (prefix and tranche) one tranche."""
+    own = {name: rows.at(f"{prefix}{name}", **tranche) for name in INVESTOR}
+    profit, drawn = own["profit_gbp"], rows.clusters
+    peak = np.where(own["peak_funding_gbp"] > 0, own["peak_funding_gbp"], np.nan)
+    outcomes = np.bincount(own.pop("irr_outcome").astype(int), minlength=len(IRR_OUTCOMES))
+    return Party(
+        irr_of_expected_flows=_rate_of(rows, **tranche) if tranche else expected_rate(rows),
+        **{name: stat(values, drawn) for name, values in own.items()},
+        multiple_of_peak_funding=stat(1 + profit / peak, drawn),
+        loss_prob=rows.prob(profit < 0),
+        missed_target_prob=rows.prob(rows.at(f"{prefix}missed_target", **tranche)),
+        expected_shortfall_gbp=expected_shortfall(profit, "low"),
+        irr_outcomes=dict(zip(IRR_OUTCOMES, outcomes.tolist(), strict=True)),
+    )
+
+
+def _rate_of(rows: Rows, tranche: str) -> float | None:
+    """Return the rate of a tranche's expected flows."""
+    flows = rows.columns["tranche_flows"][:, rows.place("tranche", tranche)].sum(axis=0)
+    return internal_rate(flows, np.array(rows.labels["date"]))
+
+
+# ---- contracts laid over a scenario ------------------------------------------------------------------------------
+
+
+def planned_cost_gbp(case: Counterfactual) -> float:
     """Return the cost of the service that is planned before anybody starts, GBP."""
-    plan = make_plan(world.scenario, world.entry_scale_days, world.hazard_ratio)
-    counts = engine_of(available_engine(None))(plan, 0, 0, 1)
-    return float(service_costs(plan, world.scenario, counts).fixed.sum()) / PENCE
+    return float(simulate(case, 0, 0, 1).service.fixed.sum()) / PENCE
 
 
-def same_cost_factors(claimed: World, laid: Laid, seed: int) -> dict[str, float]:
-    """Return what each contract is multiplied by to cost what the scenario's own is expected to, in the claimed world.
+def same_cost_factors(claimed: Counterfactual, laid: Laid, seed: int) -> dict[str, float]:
+    """Return what each contract is multiplied by to cost what the scenario's own is expected to, as claimed.
 
     Prices, caps, floors and principals move together, so payments move in proportion, but for pennies. Self-finance
     has none of them: it stays as it is, at 1.
     """
-    lived = live(claimed, laid, seed, 0, CHUNK)
+    lives: list[Lives] = [simulate(claimed, seed, 0, SCALED_ON, laid.values())]
 
-    def paid_by(scenario: Scenario) -> npt.NDArray[np.int64]:
-        done = settle(lived.counts, lived.plan, scenario, lived.costs, lived.service)
-        return summed(done.paid.pence, 1, 2, 3)
+    def paid_under(contract: Scenario | None) -> Rows:
+        return settled(lives, ["all_payments_gbp"], contract)
 
-    own = paid_by(claimed.scenario).mean()
+    own = paid_under(None).at("all_payments_gbp").mean()
 
-    def factor(name: str, scenario: Scenario) -> float:
-        if priced(scenario, 2.0).contract == scenario.contract:
+    def factor(name: str, under: Scenario) -> float:
+        if priced(under, 2.0).contract == under.contract:
             return 1.0
-        paid = paid_by(in_world(scenario, claimed))
+        paid = paid_under(under).at("all_payments_gbp")
         if paid.mean() <= SURE * paid.std() / np.sqrt(len(paid)):
             raise OptionError(
                 f"{name} pays next to nothing here, so its prices cannot be scaled to the cost of "
@@ -381,38 +333,45 @@ def same_cost_factors(claimed: World, laid: Laid, seed: int) -> dict[str, float]
             )
         return float(own / paid.mean())
 
-    return {name: factor(name, one) for name, one in laid.items()}
+    return {name: factor(name, under) for name, under in laid.items()}
 
 
 def laid_over(scenario: Scenario, contracts: str | Sequence[str] | None) -> dict[str, Scenario]:
     """Return the scenario under each contract, sized to its service; under its own if none is named."""
     if contracts is None:
         return {scenario.name: scenario}
-    return contracts_over(scenario, contracts, planned_cost_gbp(claimed_world(scenario)))
+    return contracts_over(scenario, contracts, planned_cost_gbp(claimed_case(scenario)))
 
 
 def under(scenario: Scenario, contract: str | None) -> Scenario:
     """Return the scenario under one other contract, or as it is; raise OptionError for several."""
-    found = list(laid_over(scenario, contract).values())
-    if len(found) != 1:
-        raise OptionError(f"one contract is wanted here (got {len(found)}). Name one of them.")
-    return found[0]
+    chosen = list(laid_over(scenario, contract).values())
+    if len(chosen) != 1:
+        raise OptionError(f"one contract is wanted here (got {len(chosen)}). Name one of them.")
+    return chosen[0]
 
 
-def movements(scenario: Scenario, contract: str, replication: int, seed: int) -> list[dict[str, Any]]:
-    """Return what moved when in one replication of one contract: day, what, from, to, GBP, in order.
+@dataclass(frozen=True)
+class Movement:
+    """Money that moved on a date, GBP, or a trigger that fired (without accounts)."""
+
+    date: str
+    what: str
+    source: str
+    payee: str
+    gbp: float
+
+
+def movements(scenario: Scenario, contract: str, replication: int, seed: int) -> list[Movement]:
+    """Return what moved when in one replication of one contract, in order.
 
     Raises OptionError for several contracts and for a replication or a seed out of range.
     """
     if replication < 0:
         raise OptionError(f"--log takes the number of a replication, from 0 (got {replication}).")
-    claimed = claimed_world(scenario)
-    prepare(scenario, replication + 1, seed)
+    claimed = claimed_case(scenario)
+    check_options(scenario, replication + 1, seed)
     laid = under(scenario, contract)
-    lived = live(claimed, {"laid": laid}, seed, replication, 1)
-    done = settle(lived.counts, lived.plan, laid, lived.costs, lived.service)
+    entries = read(simulate(claimed, seed, replication, 1, [laid]), lambda s: log(s.cash, s.paid, 0), laid)
     day_0 = scenario.clock.day_0
-    return [
-        {"date": date_of(day, day_0).isoformat(), "what": what, "source": source, "payee": payee, "gbp": pence / PENCE}
-        for day, what, source, payee, pence in log(done.cash, done.paid, 0)
-    ]
+    return [Movement(date_of(e.day, day_0).isoformat(), e.what, e.source, e.payee, e.pence / PENCE) for e in entries]

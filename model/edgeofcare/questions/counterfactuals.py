@@ -1,16 +1,17 @@
-"""Worlds in which a contract is tried: what therapy does, what would happen without it, how many families come.
+"""Counterfactuals of a contract: another effect, another life without therapy, fewer families.
 
-In: a scenario. Out: `World`s with their hazards. Must not know: contracts, money.
+In: a scenario. Out: cases with their hazards. Must not know: contracts, money.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, calibrate
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import Case, case_of
 from edgeofcare.inputs.evidence import published_evidence
 from edgeofcare.inputs.files import scenario_folder
 from edgeofcare.inputs.load import with_values
@@ -33,83 +34,86 @@ EFFECT_WORDS = {
 
 
 @dataclass(frozen=True)
-class World:
-    """One world. volume: referrals, as a share of the scenario's. usual, therapy: share of tracked days out of care on
-    the calibration sample. scenario: with the world's referrals; its effect stands in the two hazards."""
+class Counterfactual(Case):
+    """A case with what sets it apart. volume: referrals, as a share of the scenario's. Its effect is in the hazards."""
 
-    name: str
-    effect: str
-    base: str
-    volume: float
-    scenario: Scenario
-    entry_scale_days: float
-    hazard_ratio: float
-    usual: float
-    therapy: float
+    name: str = "claimed"
+    effect: str = "claimed"
+    base: str = "contract"
+    volume: float = 1.0
 
 
-def claimed_world(scenario: Scenario) -> World:
-    """Return the scenario as it stands.
+def claimed_case(scenario: Scenario) -> Counterfactual:
+    """Return the scenario as written.
 
     Raises OptionError for a scenario that draws its effect from the evidence: it claims nothing of its own.
     """
     if scenario.effect.prior == "evidence":
         raise OptionError(
-            f"{scenario.name} draws its effect from the evidence and claims none of its own. Choose a "
-            f"scenario with a claim, such as pan_london."
+            f"{scenario.name} draws its effect from the evidence and claims none of its own. Choose a scenario with a "
+            f"claim, such as pan_london."
         )
-    return _world("claimed", "contract", scenario, calibrate(scenario))
+    return _case("claimed", "contract", scenario, calibrate(scenario))
 
 
-def grid_worlds(scenario: Scenario) -> list[World]:
+def grid_cases(scenario: Scenario) -> list[Counterfactual]:
     """Return every effect on every true base, then the claimed effect at fewer referrals.
 
     The claimed effect and half of it keep at every base the odds ratio of being in care that they have on the tracked
     share at the contract's base. Half: half of the points of the scenario's own measure.
     """
-    claimed = claimed_world(scenario)
+    claimed = claimed_case(scenario)
     ratios = _odds_ratios(scenario)
-    worlds = []
+    cases = []
     for base in BASES:
         scale = claimed.entry_scale_days if base == "contract" else _scale_of(scenario, base)
-        worlds += [
+        cases += [
             claimed
             if (effect, base) == ("claimed", "contract")
             else _at_ratio(effect, base, scenario, scale, ratios[effect])
             for effect in EFFECTS
         ]
-    return worlds + [at_volume(claimed, volume) for volume in VOLUMES if volume != 1]
+    return cases + [at_volume(claimed, volume) for volume in VOLUMES if volume != 1]
 
 
-def with_effect(claimed: World, effect: str, base: str = "contract") -> World:
-    """Return a world with another effect (`none`, `half`, `claimed`, `start`), on the contract's or another base."""
+def with_effect(claimed: Counterfactual, effect: str, base: str = "contract") -> Counterfactual:
+    """Return a case with another effect (`none`, `half`, `claimed`, `start`), on the contract's or another base."""
     if (effect, base) == ("claimed", "contract"):
         return claimed
     scale = claimed.entry_scale_days if base == "contract" else _scale_of(claimed.scenario, base)
     return _at_ratio(effect, base, claimed.scenario, scale, _odds_ratios(claimed.scenario)[effect])
 
 
-def at_volume(world: World, volume: float) -> World:
-    """Return a world with referrals scaled in every borough."""
-    boroughs = world.scenario.boroughs
+def at_volume(case: Counterfactual, volume: float) -> Counterfactual:
+    """Return a case with referrals scaled in every borough."""
+    boroughs = case.scenario.boroughs
     values = {f"boroughs.{slug}.referrals_per_year": b.referrals_per_year * volume for slug, b in boroughs.items()}
-    fewer = with_values(world.scenario, values)
-    return World(**{**vars(world), "scenario": fewer, "volume": volume, "name": f"{world.name}, volume {volume:.0%}"})
+    fewer = with_values(case.scenario, values)
+    return replace(case, scenario=fewer, volume=volume, name=f"{case.name}, volume {volume:.0%}")
 
 
-def _at_ratio(effect: str, base: str, scenario: Scenario, entry_scale_days: float, odds_ratio: float) -> World:
+def _at_ratio(effect: str, base: str, scenario: Scenario, entry_scale_days: float, odds_ratio: float) -> Counterfactual:
     values = {
         "effect.measure": TRACKED_SHARE,
         "effect.entry_scale_days": entry_scale_days,
         "effect.odds_ratio": odds_ratio,
     }
-    return _world(effect, base, scenario, calibrate(with_values(scenario, values)))
+    return _case(effect, base, scenario, calibrate(with_values(scenario, values)))
 
 
-def _world(effect: str, base: str, scenario: Scenario, found: Calibration) -> World:
-    usual, therapy = (found.measures[arm][TRACKED_SHARE] for arm in ("usual", "therapy"))
-    ratio = 1.0 if effect == "none" else found.hazard_ratio
-    return World(f"{effect} on {base}", effect, base, 1.0, scenario, found.entry_scale_days, ratio, usual, therapy)
+def _case(effect: str, base: str, scenario: Scenario, met: Calibration) -> Counterfactual:
+    case = case_of(scenario, met)
+    ratio = 1.0 if effect == "none" else case.hazard_ratio
+    return Counterfactual(
+        scenario,
+        case.entry_scale_days,
+        ratio,
+        case.usual,
+        case.therapy,
+        name=f"{effect} on {base}",
+        effect=effect,
+        base=base,
+    )
 
 
 def _odds_ratios(scenario: Scenario) -> dict[str, float]:
@@ -132,7 +136,7 @@ def _odds_ratio(found: Calibration) -> float:
 
 
 def _scale_of(scenario: Scenario, base: str) -> float:
-    """Return the entry scale at which a published base world holds."""
+    """Return the entry scale at which a published base holds."""
     row: dict[str, Any] = next(r for r in published_evidence(scenario_folder())["base_worlds"] if r["id"] == base)
     values = {
         "effect.measure": row["measure"],

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.errors import OptionError
-from edgeofcare.experiment import available_engine, engine_of
+from edgeofcare.experiment import Progress, available_engine, engine_of
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
@@ -30,9 +30,9 @@ from edgeofcare.money.costs import (
 )
 from edgeofcare.money.exposure import NEVER
 from edgeofcare.money.pence import summed
-from edgeofcare.questions.before_experiment import settle, stat
-from edgeofcare.questions.contracts import CHUNK, PENCE, Lived, Progress
-from edgeofcare.questions.counterfactuals import World, at_volume, claimed_world, with_effect
+from edgeofcare.outcomes import PENCE
+from edgeofcare.questions.before_experiment import CHUNK, Lived, settle, stat
+from edgeofcare.questions.counterfactuals import Counterfactual, at_volume, claimed_case, with_effect
 from edgeofcare.walk import prepare
 
 Values = npt.NDArray[Any]
@@ -89,7 +89,7 @@ def exposures(
             f"there is no borough {', '.join(unknown)} in {scenario.name}. It has {', '.join(scenario.boroughs)}."
         )
     prepare(scenario, replications, seed)
-    claimed = claimed_world(scenario)
+    claimed = claimed_case(scenario)
     rivals = _what_if(claimed) if what_if else {}
     steps, done = 1 + len(rivals), 0
 
@@ -117,7 +117,7 @@ def exposures(
     return Exposures(scenario, years, boroughs, _contract_figures(rows, scenario), replications, seed)
 
 
-def _what_if(claimed: World) -> dict[str, World]:
+def _what_if(claimed: Counterfactual) -> dict[str, Counterfactual]:
     """Return the other worlds: volume, effect, prices, and each borough leaving."""
     scenario = claimed.scenario
     worlds = {
@@ -169,7 +169,7 @@ def workers() -> Iterator[ThreadPoolExecutor]:
 
 def live_in(
     pool: ThreadPoolExecutor,
-    world: World,
+    world: Counterfactual,
     contracts: Sequence[Scenario],
     seed: int,
     replications: int,
@@ -197,7 +197,7 @@ def live_in(
     return Lives(plan, [pool.submit(chunk, first) for first in range(0, replications, CHUNK)])
 
 
-def lived_rows(world: World, seed: int, replications: int, full: bool = True) -> Rows:
+def lived_rows(world: Counterfactual, seed: int, replications: int, full: bool = True) -> Rows:
     """Return the rows of a world's boroughs under its own contract."""
     with workers() as pool:
         return live_in(pool, world, [world.scenario], seed, replications, full).rows[0]

@@ -19,12 +19,13 @@ import numpy.typing as npt
 
 from edgeofcare.calendar import DAYS_PER_YEAR, add_months
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import Progress
 from edgeofcare.inputs.boroughs import CapOnJoin, Joiner, Joining, Teams, load_joiner, with_joiners, with_referrals
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.irr import internal_rate
-from edgeofcare.questions.contracts import CHUNK, Progress
-from edgeofcare.questions.counterfactuals import World, claimed_world
+from edgeofcare.questions.before_experiment import CHUNK
+from edgeofcare.questions.counterfactuals import Counterfactual, claimed_case
 from edgeofcare.questions.exposure import (
     Lives,
     Rows,
@@ -54,8 +55,8 @@ class Pair:
     fixed_cap: rows of the same lives with the cap as it was, None where it has not moved.
     """
 
-    before: World
-    after: World
+    before: Counterfactual
+    after: Counterfactual
     without: Rows
     with_: Rows
     fixed_cap: Rows | None
@@ -119,7 +120,7 @@ def join(
     if not boroughs:
         raise OptionError("name at least one borough that would join.")
     prepare(scenario, replications, seed)
-    claimed = claimed_world(scenario)
+    claimed = claimed_case(scenario)
     joinings = [_joining(one, scenario, when, teams) if isinstance(one, str) else one for one in boroughs]
     joiners = [one.joiner for one in joinings]
     with_joiners(scenario, joinings, 1.0, cast(CapOnJoin, cap_on_join))  # faults are told before anybody lives
@@ -170,13 +171,15 @@ def _joining(text: str, scenario: Scenario, when: date | None, teams: str) -> Jo
     return Joining(load_joiner(name, scenario), own, cast(Teams, teams))
 
 
-def _joined_world(claimed: World, joinings: Sequence[Joining], cap_on_join: str, planned_starts: float) -> World:
+def _joined_world(
+    claimed: Counterfactual, joinings: Sequence[Joining], cap_on_join: str, planned_starts: float
+) -> Counterfactual:
     joined = with_joiners(claimed.scenario, joinings, planned_starts, cast(CapOnJoin, cap_on_join))
     return replace(claimed, scenario=joined, name=f"{claimed.name}, joined")
 
 
 def live_pair(
-    claimed: World,
+    claimed: Counterfactual,
     joinings: Sequence[Joining],
     cap_on_join: str,
     replications: int,
@@ -201,7 +204,7 @@ def live_pair(
     return Pair(claimed, after, without, with_, fixed[0] if fixed else None, years, real), planned
 
 
-def _planned_starts(before: Lives, claimed: World, seed: int, replications: int) -> float:
+def _planned_starts(before: Lives, claimed: Counterfactual, seed: int, replications: int) -> float:
     """Return the expected starts without joiners, from the first replications whatever their number."""
     if replications >= PLANNED_FROM:
         rows = before.chunks[0].result()[0]

@@ -12,9 +12,8 @@ import numpy as np
 from edgeofcare.inputs.contract import AnyTerm, Contract, ImprovementLadder
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import Floats
-from edgeofcare.questions.before_experiment import settle
-from edgeofcare.questions.contracts import live
-from edgeofcare.questions.counterfactuals import BASE_WORDS, World, claimed_world, with_effect
+from edgeofcare.questions.before_experiment import live, settle
+from edgeofcare.questions.counterfactuals import BASE_WORDS, Counterfactual, claimed_case, with_effect
 from edgeofcare.walk import prepare
 
 MOST_TERMS = 4
@@ -98,7 +97,7 @@ def gains_from_harm(scenario: Scenario, seed: int = 1, replications: int = REPLI
     borough's net saving. Payee: the investors' profit. Same lives, same luck in both worlds; a central top-up payer
     pays less for worse outcomes under any contract, and bears no cost of care, so it is left out.
     """
-    claimed = claimed_world(scenario)
+    claimed = claimed_case(scenario)
     prepare(scenario, replications, seed)
     found: dict[str, Finding] = {}
     for base in BASES_LOOKED_AT:
@@ -123,7 +122,7 @@ def _gainer(party: str, base: str, gbp: float) -> Finding:
     )
 
 
-def _standing(world: World, scenario: Scenario, seed: int, replications: int) -> dict[str, Floats]:
+def _standing(world: Counterfactual, scenario: Scenario, seed: int, replications: int) -> dict[str, Floats]:
     """Return what each party is better or worse off, GBP, by name: (replication,)."""
     lived = live(world, {}, seed, 0, replications)
     done = settle(lived.counts, lived.plan, world.scenario, lived.costs, lived.service)

@@ -23,9 +23,9 @@ from edgeofcare.inputs.schema import PLACEMENTS, Scenario
 from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.money.pence import summed
 from edgeofcare.money.terms import settlement_periods, term_pence
-from edgeofcare.questions.before_experiment import Settled, settle
-from edgeofcare.questions.contracts import CHUNK, PENCE, Lived, live
-from edgeofcare.questions.counterfactuals import World
+from edgeofcare.outcomes import PENCE
+from edgeofcare.questions.before_experiment import CHUNK, Lived, Settled, live, settle
+from edgeofcare.questions.counterfactuals import Counterfactual
 
 Values = npt.NDArray[Any]
 BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -33,7 +33,7 @@ EXCEEDANCE_POINTS = 101
 MOST_CHILDREN = 60  # of one replication, in the picture of lives
 
 
-def series(world: World, replications: int, seed: int) -> dict[str, Any]:
+def series(world: Counterfactual, replications: int, seed: int) -> dict[str, Any]:
     """Return quantiles of what is paid, saved and earned, the bridge from gross to net, use of teams, waiting."""
     firsts = range(0, replications, CHUNK)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
@@ -87,7 +87,7 @@ def series(world: World, replications: int, seed: int) -> dict[str, Any]:
     }
 
 
-def _settled(world: World, seed: int, first: int, n: int) -> tuple[Lived, Settled]:
+def _settled(world: Counterfactual, seed: int, first: int, n: int) -> tuple[Lived, Settled]:
     lived = live(world, {}, seed, first, n, available_engine(None))
     return lived, settle(lived.counts, lived.plan, world.scenario, lived.costs, lived.service)
 
@@ -113,7 +113,7 @@ def _bridge(avoided: Values, cashable: Values, payments: Values, other: Values) 
 # ---- the mean case -------------------------------------------------------------------------------------------------
 
 
-def mean_case(world: World, replications: int, seed: int) -> dict[str, Any]:
+def mean_case(world: Counterfactual, replications: int, seed: int) -> dict[str, Any]:
     """Return the expected units of every term by borough and period, with prices and dates, for a workbook.
 
     Units are means over replications, so caps and other bends are taken of means: the difference from the simulated
@@ -187,7 +187,7 @@ def _due(term: AnyTerm, lived: Lived, scenario: Scenario) -> Values:
 # ---- lives ---------------------------------------------------------------------------------------------------------
 
 
-def lives(world: World, seed: int, replication: int = 0) -> dict[str, Any]:
+def lives(world: Counterfactual, seed: int, replication: int = 0) -> dict[str, Any]:
     """Return the lives of those who start in one replication: where each is, from when, without and with therapy."""
     plan = make_plan(world.scenario, world.entry_scale_days, world.hazard_ratio)
     _, events = trace_with(available_engine(None))(plan, seed, replication, 1)

@@ -25,10 +25,9 @@ from edgeofcare.inputs.schema import Scenario
 from edgeofcare.inputs.stresses import NamedStress, Stressed, find_stresses, stressed
 from edgeofcare.money.irr import internal_rate
 from edgeofcare.money.pence import summed
-from edgeofcare.outcomes import standard_error
-from edgeofcare.questions.before_experiment import settle
-from edgeofcare.questions.contracts import CHUNK, PENCE, live
-from edgeofcare.questions.counterfactuals import World, claimed_world, with_effect
+from edgeofcare.outcomes import PENCE, standard_error
+from edgeofcare.questions.before_experiment import CHUNK, live, settle
+from edgeofcare.questions.counterfactuals import Counterfactual, claimed_case, with_effect
 from edgeofcare.walk import prepare
 
 Values = npt.NDArray[Any]
@@ -46,7 +45,7 @@ class Trial:
 
     name: str
     stress: NamedStress | None
-    worlds: list[World]
+    worlds: list[Counterfactual]
     left_out: dict[str, str] = field(default_factory=dict)
     targets_met: bool = True
 
@@ -109,7 +108,7 @@ def stress(
     is unknown, at fault, or named and does not fit.
     """
     _check_party(scenario, party)
-    claimed_world(scenario)
+    claimed_case(scenario)
     prepare(scenario, replications, seed)
     if workers is not None and workers < 1:
         raise OptionError(f"workers must be 1 or more (got {workers}).")
@@ -139,7 +138,7 @@ def make_trials(
     scenario: Scenario, names: str | Sequence[str], replications: int, seed: int
 ) -> tuple[list[Trial], dict[str, str]]:
     """Return the scenario as it stands and under each stress, and the stresses that do not fit (of "all" only)."""
-    claimed = claimed_world(scenario)
+    claimed = claimed_case(scenario)
     trials, skipped = [Trial("as it stands", None, [claimed])], {}
     for one in find_stresses(names):
         try:
@@ -153,7 +152,7 @@ def make_trials(
     return trials, skipped
 
 
-def _trial(one: NamedStress, changed: Stressed, claimed: World, replications: int, seed: int) -> Trial:
+def _trial(one: NamedStress, changed: Stressed, claimed: Counterfactual, replications: int, seed: int) -> Trial:
     if changed.effect == "evidence":
         worlds, met = _drawn_worlds(changed, replications, seed)
         return Trial(one.name, one, worlds, changed.left_out, met)
@@ -165,13 +164,13 @@ def _trial(one: NamedStress, changed: Stressed, claimed: World, replications: in
     return Trial(one.name, one, [replace(world, scenario=changed.scenario)], changed.left_out, met)
 
 
-def world_of(scenario: Scenario, effect: str, base: str) -> World:
+def world_of(scenario: Scenario, effect: str, base: str) -> Counterfactual:
     """Return a world: the scenario's claim, or another effect, another base, or both.
 
     The claimed effect and half of it keep at every base their odds ratio on the tracked share; US pooled is put on the
     measure of its own row.
     """
-    claimed = claimed_world(scenario)
+    claimed = claimed_case(scenario)
     at_base = claimed if base == "contract" else replace(claimed, entry_scale_days=_base_scale_days(scenario, base))
     if effect == "us_pooled":
         row = next(row for row in published_evidence(scenario_folder())["studies"] if row["id"] == effect)
@@ -183,13 +182,17 @@ def world_of(scenario: Scenario, effect: str, base: str) -> World:
     return replace(with_effect(at_base, effect), name=f"{effect} on {base}", base=base)
 
 
-def _at_odds(at_base: World, values: dict[str, Any], odds_ratio: float, effect: str, base: str) -> World:
+def _at_odds(
+    at_base: Counterfactual, values: dict[str, Any], odds_ratio: float, effect: str, base: str
+) -> Counterfactual:
     """Return the world at an odds ratio of being in care on a measure, with the entry scale given."""
     hazards = {"effect.entry_scale_days": at_base.entry_scale_days, "effect.odds_ratio": odds_ratio}
     found = calibrate(with_values(at_base.scenario, {**values, **hazards}))
     usual, therapy = (found.measures[arm][TRACKED_SHARE] for arm in ("usual", "therapy"))
     scale, ratio = found.entry_scale_days, found.hazard_ratio
-    return World(f"{effect} on {base}", effect, base, 1.0, at_base.scenario, scale, ratio, usual, therapy)
+    return Counterfactual(
+        at_base.scenario, scale, ratio, usual, therapy, name=f"{effect} on {base}", effect=effect, base=base
+    )
 
 
 def _base_scale_days(scenario: Scenario, base: str) -> float:
@@ -204,26 +207,15 @@ def _base_scale_days(scenario: Scenario, base: str) -> float:
     return calibrate(with_values(scenario, values)).entry_scale_days
 
 
-def _drawn_worlds(changed: Stressed, replications: int, seed: int) -> tuple[list[World], bool]:
+def _drawn_worlds(changed: Stressed, replications: int, seed: int) -> tuple[list[Counterfactual], bool]:
     """Return a world for each outer draw of the evidence (nothing else is uncertain), and whether all were met."""
     scenario = with_values(changed.claimed, {"effect.prior": "evidence"}).model_copy(update={"origins": {}})
     surface = surface_for(scenario)
     worlds, met = [], True
     for number in range(min(MOST_DRAWS, replications)):
         drawn = draw(scenario, surface, seed, number)
-        worlds.append(
-            World(
-                f"draw {number}",
-                drawn.study,
-                drawn.world,
-                1.0,
-                changed.scenario,
-                drawn.entry_scale_days,
-                drawn.hazard_ratio,
-                drawn.usual,
-                drawn.therapy,
-            )
-        )
+        hazards = drawn.entry_scale_days, drawn.hazard_ratio
+        worlds.append(Counterfactual(changed.scenario, *hazards, drawn.usual, drawn.therapy, name=f"draw {number}"))
         met = met and drawn.met
     return worlds, met
 
@@ -236,7 +228,7 @@ def _run(trials: Sequence[Trial], replications: int, seed: int, workers: int, pr
     pieces = [(i, *piece) for i, trial in enumerate(trials) for piece in _pieces(trial, replications)]
     total, done = sum(n for *_, n in pieces), 0
 
-    def work(piece: tuple[int, World, int, int, int]) -> tuple[int, Rows]:
+    def work(piece: tuple[int, Counterfactual, int, int, int]) -> tuple[int, Rows]:
         i, world, number, first, n = piece
         return i, _lived_rows(world, number, seed, first, n)
 
@@ -253,7 +245,7 @@ def _run(trials: Sequence[Trial], replications: int, seed: int, workers: int, pr
     return [{key: np.concatenate([part[key] for part in of_trial]) for key in of_trial[0]} for of_trial in parts]
 
 
-def _pieces(trial: Trial, replications: int) -> Iterator[tuple[World, int, int, int]]:
+def _pieces(trial: Trial, replications: int) -> Iterator[tuple[Counterfactual, int, int, int]]:
     """Yield world, draw, first replication and number of replications of each chunk."""
     each = replications // len(trial.worlds)
     for number, world in enumerate(trial.worlds):
@@ -261,7 +253,7 @@ def _pieces(trial: Trial, replications: int) -> Iterator[tuple[World, int, int, 
             yield world, number, first, min(CHUNK, (number + 1) * each - first)
 
 
-def _lived_rows(world: World, number: int, seed: int, first: int, n: int) -> Rows:
+def _lived_rows(world: Counterfactual, number: int, seed: int, first: int, n: int) -> Rows:
     """Return what a chunk comes to: (replication,), or with boroughs or dates beside it; GBP, slot-days, counts."""
     scenario = world.scenario
     lived = live(world, {}, seed, first, n)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgeofcare.experiment import Progress
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.questions.contracts import Progress
 from edgeofcare.questions.sensitivity.normal_scores import Hazards, score_inputs
 from edgeofcare.questions.sensitivity.one_at_a_time import Point, check_party, check_replications, moved, stands
 from edgeofcare.questions.sensitivity.reverse_stress import LIMIT, reverse

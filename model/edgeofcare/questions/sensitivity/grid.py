@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from edgeofcare.errors import CalibrationError, InputError, OptionError
+from edgeofcare.experiment import Progress
 from edgeofcare.inputs.contracts import at_price
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.questions.contracts import Progress
-from edgeofcare.questions.counterfactuals import at_volume, claimed_world
+from edgeofcare.questions.counterfactuals import at_volume, claimed_case
 from edgeofcare.questions.sensitivity.one_at_a_time import (
     BOROUGHS,
     INVESTOR,
@@ -88,7 +88,7 @@ def grid(
         raise OptionError(f"n must be a whole number from {FEWEST} to {MOST} (got {n!r}).")
     if x == y:
         raise OptionError(f"the two axes must differ (got {x} twice).")
-    claimed_world(scenario)
+    claimed_case(scenario)
     (xs, own_x), (ys, own_y) = _axis(scenario, x, n), _axis(scenario, y, n)
     tell = Steps(progress, 2 * n * n)
     points: list[Point | str] = []
@@ -127,7 +127,7 @@ def _point(scenario: Scenario, at: Mapping[str, float]) -> Point | str:
     """Return a point; targets are met again first, then the effect is weakened or strengthened, then volume, price."""
     values = {name: x for name, x in at.items() if name not in AXES}
     try:
-        world = claimed_world(with_values(scenario, whole(scenario, values)) if values else scenario)
+        world = claimed_case(with_values(scenario, whole(scenario, values)) if values else scenario)
     except CalibrationError as error:
         return str(error)
     except InputError as error:

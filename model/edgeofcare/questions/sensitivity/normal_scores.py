@@ -27,7 +27,7 @@ from edgeofcare.engine.plan import make_plan
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.ranges import correlation_matrix
 from edgeofcare.inputs.schema import Origin, Scenario
-from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.sensitivity.one_at_a_time import Point, digest, inputs_of
 
 Floats = npt.NDArray[np.float64]
@@ -97,7 +97,7 @@ def score_inputs(scenario: Scenario, n_own: int = N_OWN) -> Inputs:
 
     Raises OptionError for a scenario without ranges, and for one that draws its effect from the evidence.
     """
-    claimed_world(scenario)
+    claimed_case(scenario)
     by_path = inputs_of(scenario)
     paths = list(by_path)
     names, matrix = correlation_matrix(scenario.correlations, paths)

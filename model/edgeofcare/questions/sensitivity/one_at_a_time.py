@@ -20,16 +20,16 @@ import numpy.typing as npt
 from edgeofcare.engine.counts import Counts
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.errors import CalibrationError, InputError, OptionError
-from edgeofcare.experiment import available_engine, engine_of
+from edgeofcare.experiment import Progress, available_engine, engine_of
 from edgeofcare.inputs.load import uncertain, with_values
 from edgeofcare.inputs.schema import Origin, Scenario
 from edgeofcare.inputs.sourced import choices
 from edgeofcare.money.costs import care_costs, service_costs
 from edgeofcare.money.irr import internal_rate
 from edgeofcare.money.pence import summed
-from edgeofcare.questions.before_experiment import settle
-from edgeofcare.questions.contracts import CHUNK, PENCE, Progress
-from edgeofcare.questions.counterfactuals import World, claimed_world
+from edgeofcare.outcomes import PENCE
+from edgeofcare.questions.before_experiment import CHUNK, settle
+from edgeofcare.questions.counterfactuals import Counterfactual, claimed_case
 
 Floats = npt.NDArray[np.float64]
 OUTPUTS = ("profit", "net_saving", "avoided", "payments", "irr")
@@ -139,7 +139,7 @@ class Steps:
 # ---- points --------------------------------------------------------------------------------------------------------
 
 
-def point_of(world: World) -> Point:
+def point_of(world: Counterfactual) -> Point:
     """Return the point of a world; its lives are known by all that a plan holds."""
     point = Point(world.scenario, world.entry_scale_days, world.hazard_ratio, None)
     return replace(point, lives=digest(point.plan))
@@ -153,7 +153,7 @@ def digest(plan: Plan) -> str:
 def moved(scenario: Scenario, values: Mapping[str, Any]) -> Point | str:
     """Return the point at other values, its targets met again; or a sentence on why there is none."""
     try:
-        return point_of(claimed_world(with_values(scenario, whole(scenario, values)) if values else scenario))
+        return point_of(claimed_case(with_values(scenario, whole(scenario, values)) if values else scenario))
     except CalibrationError as error:
         return str(error)
     except InputError as error:

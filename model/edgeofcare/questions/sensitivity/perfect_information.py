@@ -18,9 +18,8 @@ import numpy.typing as npt
 from edgeofcare.engine.parameters import drawn_inputs
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.errors import OptionError
-from edgeofcare.experiment import Case, available_engine, case_of, check_options, engine_of, with_draws
+from edgeofcare.experiment import Case, Progress, available_engine, case_of, check_options, engine_of, with_draws
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.questions.contracts import Progress
 from edgeofcare.questions.sensitivity.checkpoint import Row, Store
 from edgeofcare.questions.sensitivity.one_at_a_time import INVESTOR, check_party, inputs_of, settled
 from edgeofcare.questions.sensitivity.value_of_information import FEWEST_DRAWS, noise_covariance, worth

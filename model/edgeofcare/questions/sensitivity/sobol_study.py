@@ -18,9 +18,8 @@ import numpy.typing as npt
 
 from edgeofcare.engine.counts import Counts
 from edgeofcare.errors import OptionError
-from edgeofcare.experiment import available_engine, engine_of
+from edgeofcare.experiment import Progress, available_engine, engine_of
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.questions.contracts import Progress
 from edgeofcare.questions.sensitivity.checkpoint import Row, Store
 from edgeofcare.questions.sensitivity.normal_scores import Hazards, Inputs, score_inputs
 from edgeofcare.questions.sensitivity.one_at_a_time import Stand, check_output, settled

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from edgeofcare.experiment import Progress
 from edgeofcare.inputs.schema import Origin, Scenario
-from edgeofcare.questions.contracts import Progress
-from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.sensitivity.one_at_a_time import (
     Point,
     Steps,
@@ -102,7 +102,7 @@ def switch(
     """
     name = check_party(scenario, party)
     check_replications(replications)
-    claimed_world(scenario)
+    claimed_case(scenario)
     inputs = inputs_of(scenario)
     places = [(path, x) for path, (_, origin) in inputs.items() for x in _ends(origin)]
     tell = Steps(progress, 2 * (len(places) + 1) + len(inputs))

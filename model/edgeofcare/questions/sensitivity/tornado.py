@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edgeofcare.experiment import Progress
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.questions.contracts import Progress
-from edgeofcare.questions.counterfactuals import claimed_world
+from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.sensitivity.one_at_a_time import (
     Point,
     Stand,
@@ -81,7 +81,7 @@ def tornado(
     """
     check_output(scenario, output)
     check_replications(replications)
-    claimed_world(scenario)  # says what is wrong before anything else is tried
+    claimed_case(scenario)  # says what is wrong before anything else is tried
     inputs = inputs_of(scenario)
     ends = [(path, end) for path in inputs for end in ENDS]
     tell = Steps(progress, 2 * (len(ends) + 1))
