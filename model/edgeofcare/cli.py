@@ -250,7 +250,7 @@ def breakeven(
 
     laid = under(load(scenario), contract)
     with progress_bar(quiet, "points") as progress:
-        found = found_roots(laid, target_irr, chance, replications, seed, progress)
+        found = found_roots(laid, target_irr, chance, replications, seed, 1, progress)
     say(json.dumps(found.as_dict(), allow_nan=False) if as_json else breakeven_page(found))
 
 

@@ -1,15 +1,13 @@
 """Where each party breaks even: the price, the effect and the volume, and the range in which they can agree.
 
-In: a scenario. Out: a `Breakeven`. Price: same lives, other prices. Effect and volume: lived again at a few points,
+In: a scenario. Out: a `Breakeven`. Price: same lives, other prices. Effect and volume: simulated again at a few points,
 straight lines between. Must not know: how answers are shown, files.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,66 +15,78 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeofcare.errors import OptionError
-from edgeofcare.experiment import Progress
+from edgeofcare.experiment import Case, Lives, Progress, check_options, experiment, settled, simulate_all, with_draws
 from edgeofcare.inputs.contracts import at_price
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.pence import summed
-from edgeofcare.outcomes import PENCE
-from edgeofcare.questions.before_experiment import CHUNK, Lived, live, settle
-from edgeofcare.questions.counterfactuals import Counterfactual, at_volume, claimed_case
-from edgeofcare.walk import prepare
+from edgeofcare.outcomes import Rows
+from edgeofcare.questions.counterfactuals import at_volume, claimed_case
+from edgeofcare.results import plain
 
 PRICES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)  # times the contract's own
 EFFECTS = (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2)  # share of the log hazard ratio
 VOLUMES = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.5)
 TOLERANCE = 1e-4  # of the contract's price
+GAIN_COLUMNS = ("npv_gbp", "net_saving_gbp")
+SHARE_COLUMNS = ("tracked_days", "care_days_therapy")
+INVESTOR, BOROUGHS = "investor", "boroughs"
 Values = npt.NDArray[np.float64]
-Standing = dict[str, Values]  # party -> (replication,), GBP
+Gains = dict[str, Values]  # party -> (replication,), GBP
 
 
 @dataclass(frozen=True)
 class Root:
     """Where a party breaks even.
 
-    at: every crossing, in the unit of the question (pounds, share, families); empty if there is none. words: the
-    answer in words. low, high: range looked at.
+    at: every crossing, in the unit of the question (pounds, share); empty if there is none. low, high: range looked
+    at. gains_at_low, gains_at_high: whether the party is not worse off at its ends.
     """
 
     at: tuple[float, ...]
-    words: str
     low: float
     high: float
+    gains_at_low: bool
+    gains_at_high: bool
+
+    @property
+    def nowhere(self) -> bool:
+        """Return whether the party loses all along."""
+        return not self.at and not self.gains_at_high
 
 
 @dataclass(frozen=True)
 class Breakeven:
-    """What each party needs. Parties: `investor`, `boroughs` (together), and each borough.
+    """What each party needs. Parties: `investor`, `boroughs` (together), and each borough; names: for people.
 
     price: by party, at expected value; price_at_chance: with a chance of at least `chance`, if one was asked for.
-    price_without_cap: the same if the contract had no caps (empty if it has none). unit: what the price
-    is. own_price: the contract's. effect: share of tracked days out of care with therapy.
-    volume: share of the referrals that the scenario expects.
+    price_without_cap: the same if the contract had no caps (empty if it has none). unit: what the price is for.
+    own_price: the contract's, GBP. bargaining_range: prices from the investor's to the boroughs', GBP; None if there is
+    no price at which both gain. effect: share of tracked days out of care with therapy. volume: share of the
+    referrals that the scenario expects. uncertain: prices at expected value with the scenario's uncertain inputs drawn.
     """
 
     target_irr_per_year: float
     chance: float | None
     unit: str
     own_price: float
+    capped: bool
+    names: dict[str, str]
     price: dict[str, Root]
     price_at_chance: dict[str, Root]
     price_without_cap: dict[str, Root]
     bargaining_range: tuple[float, float] | None
-    range_words: str
     effect: dict[str, Root]
     volume: dict[str, Root]
     usual: float
     therapy: float
     replications: int
+    outer_draws: int
     seed: int
+    uncertain: dict[str, Root] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return asdict(self)
+        found: dict[str, Any] = plain(self)
+        return {key: value for key, value in found.items() if key != "uncertain" or value is not None}
 
 
 def breakeven(
@@ -85,12 +95,14 @@ def breakeven(
     chance: float | None = None,
     replications: int = 1000,
     seed: int = 1,
+    outer_draws: int = 1,
     progress: Progress | None = None,
 ) -> Breakeven:
     """Return the prices, effects and volumes at which the investor and the boroughs break even.
 
     target_irr: the investor's rate a year, the scenario's if not given. chance: for prices at which a party is not
-    worse off with at least this chance. Raises OptionError for numbers out of range and a contract without a price.
+    worse off with at least this chance. outer_draws: with several, also prices with uncertain inputs drawn.
+    Raises OptionError for numbers out of range and a contract without a price.
     """
     if chance is not None and not 0 < chance < 1:
         raise OptionError(f"--chance must lie between 0 and 1 (got {chance:g}).")
@@ -102,69 +114,74 @@ def breakeven(
         )
     unit, own_price = main_price(scenario)
     claimed = claimed_case(scenario)
-    prepare(scenario, replications, seed)
-    n_steps, done = 1 + len(EFFECTS) + len(VOLUMES), 0
-
-    def tell() -> None:
-        nonlocal done
-        done += 1
-        if progress:
-            progress(done, n_steps)
-
-    lives = lives_of(claimed, seed, replications)
-    names = {"investor": "the investor", "boroughs": "the boroughs together"}
+    check_options(scenario, replications, seed, outer_draws)
+    names = {INVESTOR: "the investor", BOROUGHS: "the boroughs together"}
     names |= {slug: borough.name for slug, borough in scenario.boroughs.items()}
+
+    by_effect = {f"{i}": replace(claimed, hazard_ratio=claimed.hazard_ratio**x) for i, x in enumerate(EFFECTS)}
+    by_volume = {f"at {volume}": at_volume(claimed, volume) for volume in VOLUMES}
+    points = experiment(
+        {**by_effect, **by_volume}, seed, replications, (*GAIN_COLUMNS, *SHARE_COLUMNS), progress=progress
+    )
+    rows = {name: found for (name, _), found in points.items()}
+    shares = [_out_of_care(rows[name]) for name in by_effect]
+
+    lives = simulate_all(claimed, seed, replications)
     at, uncapped = along_prices(lives, scenario), without_caps(scenario)
     capped = uncapped != scenario
-    price = {party: _price_root(party, at, None, own_price, names[party], capped) for party in names}
-    sure = {} if chance is None else {p: _price_root(p, at, chance, own_price, names[p], capped) for p in names}
+    price = {party: _price_root(party, at, None, own_price) for party in names}
     free_at = along_prices(lives, uncapped)
-    free = {p: _price_root(p, free_at, None, own_price, names[p], False) for p in names} if capped else {}
-    tell()
-    bargain, words = bargaining_range(price, unit, capped)
-
-    def along(worlds: Sequence[Counterfactual], xs: Sequence[float] | None) -> dict[str, list[tuple[float, float]]]:
-        found: dict[str, list[tuple[float, float]]] = {party: [] for party in names}
-        for i, world in enumerate(worlds):
-            there = lives_of(world, seed, replications)
-            x = out_of_care(there) if xs is None else xs[i]
-            for party, values in standing(there, world.scenario).items():
-                found[party].append((x, float(values.mean())))
-            tell()
-        return found
-
-    ratios = [replace(claimed, hazard_ratio=claimed.hazard_ratio**share) for share in EFFECTS]
-    by_effect = along(ratios, None)
-    by_volume = along([at_volume(claimed, volume) for volume in VOLUMES], VOLUMES)
-    shares = "share of tracked days out of care with therapy"
     return Breakeven(
         target_irr_per_year=scenario.capital.target_irr_per_year,
         chance=chance,
         unit=unit,
         own_price=own_price,
+        capped=capped,
+        names=names,
         price=price,
-        price_at_chance=sure,
-        price_without_cap=free,
-        bargaining_range=bargain,
-        range_words=words,
-        effect={party: curve_root(points, names[party], shares) for party, points in by_effect.items()},
-        volume={
-            party: curve_root(points, names[party], "share of planned referrals") for party, points in by_volume.items()
-        },
+        price_at_chance={} if chance is None else {p: _price_root(p, at, chance, own_price) for p in names},
+        price_without_cap={p: _price_root(p, free_at, None, own_price) for p in names} if capped else {},
+        bargaining_range=bargaining_range(price),
+        effect=_curves(shares, [gains_of(rows[name]) for name in by_effect]),
+        volume=_curves(VOLUMES, [gains_of(rows[name]) for name in by_volume]),
         usual=claimed.usual,
         therapy=claimed.therapy,
         replications=replications,
+        outer_draws=outer_draws,
         seed=seed,
+        uncertain=None if outer_draws == 1 else _uncertain(claimed, outer_draws, replications, seed, own_price, names),
     )
 
 
-def along_prices(lives: Sequence[Lived], scenario: Scenario) -> Callable[[float], Standing]:
-    """Return how every party stands at a multiple of the contract's prices; each multiple is settled once."""
-    seen: dict[float, Standing] = {}
+def _uncertain(
+    claimed: Case, outer_draws: int, replications: int, seed: int, own_price: float, names: Mapping[str, str]
+) -> dict[str, Root]:
+    """Return the prices at expected value with inputs drawn: on the grid of prices, straight lines between.
 
-    def at(factor: float) -> Standing:
+    A price is a contract laid over the drawn cases, so other uncertain terms of the contract stay as written.
+    """
+    laid = {f"{factor}": at_price(claimed.scenario, factor) for factor in PRICES}
+    drawn = {"drawn": with_draws(claimed, outer_draws, seed)}
+    rows = experiment(drawn, seed, replications, GAIN_COLUMNS, laid)
+    gains = [gains_of(rows["drawn", f"{factor}"]) for factor in PRICES]
+    return _curves([own_price * factor for factor in PRICES], gains)
+
+
+def _curves(xs: Sequence[float], gains: Sequence[Gains]) -> dict[str, Root]:
+    """Return where each party's expected gain crosses nil along a line of points."""
+    return {
+        party: curve_root([(x, float(one[party].mean())) for x, one in zip(xs, gains, strict=True)])
+        for party in gains[0]
+    }
+
+
+def along_prices(lives: Sequence[Lives], scenario: Scenario) -> Callable[[float], Gains]:
+    """Return what every party gains at a multiple of the contract's prices; each multiple is settled once."""
+    seen: dict[float, Gains] = {}
+
+    def at(factor: float) -> Gains:
         if factor not in seen:
-            seen[factor] = standing(lives, at_price(scenario, factor))
+            seen[factor] = gains_of(settled(lives, GAIN_COLUMNS, at_price(scenario, factor)))
         return seen[factor]
 
     return at
@@ -188,63 +205,31 @@ def main_price(scenario: Scenario) -> tuple[str, float]:
     )
 
 
-def lives_of(world: Counterfactual, seed: int, replications: int) -> list[Lived]:
-    """Return the lives of a world in chunks."""
-    firsts = range(0, replications, CHUNK)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return list(pool.map(lambda first: live(world, {}, seed, first, min(CHUNK, replications - first)), firsts))
-
-
-def standing(lives: Sequence[Lived], scenario: Scenario) -> Standing:
+def gains_of(rows: Rows) -> Gains:
     """Return what each party gains: the investors' net present value at their target, boroughs' net saving, GBP."""
-    parts = [settle(lived.counts, lived.plan, scenario, lived.costs, lived.service) for lived in lives]
-    boroughs = np.concatenate([done.exposed.net_saving for done in parts]) / PENCE
-    found = {"investor": np.concatenate([done.earned.npv for done in parts]) / PENCE, "boroughs": boroughs.sum(axis=1)}
-    return found | {slug: boroughs[:, i] for i, slug in enumerate(scenario.boroughs)}
+    boroughs = {slug: rows.at("net_saving_gbp", borough=slug) for slug in rows.labels["borough"]}
+    return {INVESTOR: rows.at("npv_gbp"), BOROUGHS: rows.at("net_saving_gbp"), **boroughs}
 
 
-def out_of_care(lives: Sequence[Lived]) -> float:
+def _out_of_care(rows: Rows) -> float:
     """Return the share of tracked days out of care with therapy."""
-    tracked, care = (
-        sum(int(summed(lived.counts.outcome("therapy", name), 0, 1, 2)) for lived in lives)
-        for name in ("tracked_days", "care_days")
-    )
-    return 1 - care / max(tracked, 1)
+    return float(1 - rows.at("care_days_therapy").sum() / max(rows.at("tracked_days").sum(), 1))
 
 
-def _price_root(
-    party: str, at: Callable[[float], Standing], chance: float | None, own_price: float, name: str, capped: bool
-) -> Root:
-    """Return the price at which a party's expected gain is nil, or is not negative with the chance asked for.
-
-    capped: whether the contract has a cap that an answer without a root may be put down to.
-    """
+def _price_root(party: str, at: Callable[[float], Gains], chance: float | None, own_price: float) -> Root:
+    """Return the price at which a party's expected gain is nil, or is not negative with the chance asked for."""
 
     def gain(factor: float) -> float:
         values = at(factor)[party]
         return float(values.mean()) if chance is None else float((values >= 0).mean()) - chance
 
     gains = [gain(factor) for factor in PRICES]
-    found = tuple(
+    roots = tuple(
         own_price * _bisect(gain, a, b)
         for (a, x), (b, y) in pairwise(zip(PRICES, gains, strict=True))
         if (x < 0) != (y < 0)
     )
-    low, high = own_price * PRICES[0], own_price * PRICES[-1]
-    rises, many = party == "investor", party == "boroughs"
-    what = "break even" if many else "breaks even"
-    if chance is not None:
-        what = f"{'are' if many else 'is'} not worse off in {chance:.0%} of contracts"
-    if found:
-        side = "or more" if rises else "or less"
-        return Root(found, f"{name} {what} at £{found[0]:,.2f} {side}", low, high)
-    if gains[-1] >= 0:
-        why = ", for the cap limits what is paid" if capped and not rises else ""
-        return Root((), f"{name} {what} at any price up to £{high:,.0f}{why}", low, high)
-    why = "what is saved does not cover its other costs"
-    if rises:
-        why = "the cap holds payments down, or costs run on" if capped else "too little is paid for, or costs run on"
-    return Root((), f"{name} {what} at no price up to £{high:,.0f}: {why}", low, high)
+    return Root(roots, own_price * PRICES[0], own_price * PRICES[-1], gains[0] >= 0, gains[-1] >= 0)
 
 
 def _bisect(f: Callable[[float], float], a: float, b: float) -> float:
@@ -255,38 +240,18 @@ def _bisect(f: Callable[[float], float], a: float, b: float) -> float:
     return (a + b) / 2
 
 
-def bargaining_range(price: dict[str, Root], unit: str, capped: bool) -> tuple[tuple[float, float] | None, str]:
-    """Return the prices between the investor's and the boroughs', and words for it."""
-    investor, boroughs = price["investor"], price["boroughs"]
-    if not investor.at and "at no price" in investor.words:
-        return None, f"There is no price at which both gain: {investor.words}."
-    if not boroughs.at and "at no price" in boroughs.words:
-        return None, f"There is no price at which both gain: {boroughs.words}."
+def bargaining_range(price: Mapping[str, Root]) -> tuple[float, float] | None:
+    """Return the prices between the investor's and the boroughs', GBP; None if there is none at which both gain."""
+    investor, boroughs = price[INVESTOR], price[BOROUGHS]
+    if investor.nowhere or boroughs.nowhere:
+        return None
     low = investor.at[0] if investor.at else investor.low
     high = boroughs.at[-1] if boroughs.at else boroughs.high
-    if low > high:
-        return None, (
-            f"There is no price at which both gain: the investor needs £{low:,.2f} for each {unit}, the boroughs "
-            f"together can pay £{high:,.2f}."
-        )
-    why = " (the cap protects the boroughs)" if capped else ""
-    top = f"£{high:,.2f}" if boroughs.at else f"£{high:,.0f}, the highest looked at{why}"
-    return (low, high), f"Both gain at prices from £{low:,.2f} to {top} for each {unit}."
+    return (low, high) if low <= high else None
 
 
-def curve_root(points: Sequence[tuple[float, float]], name: str, what: str) -> Root:
-    """Return where a party's expected gain crosses nil along a line of worlds, straight between the points lived."""
+def curve_root(points: Sequence[tuple[float, float]]) -> Root:
+    """Return where a gain crosses nil along a line of points, straight between them."""
     points = sorted(points)
-    low, high = points[0][0], points[-1][0]
-    found = tuple(a + (b - a) * (0 - x) / (y - x) for (a, x), (b, y) in pairwise(points) if (x < 0) != (y < 0))
-    if found:
-        gains_above = points[-1][1] >= 0
-        side = "or more" if gains_above else "or less"
-        at = ", ".join(f"{x:.0%}" for x in found)
-        return Root(found, f"{name} {_verb(name, 'break')} even at {at} {side} ({what})", low, high)
-    does = _verb(name, "gain" if points[0][1] >= 0 else "lose")
-    return Root((), f"{name} {does} everywhere from {low:.0%} to {high:.0%} ({what})", low, high)
-
-
-def _verb(name: str, verb: str) -> str:
-    return verb if name == "the boroughs together" else f"{verb}s"
+    roots = tuple(a + (b - a) * (0 - x) / (y - x) for (a, x), (b, y) in pairwise(points) if (x < 0) != (y < 0))
+    return Root(roots, points[0][0], points[-1][0], points[0][1] >= 0, points[-1][1] >= 0)

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeofcare.experiment import check_options, settled, simulate
 from edgeofcare.inputs.contract import AnyTerm, Contract, ImprovementLadder
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.pence import Floats
-from edgeofcare.questions.before_experiment import live, settle
 from edgeofcare.questions.counterfactuals import BASE_WORDS, Counterfactual, claimed_case, with_effect
-from edgeofcare.walk import prepare
 
 MOST_TERMS = 4
 SERVICE_RECORDS, CARE_RECORDS = "service_records", "care_records"
@@ -98,11 +97,11 @@ def gains_from_harm(scenario: Scenario, seed: int = 1, replications: int = REPLI
     pays less for worse outcomes under any contract, and bears no cost of care, so it is left out.
     """
     claimed = claimed_case(scenario)
-    prepare(scenario, replications, seed)
+    check_options(scenario, replications, seed)
     found: dict[str, Finding] = {}
     for base in BASES_LOOKED_AT:
         none, harm = (
-            _standing(with_effect(claimed, effect, base), scenario, seed, replications) for effect in ("none", "start")
+            _gains(with_effect(claimed, effect, base), scenario, seed, replications) for effect in ("none", "start")
         )
         for party in none:
             gain = harm[party] - none[party]
@@ -122,11 +121,9 @@ def _gainer(party: str, base: str, gbp: float) -> Finding:
     )
 
 
-def _standing(world: Counterfactual, scenario: Scenario, seed: int, replications: int) -> dict[str, Floats]:
+def _gains(case: Counterfactual, scenario: Scenario, seed: int, replications: int) -> dict[str, Floats]:
     """Return what each party is better or worse off, GBP, by name: (replication,)."""
-    lived = live(world, {}, seed, 0, replications)
-    done = settle(lived.counts, lived.plan, world.scenario, lived.costs, lived.service)
-    boroughs = done.exposed.net_saving / 100
-    found = {borough.name: boroughs[:, i] for i, borough in enumerate(scenario.boroughs.values())}
-    together = {"The boroughs together": boroughs.sum(axis=1)} if len(found) > 1 else {}
-    return found | together | {"The investor": done.earned.profit / 100}
+    rows = settled([simulate(case, seed, 0, replications)], ("net_saving_gbp", "profit_gbp"))
+    gains = {b.name: rows.at("net_saving_gbp", borough=slug) for slug, b in scenario.boroughs.items()}
+    together = {"The boroughs together": rows.at("net_saving_gbp")} if len(gains) > 1 else {}
+    return gains | together | {"The investor": rows.at("profit_gbp")}

@@ -5,13 +5,14 @@ It computes nothing but roundings. Must not know: scenarios, rows, files.
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edgeofcare.documents.text_pages.run import in_hundred, percent, pounds
-from edgeofcare.questions.breakeven import Breakeven, Root
+from edgeofcare.documents.answers.breakeven import breakeven_document
+from edgeofcare.documents.document import Bullets, Callout, Heading, Paragraph
+from edgeofcare.documents.text_pages.run import percent, pounds
+from edgeofcare.questions.breakeven import Breakeven
 from edgeofcare.questions.counterfactuals import BASE_WORDS, EFFECT_WORDS
 from edgeofcare.questions.lint import Finding
 
@@ -220,69 +221,19 @@ def log_page(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def breakeven_page(found: Breakeven) -> str:
-    """Return the bargaining range, drawn, and where each party breaks even."""
-    return "\n".join(_breakeven(found)) + "\n"
-
-
-def _breakeven(found: Breakeven) -> Iterator[str]:
-    yield "THE ANSWER"
-    yield from _wrapped(found.range_words)
-    yield f"  The contract's price is £{found.own_price:,.2f} for each {found.unit}."
-    yield ""
-    if found.bargaining_range:
-        yield from _drawn(found)
-        yield ""
-    rate = percent(found.target_irr_per_year, 1)
-    yield f"PRICE at which a party breaks even on average (the investor: at {rate} a year)"
-    yield from _roots(found.price)
-    if found.price_at_chance and found.chance is not None:
-        yield ""
-        yield f"PRICE at which a party is not worse off in {in_hundred(found.chance)} contracts"
-        yield from _roots(found.price_at_chance)
-    if found.price_without_cap:
-        yield ""
-        yield "PRICE at which a party breaks even on average, had the contract no cap"
-        yield from _roots(found.price_without_cap)
-    yield ""
-    yield "EFFECT at which a party breaks even, at the contract's price"
-    yield f"  Out of care: {percent(found.usual)} of tracked days without therapy, {percent(found.therapy)} as claimed."
-    yield from _roots(found.effect)
-    yield ""
-    yield "VOLUME at which a party breaks even, at the contract's price and the claimed effect"
-    yield from _roots(found.volume)
-
-
-def _roots(roots: Mapping[str, Root]) -> Iterator[str]:
-    """Yield the investor, the boroughs together, and the boroughs that say the same in one line."""
-    said: dict[str, list[str]] = {}
-    for party, root in roots.items():
-        name, rest = _name_and_rest(party, root.words)
-        said.setdefault(rest, []).append(name)
-    for rest, names in said.items():
-        yield from _wrapped(f"{', '.join(names)}: {rest}.")
-
-
-def _name_and_rest(party: str, words: str) -> tuple[str, str]:
-    """Split what is said of a party into its name and the rest, told of one or of many alike."""
-    verb = re.search(r" (breaks?|gains?|loses?|is|are) ", words)
-    assert verb is not None, words
-    singular = {"break": "breaks", "gain": "gains", "lose": "loses", "are": "is"}.get(verb[1], verb[1])
-    name = words[: verb.start()]
-    return name[0].upper() + name[1:], f"{singular} {words[verb.end() :]}"
-
-
-def _drawn(found: Breakeven) -> Iterator[str]:
-    """Draw the range as a line: dashes where both gain, a caret at the contract's price."""
-    assert found.bargaining_range is not None
-    low, high = found.bargaining_range
-    end = max(found.own_price, min(high, 3 * found.own_price)) * 1.1
-    width = WIDTH - 40
-    at = [min(width - 1, int(width * value / end)) for value in (low, min(high, end), found.own_price)]
-    line = "".join("=" if at[0] <= i <= at[1] else "." for i in range(width))
-    yield f"  £0 {line} £{end:,.0f}"
-    yield f"     {' ' * at[2]}^ contract £{found.own_price:,.2f}"
-    top = f"£{high:,.2f} (boroughs)" if found.price["boroughs"].at else "the highest price looked at (cap)"
-    yield f"     = both gain: from £{low:,.2f} (investor) to {top}"
+    """Return where each party breaks even, as text."""
+    lines: list[str] = []
+    for block in breakeven_document(found).blocks:
+        match block:
+            case Callout(text):
+                lines += ["THE ANSWER", *_wrapped(text)]
+            case Heading(text):
+                lines += ["", text]
+            case Bullets(items):
+                lines += [line for item in items for line in _wrapped(item)]
+            case Paragraph(text):
+                lines += _wrapped(text)
+    return "\n".join(lines) + "\n"
 
 
 # ---- faults of a contract ------------------------------------------------------------------------------------------
