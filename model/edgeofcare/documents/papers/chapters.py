@@ -14,6 +14,7 @@ from edgeofcare.documents.document import Block, Callout, Figure
 from edgeofcare.documents.papers.assurance_logs import bare_words, input_units, input_words, value_words
 from edgeofcare.documents.text_pages.run import in_hundred, pounds, span
 from edgeofcare.inputs.published import reference_file
+from edgeofcare.questions.breakeven import BOROUGHS, INVESTOR, Breakeven
 
 Case = Mapping[str, Any]
 Blocks = Iterator[Block]
@@ -136,11 +137,11 @@ def times(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def turns(roots: Case) -> str:
-    """Return where the investor and the payers turn, without the words in brackets that say what was moved."""
-    areas = [party for party in roots if party not in ("investor", "boroughs")]
-    words = [roots[party]["words"] for party in ("investor", areas[0] if len(areas) == 1 else "boroughs")]
-    return "; ".join(text.rpartition(" (")[0] or text for text in words)
+def turns(answer: Breakeven, words: Mapping[str, str]) -> str:
+    """Return where the investor and the payers break even, without the words in brackets that say what was moved."""
+    areas = [party for party in words if party not in (INVESTOR, BOROUGHS)]
+    two = (INVESTOR, areas[0] if len(areas) == 1 else BOROUGHS)
+    return "; ".join(f"{answer.names[party]} {words[party].partition(' (')[0]}" for party in two)
 
 
 def drivers(case: Case, most: int) -> Iterator[tuple[str, str, str, str, str, str]]:
