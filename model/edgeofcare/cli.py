@@ -243,8 +243,8 @@ def breakeven(
     quiet: Quiet = False,
 ) -> None:
     """Find price, effect and volume at which each breaks even."""
-    from edgeofcare.documents.answers.breakeven import breakeven_json
-    from edgeofcare.documents.text_pages.contracts import breakeven_page
+    from edgeofcare.documents.answers.breakeven import breakeven_document, breakeven_json
+    from edgeofcare.documents.formats.text import text
     from edgeofcare.inputs.load import load
     from edgeofcare.questions.breakeven import breakeven as found_roots
     from edgeofcare.questions.contracts import under
@@ -252,7 +252,7 @@ def breakeven(
     laid = under(load(scenario), contract)
     with progress_bar(quiet, "points") as progress:
         found = found_roots(laid, target_irr, chance, replications, seed, 1, progress)
-    say(json.dumps(breakeven_json(found), allow_nan=False) if as_json else breakeven_page(found))
+    say(json.dumps(breakeven_json(found), allow_nan=False) if as_json else text(breakeven_document(found)))
 
 
 @app.command()

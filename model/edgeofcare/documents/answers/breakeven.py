@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph
-from edgeofcare.documents.text_pages.run import in_hundred, percent
+from edgeofcare.documents.words import in_hundred, percent
 from edgeofcare.questions.breakeven import BOROUGHS, INVESTOR, Breakeven, Root
 
 Words = dict[str, str]
