@@ -302,7 +302,7 @@ def join(
 
     base, day = load(scenario), day_of(when)
     with progress_bar(quiet, "worlds") as progress:
-        found = joined(base, boroughs, day, teams, cap, replications, seed, limits, progress, in_sequence)
+        found = joined(base, boroughs, day, teams, cap, replications, seed, 1, limits, in_sequence, progress=progress)
     told = found.as_dict()
     if as_json:
         say(json.dumps(told | {"words": join_words(told)}, allow_nan=False))
@@ -327,7 +327,7 @@ def exposure(
     from edgeofcare.documents.text_pages.join import exposure_page
     from edgeofcare.inputs.load import load
     from edgeofcare.questions.contracts import under
-    from edgeofcare.questions.exposure import exposures
+    from edgeofcare.questions.exposure import exposure as exposures
 
     found = under(load(scenario), contract)
     unknown = [slug for slug in borough or [] if slug not in found.boroughs]
@@ -335,7 +335,7 @@ def exposure(
         known = ", ".join(found.boroughs)
         raise OptionError(f"there is no borough {', '.join(unknown)} in {found.name}. It has {known}.")
     with progress_bar(quiet, "worlds") as progress:
-        told = exposures(found, replications, seed, budgets_of(budget), progress=progress).as_dict()
+        told = exposures(found, replications, seed, 1, budgets_of(budget), progress=progress).as_dict()
     if as_json:
         say(json.dumps(told, allow_nan=False))
     else:

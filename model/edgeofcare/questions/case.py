@@ -21,7 +21,7 @@ from edgeofcare.questions.backtest import backtest
 from edgeofcare.questions.breakeven import breakeven
 from edgeofcare.questions.contracts import contracts as compare_contracts
 from edgeofcare.questions.counterfactuals import claimed_case
-from edgeofcare.questions.exposure import exposures
+from edgeofcare.questions.exposure import exposure
 from edgeofcare.questions.lint import lint
 from edgeofcare.questions.report_data import lives, mean_case, series
 from edgeofcare.questions.sensitivity.tornado import tornado
@@ -83,7 +83,7 @@ def _parts(scenario: Scenario, n: dict[str, int], replications: int, seed: int) 
         "series": lambda: series(world, n["series"], seed),
         "mean": lambda: mean_case(world, n["series"], seed),
         "lives": lambda: lives(world, seed),
-        "exposure": lambda: exposures(scenario, n["exposure"], seed).as_dict(),
+        "exposure": lambda: exposure(scenario, n["exposure"], seed).as_dict(),
         "contracts": lambda: compare_contracts(scenario, "all", n["contracts"], seed, grid=True).as_dict(),
         "breakeven": lambda: breakeven(scenario, replications=n["contracts"], seed=seed).as_dict(),
         "lint": lambda: [vars(finding) for finding in lint(scenario, seed)],
