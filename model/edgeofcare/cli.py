@@ -97,7 +97,7 @@ def check(
             raise
         say(json.dumps(faults_as_dict(error)))
         raise typer.Exit(USERS_MISTAKE) from None
-    say(json.dumps(found.as_dict()) if as_json else check_text(found))
+    say(json.dumps(found.as_dict()) if as_json else check_text(found, scenario))
 
 
 @app.command()

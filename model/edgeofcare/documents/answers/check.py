@@ -9,11 +9,14 @@ from edgeofcare.questions.check import Checked, Inherited
 WIDTH = 100
 
 
-def check_text(found: Checked) -> str:
-    """Return what a check found: that there is no fault, warnings with their places, and what is inherited."""
+def check_text(found: Checked, asked: str) -> str:
+    """Return what a check found: that there is no fault, warnings with their places, and what is inherited.
+
+    asked: the name or file that was checked, as the user wrote it.
+    """
     size = f"{_counted(found.n_boroughs, 'borough')}, {_counted(found.n_teams, 'team')}"
     head = f"no fault found. {found.title}; {size}, {found.n_sourced} inputs with a source."
-    lines = [f"{found.scenario}: {head}", "", _counted(len(found.warnings), "warning").capitalize() + _left_out(found)]
+    lines = [f"{asked}: {head}", "", _counted(len(found.warnings), "warning").capitalize() + _left_out(found)]
     lines += [_wrapped(str(warning)) for warning in found.warnings]
     for file in dict.fromkeys(one.file for one in found.tables):
         keys = ", ".join(_key(one) for one in found.tables if one.file == file)
