@@ -218,7 +218,7 @@ def test_verify_fails_with_1_and_the_reason(cli: Cli, tmp_path: Path) -> None:
         ("verify damaged", "manifest.json is damaged and cannot be read."),
         ("verify other_format", "manifest.json was written in another format than this version's (1)."),
         ("verify lacking", "manifest.json is damaged: it does not say seed"),
-        (f"check {'a' * 5000}", "File name too long"),
+        (f"check {'a' * 5000}", "cannot be read: file name too long."),
     ],
 )
 def test_a_mistake_is_a_sentence_and_exit_code_2(cli: Cli, tmp_path: Path, words: str, sentence: str) -> None:

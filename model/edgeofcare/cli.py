@@ -77,15 +77,27 @@ def run(
 
 
 @app.command()
-def check(scenario: ScenarioName) -> None:
-    """Check a scenario file; name every fault in it at once."""
+def check(
+    scenario: ScenarioName,
+    strict: Annotated[bool, typer.Option("--strict", help="Take every warning for a fault.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs simulated contracts.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a scenario file: faults, warnings, what it inherits."""
+    from edgeofcare.documents.answers.check import check_text
+    from edgeofcare.errors import InputError
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.check import check as checked
+    from edgeofcare.questions.check import faults_as_dict
 
-    found = load(scenario)
-    say(
-        f"{scenario}: no fault found. {found.title}; {len(found.boroughs)} boroughs, {len(found.teams)} teams, "
-        f"{len(found.origins)} inputs with a source."
-    )
+    try:
+        found = checked(load(scenario), quick, strict)
+    except InputError as error:
+        if not as_json:
+            raise
+        say(json.dumps(faults_as_dict(error)))
+        raise typer.Exit(USERS_MISTAKE) from None
+    say(json.dumps(found.as_dict()) if as_json else check_text(found, scenario))
 
 
 @app.command()

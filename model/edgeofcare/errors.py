@@ -49,7 +49,7 @@ class InputWarning:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.id} {self.key}: {self.sentence}"
+        return f"{place}: {self.id}: {self.sentence}"
 
 
 class InputError(EdgeOfCareError):
