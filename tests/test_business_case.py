@@ -96,7 +96,7 @@ def made(name: str) -> Case:
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),
         "summary": lambda: plain(run(scenario, FEW, 1).summary),
-        "series": lambda: series(world, FEW, 1),
+        "series": lambda: plain(series(world, FEW, 1)),
         "mean": lambda: mean_case(world, FEW, 1),
         "lives": lambda: lives(world, 1),
         "exposure": lambda: exposures(scenario, FEW, 1, what_if=False).as_dict(),
