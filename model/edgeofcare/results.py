@@ -336,7 +336,8 @@ def reserve(path: Path) -> Path:
 def can_resume(path: Path) -> bool:
     """Tell whether a run into this folder began and did not finish; a name that was only reserved is given back."""
     with suppress(OSError):
-        partial_of(path).rmdir()  # only an empty folder goes
+        partial_of(path).rmdir()  # only an empty folder goes,
+        path.parent.rmdir()  # and the one above it if nothing else is there
     return (partial_of(path) / STARTED).exists()
 
 
