@@ -82,6 +82,10 @@ class RunFolderError(EdgeOfCareError):
     """A run folder exists already, cannot be written, or cannot be read back."""
 
 
+class BusyError(EdgeOfCareError):
+    """Another run is writing to the same place."""
+
+
 class ClusterError(EdgeOfCareError):
     """A cluster does not answer, lost its workers, or runs other sources."""
 

@@ -15,7 +15,7 @@ from edgeofcare.errors import RunFolderError
 from edgeofcare.inputs.describe import assumption_log, resolved
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.provenance import source_hash, version
+from edgeofcare.provenance import rooms_hash, version
 from edgeofcare.questions.backtest import as_json as backtest_object
 from edgeofcare.questions.backtest import backtest
 from edgeofcare.questions.breakeven import breakeven
@@ -55,7 +55,7 @@ def make_case(
         "description": scenario.description,
         "scenario_sha256": scenario_hash(scenario),
         "version": version(),
-        "source_hash": source_hash(*ROOMS),
+        "source_hash": rooms_hash(*ROOMS),
         "seed": seed,
         "replications": replications,
         "parts": sizes,
