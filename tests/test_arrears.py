@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from cases.cash import FEE, NEVER, case, did, moved, with_steps
-from edgeofcare.errors import IdentityError
+from edgeofcare.errors import IdentityError, InputError
 from edgeofcare.inputs.load import load
 from edgeofcare.money.capital import NEVER_SHORT, Cashflows, check_balances, returns
 from edgeofcare.walk import run
@@ -250,6 +253,13 @@ def test_with_the_usual_reserve_nothing_is_distributed_and_called_again(costs, r
 
 
 @settings(max_examples=150, deadline=None)
+@given(some_costs, some_receipts, commitments)
+def test_with_the_money_needed_the_provider_never_waits(costs, received, gbp) -> None:
+    needed = int(case(costs, received, commitment_gbp=float(gbp)).needed[0])
+    assert not case(costs, received, commitment_gbp=needed / 100).owed.any()
+
+
+@settings(max_examples=150, deadline=None)
 @given(some_costs, some_receipts, commitments, st.sampled_from([0.0, 0.2, 1.0]), st.sampled_from([0.0, 0.08]))
 def test_carry_never_takes_from_the_hurdle(costs, received, gbp, share, hurdle) -> None:
     """Without carry the investor is worth X at the hurdle; with it, X less a share of what is above nil."""
@@ -264,6 +274,51 @@ def test_carry_never_takes_from_the_hurdle(costs, received, gbp, share, hurdle) 
         assert paid <= rounding and after >= before - rounding
     else:
         assert after == pytest.approx((1 - share) * before, abs=rounding)
+
+
+# ---- what may not be written ---------------------------------------------------------------------------------------
+
+CARRY_FILE = "\n".join(
+    "[[capital.waterfall]]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in step.items())
+    for step in with_steps({**CARRY, "carry_share": 1.2})
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[capital]\nwhen_short = "areas"',
+            "capital.when_short: must be one of 'arrears' or 'call' (got the text 'areas'). Did you mean 'arrears'?",
+        ),
+        (
+            "[capital]\nreserve_months = 30",
+            "capital.reserve_months: a reserve must not be longer than the run-off, from delivery_end to outcomes_end, "
+            "24 months; it is 30. Leave it out to hold back all",
+        ),
+        (CARRY_FILE, "capital.waterfall.3.carry_share: must be at most 1 (got 1.2)."),
+        (
+            CARRY_FILE.replace("carry_share = 1.2\n", ""),
+            "capital.waterfall.3.carry_share: belongs to carry, and carry needs it",
+        ),
+        (
+            CARRY_FILE.replace("1.2", "0.2").replace('"pay_cost"', '"pay_cost"\ncarry_share = 0.1', 1),
+            "capital.waterfall.2.carry_share: belongs to carry, and carry needs it",
+        ),
+    ],
+)
+def test_one_sentence_for_each_mistake(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(f'extends = "pan_london"\n{text}\n', encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        load(file)
+    assert len(raised.value.faults) == 1 and told in str(raised.value.faults[0])
+
+
+def test_carry_after_all_is_taken_is_refused() -> None:
+    steps = with_steps()
+    with pytest.raises(ValidationError, match=r"carry must come before the split_residual without limit_gbp"):
+        case({0: 1}, [0] * 6, waterfall=[*steps, CARRY])
 
 
 # ---- the shipped scenario ------------------------------------------------------------------------------------------
