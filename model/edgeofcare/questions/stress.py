@@ -272,7 +272,7 @@ def _lived_rows(world: Counterfactual, number: int, seed: int, first: int, n: in
         "profit_gbp": earned.profit / PENCE,
         "money_multiple": earned.money_multiple,
         "peak_funding_gbp": earned.peak_funding / PENCE,
-        "cost_unpaid_gbp": summed(cash.unpaid, 1) / PENCE,
+        "cost_unpaid_gbp": cash.never_paid / PENCE,
         "flows": cash.investor,
         "flow_days": np.tile(cash.days, (n, 1)),
         "borough_payments_gbp": summed(exposed.payments, 2) / PENCE,
