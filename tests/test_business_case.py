@@ -30,7 +30,7 @@ from edgeofcare.questions.backtest import backtest
 from edgeofcare.questions.breakeven import breakeven
 from edgeofcare.questions.contracts import contracts as compare_contracts
 from edgeofcare.questions.counterfactuals import claimed_case
-from edgeofcare.questions.exposure import exposures
+from edgeofcare.questions.exposure import exposure as exposures
 from edgeofcare.questions.lint import lint
 from edgeofcare.questions.report_data import lives, mean_case, series
 from edgeofcare.questions.sensitivity.tornado import tornado
