@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeofcare.documents.document import Bullets, Callout, Document, Figure, Heading, Paragraph, Table
-from edgeofcare.documents.papers.assurance_logs import assumptions_log, quality_log, value_words
+from edgeofcare.documents.papers.assurance_logs import assumptions_log, quality_log
 from edgeofcare.documents.papers.business_case import _investor_in_short, _payers_in_short, business_case
 from edgeofcare.documents.read import PARTS, read_case
+from edgeofcare.documents.words import value_words
 from edgeofcare.errors import RunFolderError
 from edgeofcare.inputs.describe import assumption_log, resolved
 from edgeofcare.inputs.load import load, scenario_hash

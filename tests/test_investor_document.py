@@ -19,7 +19,7 @@ from edgeofcare.documents.answers.investor import (
 from edgeofcare.documents.document import Bullets, Callout, Document, Said, Table
 from edgeofcare.documents.formats.html import html
 from edgeofcare.documents.pictures.investor import MOST_STRESSES, stress_profits
-from edgeofcare.documents.text_pages.run import how_many, pounds
+from edgeofcare.documents.words import how_many, pounds
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.contracts import contracts_over
 from edgeofcare.inputs.load import load

@@ -16,8 +16,9 @@ from edgeofcare.documents.answers.join import join_document, join_headline
 from edgeofcare.documents.document import Bullets, Callout, Document, Figure, Said, Table
 from edgeofcare.documents.formats.html import html
 from edgeofcare.documents.formats.sheets import sheets
-from edgeofcare.documents.pictures.join import gains, joiner_years, said_gbp
+from edgeofcare.documents.pictures.join import gains, joiner_years
 from edgeofcare.documents.text_pages.join import join_words
+from edgeofcare.documents.words import said_pounds
 from edgeofcare.inputs.boroughs import Answers, new_borough
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.questions.join import join
@@ -385,7 +386,7 @@ def test_no_text_holds_a_slip(found: Found) -> None:
     ("value", "said"), [(1.0, "+£1"), (-15_000.0, "-£15k"), (0.2, "£0"), (-0.2, "£0"), (0.0, "£0"), (None, "-")]
 )
 def test_a_change_in_pounds_has_its_sign(value: float | None, said: str) -> None:
-    assert said_gbp(value, change=True) == said
+    assert said_pounds(value, change=True) == said
 
 
 # ---- the pictures --------------------------------------------------------------------------------------------------

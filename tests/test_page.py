@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import edgeofcare as eoc
-from edgeofcare.documents.text_pages.run import how_many, in_hundred, page, percent, pounds
+from edgeofcare.documents.text_pages.run import page
+from edgeofcare.documents.words import in_hundred, percent, pounds
 from edgeofcare.inputs.load import shipped, with_values
 from edgeofcare.inputs.schema import Scenario
 
@@ -42,51 +43,6 @@ def line(text: str, start: str) -> str:
     """The one line of a page that begins so."""
     (found,) = [row.strip() for row in text.splitlines() if row.strip().startswith(start)]
     return found
-
-
-# ---- numbers ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (18_849_000, "£18.8m"),
-        (9_994_999, "£9.99m"),
-        (9_996_000, "£10.0m"),
-        (999_600, "£1.00m"),
-        (342_400, "£342k"),
-        (9_999.6, "£10k"),
-        (1_480, "£1,480"),
-        (0, "£0"),
-        (-0.2, "£0"),
-        (-2_640_000, "-£2.64m"),
-        (None, "-"),
-    ],
-)
-def test_pounds(value: float | None, text: str) -> None:
-    assert pounds(value) == text
-
-
-@pytest.mark.parametrize(
-    ("prob", "text"),
-    [(0.004, "fewer than 1 in 100"), (0.996, "more than 99 in 100"), (0.34, "34 in 100"), (0.01, "1 in 100")],
-)
-def test_chances(prob: float, text: str) -> None:
-    assert in_hundred(prob) == text
-
-
-@pytest.mark.parametrize(
-    ("prob", "n", "text"),
-    [
-        (0, 200, "none of the 200 simulated contracts"),
-        (1, 1000, "all 1,000 simulated contracts"),
-        (0.5, 200, "50 in 100 simulated contracts"),
-        (1, 1, "1 of 1 simulated contract"),
-        (0, 1, "0 of 1 simulated contract"),
-    ],
-)
-def test_chances_claim_no_more_than_was_seen(prob: float, n: int, text: str) -> None:
-    assert how_many(prob, n) == text
 
 
 # ---- words and numbers --------------------------------------------------------------------------------------------

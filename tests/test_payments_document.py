@@ -14,7 +14,7 @@ from edgeofcare.documents.answers.contracts import SORTS, contract_words, paymen
 from edgeofcare.documents.document import Callout, Document, Said, Table
 from edgeofcare.documents.formats.html import html
 from edgeofcare.documents.text_pages.contracts import risk_words
-from edgeofcare.documents.text_pages.run import pounds
+from edgeofcare.documents.words import pounds
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load
 from edgeofcare.questions.contracts import contracts as compare_contracts

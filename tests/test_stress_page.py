@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edgeofcare.documents.text_pages.run import pounds
 from edgeofcare.documents.text_pages.stress import stress_page, stress_words
+from edgeofcare.documents.words import pounds
 from edgeofcare.inputs.load import load
 from edgeofcare.questions.stress import stress
 

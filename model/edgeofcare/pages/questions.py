@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from edgeofcare.documents.text_pages.run import percent
+from edgeofcare.documents.words import percent
 from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate, with_odds_ratio
 from edgeofcare.errors import CalibrationError, OptionError
 from edgeofcare.inputs.evidence import published_evidence

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph
-from edgeofcare.documents.text_pages.run import in_hundred, percent
+from edgeofcare.documents.words import in_hundred, percent
 from edgeofcare.questions.breakeven import BOROUGHS, INVESTOR, Breakeven, Root
 
 Words = dict[str, str]

@@ -18,17 +18,25 @@ from edgeofcare.documents.pictures.chart_style import (
     TEAL,
     above_axis,
     finished,
-    label_pounds,
     look_of,
-    money_tick,
     new_canvas,
-    percent_tick,
     round_ticks,
     rows_of,
     wrapped,
     zero_line,
 )
-from edgeofcare.documents.text_pages.run import TRACKED_SHARE, in_hundred, percent, pounds
+from edgeofcare.documents.text_pages.run import TRACKED_SHARE
+from edgeofcare.documents.words import (
+    capital,
+    in_hundred,
+    label_pounds,
+    lower,
+    money_tick,
+    percent,
+    percent_tick,
+    pounds,
+    said_percent,
+)
 from edgeofcare.engine.calibrate import Calibration
 from edgeofcare.provenance import version
 from edgeofcare.questions.target_readings import Reading
@@ -58,7 +66,7 @@ def calibration_answer(readings: Sequence[Reading]) -> str:
         return f"{told} Then no care is avoided, and {paid} is paid all the same."
     told += f" Then care worth {_avoided(own)} is avoided while tracked, and {paid} is paid."
     if others:
-        words = " or as ".join(f"“{_lower(_words(reading))}”" for reading in others)
+        words = " or as ".join(f"“{lower(_words(reading))}”" for reading in others)
         told += f" Read as {words}, the same targets are worth {' or '.join(map(_avoided, others))}."
     return told
 
@@ -97,7 +105,7 @@ def _blocks(readings: Sequence[Reading], warnings: Sequence[str]) -> Iterator[Bl
     met = [reading for reading in readings if reading.calibration]
     for reading in readings:
         if reading.calibration is None and not reading.own:
-            words = _lower(_words(reading))
+            words = lower(_words(reading))
             yield Callout(f"Read as “{words}” the targets cannot be met. {reading.problem}", "warning")
     if not met:
         return
@@ -141,10 +149,6 @@ def _words(reading: Reading) -> str:
     return MEASURE_WORDS[reading.measure].format(day=reading.day)
 
 
-def _lower(words: str) -> str:
-    return words[0].lower() + words[1:]
-
-
 def _avoided(reading: Reading) -> str:
     return pounds(reading.figures["avoided_nominal_gbp"])
 
@@ -169,7 +173,8 @@ def _questions(met: Sequence[Reading]) -> Iterator[str]:
         "nothing were done? Hold it against your own record of families like these who were not treated."
     )
     yield (
-        f"{_hundred(found.entered_care_waiting)} children would go into care while still waiting for therapy. Is the "
+        f"{capital(in_hundred(found.entered_care_waiting))} children would go into care while still waiting for "
+        f"therapy. Is the "
         "wait that is planned short enough?"
     )
     if found.hazard_ratio != NO_EFFECT:
@@ -185,16 +190,7 @@ def _questions(met: Sequence[Reading]) -> Iterator[str]:
             )
 
 
-def _hundred(share: float) -> str:
-    words = in_hundred(share)
-    return words[0].upper() + words[1:]
-
-
 # ---- the tables ------------------------------------------------------------------------------------------------------
-
-
-def _share(value: float | None) -> Said:
-    return Said(percent(value, 1), value, "share")
 
 
 def _figure(key: str, say: Callable[[float | None], str], unit: str) -> Cell:
@@ -220,11 +216,11 @@ def _table(caption: str, met: Sequence[Reading], rows: Mapping[str, Cell], note:
 
 
 def _reached(arm: str) -> Cell:
-    return lambda found, _: _share(found.reached[arm])
+    return lambda found, _: said_percent(found.reached[arm], 1)
 
 
 def _measured(measure: str, arm: str) -> Cell:
-    return lambda found, _: _share(found.measures[arm][measure])
+    return lambda found, _: said_percent(found.measures[arm][measure], 1)
 
 
 MUST_ROWS: dict[str, Cell] = {
@@ -235,7 +231,7 @@ MUST_ROWS: dict[str, Cell] = {
     "Entry scale without therapy": lambda found, _: Said(
         f"{found.entry_scale_days:,.0f} days", found.entry_scale_days, "days"
     ),
-    "Go into care within the wait before therapy": lambda found, _: _share(found.entered_care_waiting),
+    "Go into care within the wait before therapy": lambda found, _: said_percent(found.entered_care_waiting, 1),
 }
 IN_RUN_ROWS: dict[str, Cell] = {
     f"In the runs: tracked days out of care, {words}": _figure(
@@ -293,7 +289,7 @@ def _picture(met: Sequence[Reading]) -> Figure:
         rows = [
             (
                 _words(reading),
-                *(_share(reading.calibration.measures[arm][TRACKED_SHARE]) for arm in ARM_WORDS),
+                *(said_percent(reading.calibration.measures[arm][TRACKED_SHARE], 1) for arm in ARM_WORDS),
                 *(
                     MONEY_ROWS[key](reading.calibration, reading.figures)
                     for key in ("Care avoided while tracked", "Paid for outcomes")
@@ -339,7 +335,7 @@ def _pounds(axes: Axes, row: int, reading: Reading) -> None:
 
 def _described(met: Sequence[Reading]) -> str:
     told = "; ".join(
-        f"{_lower(_words(reading))}: {_avoided(reading)} avoided and {pounds(reading.figures['payments_gbp'])} paid"
+        f"{lower(_words(reading))}: {_avoided(reading)} avoided and {pounds(reading.figures['payments_gbp'])} paid"
         for reading in met
     )
     return f"What the same targets are worth, read as {told}."

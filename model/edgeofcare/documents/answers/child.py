@@ -6,7 +6,6 @@ Out: a `Document`. It computes nothing but differences and roundings. Must not k
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -36,7 +35,7 @@ from edgeofcare.documents.pictures.chart_style import (
     rows_of,
 )
 from edgeofcare.documents.pictures.figures import ARM_WORDS, HOME, PLACES, THERAPY
-from edgeofcare.documents.text_pages.run import pounds, slug_words
+from edgeofcare.documents.words import age, day, pounds, said_count, said_days, said_pence, slug_words, things
 from edgeofcare.provenance import version
 
 Found = Mapping[str, Any]
@@ -81,7 +80,7 @@ def child_answer(found: Found) -> str:
     usual, therapy = (found["arms"][arm] for arm in ARM_WORDS)
     days = therapy["tracked_care_days"] - usual["tracked_care_days"]
     cost = therapy["tracked_care_cost_gbp"] - usual["tracked_care_cost_gbp"]
-    spent = f"{_days(therapy['tracked_care_days'])} in care while tracked"
+    spent = f"{things(therapy['tracked_care_days'], 'day')} in care while tracked"
     if days == 0:
         if not usual["tracked_care_days"]:
             return "Therapy changes nothing that counts: this child spends no tracked day in care either way."
@@ -97,13 +96,13 @@ def child_headline(found: Found) -> tuple[tuple[str, Said], ...]:
     """Return the key figures of a child by label, for holding it against another."""
     tracked = found["tracking"] is not None
     age = found["age_at_referral_years"]
-    figures: list[tuple[str, Said]] = [("Age at referral", Said(_age_words(age), age, "years"))]
+    figures: list[tuple[str, Said]] = [("Age at referral", Said(age(age), age, "years"))]
     for arm, words in ARM_WORDS.items():
         life = found["arms"][arm]
         said = f"{words[0].lower()}{words[1:]}"
         days, gbp = (life["tracked_care_days"], life["tracked_care_cost_gbp"]) if tracked else (None, None)
-        figures += [(f"Tracked days in care {said}", _count(days)), (f"Cost of that care {said}", _gbp_said(gbp))]
-    return (*figures, ("Paid for this child's outcomes", _gbp_said(_sums_due(found)[0])))
+        figures += [(f"Tracked days in care {said}", said_count(days)), (f"Cost of that care {said}", said_pence(gbp))]
+    return (*figures, ("Paid for this child's outcomes", said_pence(_sums_due(found)[0])))
 
 
 def child_document(found: Found) -> Document:
@@ -134,10 +133,6 @@ def _blocks(found: Found) -> Iterator[Block]:
 
 
 # ---- words -----------------------------------------------------------------------------------------------------------
-
-
-def _days(n_days: int) -> str:
-    return f"{n_days:,} day{'' if n_days == 1 else 's'}"
 
 
 def _cost_words(change_gbp: float, even_so: bool = True) -> str:
@@ -178,18 +173,7 @@ def _due_change(found: Found) -> float:
 
 
 def _waited(n_days: int) -> str:
-    return f"after {_days(n_days)} of waiting" if n_days else "at once"
-
-
-def _day_words(iso: str) -> str:
-    when = date.fromisoformat(iso)
-    return f"{when.day} {when:%b %Y}"
-
-
-def _age_words(years: float) -> str:
-    whole = int(years)
-    months = int(12 * (years - whole))
-    return f"{whole} years" + (f" and {months} month{'' if months == 1 else 's'}" if months else "")
+    return f"after {things(n_days, 'day')} of waiting" if n_days else "at once"
 
 
 def _place(place: str) -> str:
@@ -205,24 +189,24 @@ def _who(found: Found) -> str:
     """Return who the child is and how far the service took it, in sentences."""
     needs = "three or more needs" if found["three_or_more_needs"] else "fewer than three needs"
     told = (
-        f"{found['borough_name']} refers this child on {_day_words(found['referred_date'])}, aged "
-        f"{_age_words(found['age_at_referral_years'])}, with {needs}, living at home. It turns 18 on "
-        f"{_day_words(found['birthday_18_date'])}. "
+        f"{found['borough_name']} refers this child on {day(found['referred_date'], '%b')}, aged "
+        f"{age(found['age_at_referral_years'])}, with {needs}, living at home. It turns 18 on "
+        f"{day(found['birthday_18_date'], '%b')}. "
     )
     if not found["started"]:
-        waited = f"waits {_days(found['waited_days'])} and " if "waited_days" in found else ""
+        waited = f"waits {things(found['waited_days'], 'day')} and " if "waited_days" in found else ""
         return f"{told}It {waited}never starts therapy: {FATES[found['fate']]}."
     end = "completes it" if found["fate"] == "completed" else "breaks it off"
     told += (
         f"It starts {THERAPIES[found['therapy']]} with team {slug_words(found['team'])} "
-        f"{_waited(found['waited_days'])}, on {_day_words(found['start_date'])}, and {end} on "
-        f"{_day_words(found['stop_date'])}."
+        f"{_waited(found['waited_days'])}, on {day(found['start_date'], '%b')}, and {end} on "
+        f"{day(found['stop_date'], '%b')}."
     )
     if (tracking := found["tracking"]) is None:
         return f"{told} None of its days are tracked: {UNTRACKED[found['why_not_tracked']]}."
     return (
-        f"{told} It is tracked for {_days(tracking['tracked_days'])}, from {_day_words(tracking['first_date'])} until "
-        f"{_day_words(tracking['until_date'])}."
+        f"{told} It is tracked for {things(tracking['tracked_days'], 'day')}, from "
+        f"{day(tracking['first_date'], '%b')} until {day(tracking['until_date'], '%b')}."
     )
 
 
@@ -281,9 +265,9 @@ def _timelines(found: Found) -> Figure:
             (
                 ARM_WORDS[arm],
                 _title(stay["place"]),
-                _day_words(stay["from_date"]),
-                _day_words(stay["until_date"]),
-                _days_said(stay["stay_days"]),
+                day(stay["from_date"], "%b"),
+                day(stay["until_date"], "%b"),
+                said_days(stay["stay_days"]),
             )
             for arm in ARM_WORDS
             for stay in found["arms"][arm]["stays"]
@@ -355,8 +339,9 @@ def _mark_tracking(axes: Axes, tracking: Found, origin: int) -> None:
 def _described(found: Found) -> str:
     usual, therapy = (found["arms"][arm]["care_days_to_18"] for arm in ARM_WORDS)
     if not found["started"]:
-        return f"From referral to 18 this child is in care for {_days(usual)}. No therapy starts: both lives are one."
-    told = f"To the 18th birthday: {_days(usual)} in care without therapy, {_days(therapy)} with it"
+        in_care = things(usual, "day")
+        return f"From referral to 18 this child is in care for {in_care}. No therapy starts: both lives are one."
+    told = f"To the 18th birthday: {things(usual, 'day')} in care without therapy, {things(therapy, 'day')} with it"
     if found["tracking"] is None:
         return f"{told}."
     usual, therapy = (found["arms"][arm]["tracked_care_days"] for arm in ARM_WORDS)
@@ -366,24 +351,15 @@ def _described(found: Found) -> str:
 # ---- the tables ------------------------------------------------------------------------------------------------------
 
 
-def _days_said(n_days: int | None) -> Said:
-    return Said("-" if n_days is None else f"{n_days:,}", n_days, "days")
-
-
-def _gbp_said(gbp: float | None) -> Said:
-    """Return an amount to the penny, so that sums can be checked by hand."""
-    return Said("-" if gbp is None else f"£{gbp:,.2f}", gbp, "gbp")
-
-
 def _steps(found: Found) -> Table:
     """Return all that happens, by day: the same words in both columns where both lives share it."""
     told: dict[tuple[int, str], dict[str, list[str]]] = {}
-    for day, when, arm, words in _happenings(found):
+    for n_days, when, arm, words in _happenings(found):
         for each in ARM_WORDS if arm == "both" else (arm,):
-            told.setdefault((day, when), {}).setdefault(each, []).append(words)
+            told.setdefault((n_days, when), {}).setdefault(each, []).append(words)
     rows = tuple(
-        (_day_words(when), Said(f"{day:,}", day, "days"), *("; ".join(by_arm.get(arm, ["-"])) for arm in ARM_WORDS))
-        for (day, when), by_arm in sorted(told.items())
+        (day(when, "%b"), said_days(n_days), *("; ".join(by_arm.get(arm, ["-"])) for arm in ARM_WORDS))
+        for (n_days, when), by_arm in sorted(told.items())
     )
     head = ("Date", "Day of the contract", *ARM_WORDS.values())
     note = "A dash: nothing changes in this life on that day."
@@ -405,7 +381,7 @@ def _happenings(found: Found) -> Iterator[tuple[int, str, str, str]]:
 def _event_words(found: Found, event: Found) -> Iterator[tuple[str, str]]:
     kind, arm = event["event"], event["arm"]
     if kind == "referred":
-        yield "both", f"referred, aged {_age_words(found['age_at_referral_years'])}; lives at home"
+        yield "both", f"referred, aged {age(found['age_at_referral_years'])}; lives at home"
     elif kind == "started":
         yield "usual", "no therapy (with it, it would start now)"
         yield "therapy", f"starts {found['therapy'].upper()} {_waited(found['waited_days'])}"
@@ -423,7 +399,7 @@ def _event_words(found: Found, event: Found) -> Iterator[tuple[str, str]]:
         if event["event_day"] < found["birthday_18_day"]:
             yield arm, "goes back home"
     else:
-        yield "both", f"leaves the waiting list after {_days(found['waited_days'])}: {FATES[kind]}"
+        yield "both", f"leaves the waiting list after {things(found['waited_days'], 'day')}: {FATES[kind]}"
 
 
 def _money(found: Found) -> Iterator[Block]:
@@ -438,10 +414,10 @@ def _money(found: Found) -> Iterator[Block]:
         tuple(
             (
                 ARM_WORDS[arm],
-                _days_said(life["care_days_to_18"]),
-                _count(life["n_times_in_care"]),
-                _count(life["n_moves"]),
-                _gbp_said(life["care_cost_to_18_gbp"]),
+                said_days(life["care_days_to_18"]),
+                said_count(life["n_times_in_care"], digits=0),
+                said_count(life["n_moves"], digits=0),
+                said_pence(life["care_cost_to_18_gbp"]),
             )
             for arm, life in to_18.items()
         ),
@@ -449,10 +425,6 @@ def _money(found: Found) -> Iterator[Block]:
     )
     if found["started"]:
         yield from _paid(found)
-
-
-def _count(n: int | None) -> Said:
-    return Said("-" if n is None else f"{n:,}", n, "count")
 
 
 def _care_costs(found: Found) -> Table:
@@ -469,18 +441,18 @@ def _care_costs(found: Found) -> Table:
         cells = [
             cell
             for row in there
-            for cell in (_days_said(row["care_days"] if row else 0), _gbp_said(row["cost_gbp"] if row else 0.0))
+            for cell in (said_days(row["care_days"] if row else 0), said_pence(row["cost_gbp"] if row else 0.0))
         ]
-        rows.append((_title(place), year, _gbp_said(price), *cells))
+        rows.append((_title(place), year, said_pence(price), *cells))
     sums = [
         cell
         for arm in ARM_WORDS
         for cell in (
-            _days_said(found["arms"][arm]["tracked_care_days"]),
-            _gbp_said(found["arms"][arm]["tracked_care_cost_gbp"]),
+            said_days(found["arms"][arm]["tracked_care_days"]),
+            said_pence(found["arms"][arm]["tracked_care_cost_gbp"]),
         )
     ]
-    rows.append(("All tracked care", "-", _gbp_said(None), *sums))
+    rows.append(("All tracked care", "-", said_pence(None), *sums))
     head = (
         "Place",
         "Financial year",
@@ -500,16 +472,25 @@ def _paid(found: Found) -> Iterator[Block]:
         rows = [
             (
                 TERMS[row["pays"]][0],
-                _gbp_said(row["price_gbp"]),
+                said_pence(row["price_gbp"]),
                 _units(row, "units"),
-                _gbp_said(row["due_gbp"]),
+                said_pence(row["due_gbp"]),
                 _units(row, "units_without_therapy"),
-                _gbp_said(row["due_without_therapy_gbp"]),
+                said_pence(row["due_without_therapy_gbp"]),
             )
             for row in found["payments"]
         ]
         due, anyway = _sums_due(found)
-        rows.append(("All of these", _gbp_said(None), _count(None), _gbp_said(due), _count(None), _gbp_said(anyway)))
+        rows.append(
+            (
+                "All of these",
+                said_pence(None),
+                said_count(None, digits=0),
+                said_pence(due),
+                said_count(None, digits=0),
+                said_pence(anyway),
+            )
+        )
         head = (
             "Paid for",
             "Price",

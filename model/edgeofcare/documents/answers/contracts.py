@@ -11,15 +11,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeofcare.documents.document import Bullets, Callout, Document, Heading, Said, Table, table_of
-from edgeofcare.documents.papers.chapters import Blocks, chance
+from edgeofcare.documents.papers.chapters import Blocks
 from edgeofcare.documents.text_pages.contracts import contract_words, own_contract, risk_words
-from edgeofcare.documents.text_pages.run import how_many, percent, pounds
+from edgeofcare.documents.words import (
+    better_off,
+    how_many,
+    pounds,
+    said_chance,
+    said_pounds,
+    said_return,
+    small_percent,
+    things,
+)
 from edgeofcare.errors import OptionError
 
 Found = Mapping[str, Any]
 NULL = "if_no_effect"
 MOST_NAMED = 3  # contracts in one sentence
-LEAST_SAID = 0.005  # of shares that would else be said as 0%
 
 
 @dataclass(frozen=True)
@@ -51,15 +59,11 @@ def payments_document(found: Found, names: Sequence[str] | None = None, sort_by:
     made = f"{found['replications']:,} simulated contracts, seed {found['seed']}"
     return Document(
         title="What does each payment structure cost whom?",
-        subtitle=f"{_count(len(chosen))} on the same children: {found['scenario']}. {made}.",
+        subtitle=f"{things(len(chosen), 'contract')} on the same children: {found['scenario']}. {made}.",
         blocks=tuple(_blocks(found, chosen, sort_by)),
         footer=f"edgeofcare; scenario {found['scenario']}; {made}.",
         keywords=("outcomes contract", "payment by results", found["scenario"]),
     )
-
-
-def _count(n: int) -> str:
-    return f"{n} contract{'' if n == 1 else 's'}"
 
 
 def _chosen(found: Found, names: Sequence[str] | None) -> dict[str, Found]:
@@ -128,7 +132,7 @@ def _answer(chosen: Mapping[str, Found], n: int) -> Iterator[str]:
     best, worst = max(keeps.values()), min(keeps.values())
     yield (
         f"If therapy works as this case assumes, the best contract for {who} is {_those(chosen, keeps, best)}, "
-        f"{_ends(best)} on average; the worst is {_those(chosen, keeps, worst)}, {_ends(worst)}."
+        f"{better_off(best)} on average; the worst is {_those(chosen, keeps, worst)}, {better_off(worst)}."
     )
     yield from _if_investors_gain(chosen, keeps, who)
     yield f"The least is paid under {_those(chosen, paid, min(paid.values()))}: {pounds(min(paid.values()))}."
@@ -155,14 +159,14 @@ def _if_investors_gain(chosen: Mapping[str, Found], keeps: Mapping[str, float], 
     offered = {name: value for name, value in keeps.items() if name not in losers}
     if offered and max(keeps.values()) not in offered.values():
         most = max(offered.values())
-        yield f"Where investors do not lose, the best for {who} is {_those(chosen, offered, most)}, {_ends(most)}."
+        yield f"Where investors do not lose, the best for {who} is {_those(chosen, offered, most)}, {better_off(most)}."
 
 
 def _one(name: str, c: Found, n: int) -> Iterator[str]:
     profit = c["investor"]["profit_gbp"]["mean"]
     yield (
         f"If therapy works as this case assumes, {pounds(_paid(c))} is paid under {contract_words(name, c['name'])}; "
-        f"this leaves {_who({name: c})} {_ends(c['net_saving_gbp']['mean'])}. Investors "
+        f"this leaves {_who({name: c})} {better_off(c['net_saving_gbp']['mean'])}. Investors "
         f"{'gain' if profit >= 0 else 'lose'} {pounds(abs(profit))}, and lose money in "
         f"{how_many(c['investor']['loss_prob'], n)}. These are averages."
     )
@@ -186,12 +190,6 @@ def _those(chosen: Mapping[str, Found], values: Mapping[str, Any], value: float)
     return " and ".join(contract_words(name, chosen[name]["name"]) for name in values if values[name] == value)
 
 
-def _ends(value: float) -> str:
-    if pounds(value) == pounds(0):
-        return "neither better nor worse off"
-    return f"{pounds(abs(value))} {'better' if value >= 0 else 'worse'} off"
-
-
 def _paid(c: Found) -> float:
     return float(c["payments_gbp"]["mean"])
 
@@ -211,38 +209,21 @@ def payments_headline(found: Found, name: str) -> tuple[tuple[str, Said], ...]:
     """Return the few numbers of one contract to stand large: label, and the number in words."""
     c, n = found["contracts"][_known(found, name)], found["replications"]
     return (
-        ("Paid, average", _amount(_paid(c))),
-        ("Boroughs keep, average", _amount(c["net_saving_gbp"]["mean"])),
-        ("Worst year for boroughs", _amount(c["worst_year_gbp"]["p95"])),
-        ("Investors' return a year", _percentage(c["investor"]["irr_of_expected_flows"])),
-        ("Investors lose money in", _chance(c["investor"]["loss_prob"], n)),
-        ("Paid if therapy does nothing", _amount(_null(c, "payments_gbp"))),
+        ("Paid, average", said_pounds(_paid(c))),
+        ("Boroughs keep, average", said_pounds(c["net_saving_gbp"]["mean"])),
+        ("Worst year for boroughs", said_pounds(c["worst_year_gbp"]["p95"])),
+        ("Investors' return a year", said_return(c["investor"]["irr_of_expected_flows"])),
+        ("Investors lose money in", said_chance(c["investor"]["loss_prob"], n)),
+        ("Paid if therapy does nothing", said_pounds(_null(c, "payments_gbp"))),
     )
 
 
 # ---- cells ---------------------------------------------------------------------------------------------------------
 
 
-def _amount(value: float | None) -> Said:
-    return Said(pounds(value), value, "gbp")
-
-
-def _percentage(value: float | None) -> Said:
-    # Nought is added so that a rate just below nil is not said as -0.0%.
-    return Said("none" if value is None else percent(round(value, 3) + 0.0, 1), value, "share")
-
-
-def _share_words(share: float) -> str:
-    return "less than 1%" if 0 < share < LEAST_SAID else percent(share)
-
-
 def _share_of_plan(c: Found) -> Said:
     share = _null(c, "payments_gbp") / _paid(c) if _paid(c) else None
-    return Said("none" if share is None else _share_words(share), share, "share")
-
-
-def _chance(prob: float, n: int) -> Said:
-    return Said(chance(prob, n), prob, "share")
+    return Said("none" if share is None else small_percent(share), share, "share")
 
 
 # ---- tables --------------------------------------------------------------------------------------------------------
@@ -268,13 +249,13 @@ def _works(found: Found, chosen: Mapping[str, Found], n: int, sort_by: str) -> T
         [
             (
                 _label(found, name, c),
-                _amount(_paid(c)),
-                _amount(_paid(c) - c["top_up_gbp"]["mean"]),
-                _amount(c["net_saving_gbp"]["mean"]),
-                _amount(c["worst_year_gbp"]["p95"]),
-                _percentage(c["investor"]["irr_of_expected_flows"]),
-                _chance(c["investor"]["loss_prob"], n),
-                _chance(c["cap_binds_prob"], n),
+                said_pounds(_paid(c)),
+                said_pounds(_paid(c) - c["top_up_gbp"]["mean"]),
+                said_pounds(c["net_saving_gbp"]["mean"]),
+                said_pounds(c["worst_year_gbp"]["p95"]),
+                said_return(c["investor"]["irr_of_expected_flows"]),
+                said_chance(c["investor"]["loss_prob"], n),
+                said_chance(c["cap_binds_prob"], n),
             )
             for name, c in chosen.items()
         ],
@@ -292,10 +273,10 @@ def _does_nothing(found: Found, nulls: Mapping[str, Found]) -> Table:
         tuple(
             (
                 _label(found, name, c),
-                _amount(_null(c, "payments_gbp")),
+                said_pounds(_null(c, "payments_gbp")),
                 _share_of_plan(c),
-                _amount(_null(c, "net_saving_gbp")),
-                _amount(_null(c, "profit_gbp")),
+                said_pounds(_null(c, "net_saving_gbp")),
+                said_pounds(_null(c, "profit_gbp")),
                 _risk(c).partition(".")[0],
             )
             for name, c in nulls.items()
@@ -329,7 +310,7 @@ def _anyway_risk(c: Found) -> str:
         return "Nothing is paid for outcomes: the payers pay the same either way."
     if share > 1:
         return "The payers: without therapy more would fall due than with it."
-    return f"The payers: {_share_words(share)} of what outcomes earn would fall due without therapy too."
+    return f"The payers: {small_percent(share)} of what outcomes earn would fall due without therapy too."
 
 
 def _limit_risk(c: Found, n: int) -> str:

@@ -21,10 +21,20 @@ from edgeofcare.documents.document import (
     Table,
     table_of,
 )
-from edgeofcare.documents.papers.chapters import Blocks, Case, chance, figures, payers, with_parts
+from edgeofcare.documents.papers.chapters import Blocks, Case, figures, payers, with_parts
 from edgeofcare.documents.text_pages.contracts import own_contract
-from edgeofcare.documents.text_pages.run import effect_words, how_many, percent, pounds, warnings_in_short
+from edgeofcare.documents.text_pages.run import effect_words, warnings_in_short
 from edgeofcare.documents.text_pages.stress import stress_words
+from edgeofcare.documents.words import (
+    how_many,
+    pounds,
+    said_chance,
+    said_multiple,
+    said_pounds,
+    said_return,
+    said_years,
+    short_percent,
+)
 from edgeofcare.errors import OptionError
 
 Parts = Mapping[str, Any]
@@ -131,7 +141,7 @@ def _verdict(summary: Case) -> Iterator[str]:
             else "Even on these assumptions it probably does not get all its money back."
         )
     yield f"{effect_words(summary)}, the investor loses money in {how_many(lost, n)}."
-    earns = "no rate of return can be given" if rate is None else f"a return of {_percentage(rate)} a year"
+    earns = "no rate of return can be given" if rate is None else f"a return of {said_return(rate)} a year"
     yield f"It {'gains' if profit >= 0 else 'loses'} {pounds(abs(profit))} on average: {earns}."
     yield f"At most {pounds(investor['peak_funding_gbp']['mean'])} of its money is in at once, on average."
     yield from _paid_back(investor, n)
@@ -174,7 +184,7 @@ def _missed_share(series: Case, target_irr_per_year: float) -> tuple[float, int]
 def _target_words(parts: Parts, target: float) -> Iterator[str]:
     if "series" in parts:
         missed = how_many(*_missed_share(parts["series"], target))
-        yield f"A return of at least {_rate(target)} a year is missed in {missed}."
+        yield f"A return of at least {short_percent(target)} a year is missed in {missed}."
     if "stress" in parts:
         rows = parts["stress"]["stresses"]
         short = sum(_misses(row["investor"]["irr_of_expected_flows"]["value"], target) for row in rows)
@@ -185,15 +195,12 @@ def _misses(rate: float | None, target: float) -> bool:
     return rate is None or rate < target
 
 
-def _rate(target: float) -> str:
-    return f"{100 * target:.4g}%"
-
-
 def _how_counted(series: Case, target: float) -> str:
     outcomes = series["investor"]["irr_outcomes"]
     single = sum(outcomes[key] for key in NO_SINGLE_RATE)
     return (
-        f"How the {_rate(target)} is counted: a simulated contract misses it if its yearly rate of return is lower, if "
+        f"How the {short_percent(target)} is counted: a simulated contract misses it if its yearly rate of return is "
+        f"lower, if "
         f"all money is lost (here {outcomes['total_loss']:,}) or if no single rate exists (here {single:,}). One in "
         f"which the investor's money is not needed (here {outcomes['not_needed']:,}) does not miss it."
     )
@@ -203,40 +210,19 @@ def investor_headline(parts: Parts, target_irr_per_year: float | None = None) ->
     """Return the few numbers to stand large: label, and the number in words. See `investor_document`."""
     investor, n = parts["summary"]["investor"], parts["summary"]["replications"]
     found = [
-        ("Loses money in", _chance(investor["loss_prob"], n)),
-        ("Return a year, on the average flows", _percentage(investor["irr_of_expected_flows"])),
-        ("Profit, average", _amount(investor["profit_gbp"]["mean"])),
-        ("Most in the contract at once, average", _amount(investor["peak_funding_gbp"]["mean"])),
-        ("Paid back after, where it is", _years(investor["payback_years"]["mean"])),
+        ("Loses money in", said_chance(investor["loss_prob"], n)),
+        ("Return a year, on the average flows", said_return(investor["irr_of_expected_flows"])),
+        ("Profit, average", said_pounds(investor["profit_gbp"]["mean"])),
+        ("Most in the contract at once, average", said_pounds(investor["peak_funding_gbp"]["mean"])),
+        ("Paid back after, where it is", said_years(investor["payback_years"]["mean"])),
     ]
     if target_irr_per_year is not None and "series" in parts:
-        missed = _chance(*_missed_share(parts["series"], target_irr_per_year))
-        found.append((f"Returns less than {_rate(target_irr_per_year)} a year in", missed))
+        missed = said_chance(*_missed_share(parts["series"], target_irr_per_year))
+        found.append((f"Returns less than {short_percent(target_irr_per_year)} a year in", missed))
     return tuple(found)
 
 
 # ---- cells ---------------------------------------------------------------------------------------------------------
-
-
-def _amount(value: float | None) -> Said:
-    return Said(pounds(value), value, "gbp")
-
-
-def _percentage(value: float | None) -> Said:
-    # Nought is added so that a rate just below nil is not said as -0.0%.
-    return Said("none" if value is None else percent(round(value, 3) + 0.0, 1), value, "share")
-
-
-def _chance(prob: float, n: int) -> Said:
-    return Said(chance(prob, n), prob, "share")
-
-
-def _multiple(value: float | None) -> Said:
-    return Said("none" if value is None else f"£{value:.2f}", value, "times")
-
-
-def _years(value: float | None) -> Said:
-    return Said("never" if value is None else f"{value:.1f} years", value, "years")
 
 
 # ---- what would sink it --------------------------------------------------------------------------------------------
@@ -301,11 +287,11 @@ def _stress_row(row: Case, n: int) -> tuple[str, ...]:
     investor = row["investor"]
     return (
         row["title"],
-        _amount(investor["profit_gbp"]["value"]),
-        _amount(investor["profit_gbp"]["change"]),
-        _percentage(investor["irr_of_expected_flows"]["value"]),
-        _chance(investor["loss_prob"]["value"], n),
-        _amount(row["net_saving_gbp"]["change"]),
+        said_pounds(investor["profit_gbp"]["value"]),
+        said_pounds(investor["profit_gbp"]["change"]),
+        said_return(investor["irr_of_expected_flows"]["value"]),
+        said_chance(investor["loss_prob"]["value"], n),
+        said_pounds(row["net_saving_gbp"]["change"]),
     )
 
 
@@ -326,19 +312,19 @@ def _returns(parts: Parts, target_irr_per_year: float | None) -> Table:
         return (label, *(said(stat[k]) for k in (key, "p10", "p90")))
 
     rows = [
-        row("Profit, average", profit, _amount),
-        row("Most in the contract at once, average", peak, _amount),
-        ("Return a year on the average flows", _percentage(investor["irr_of_expected_flows"]), "", ""),
-        row("Return a year of single contracts, middle one", irr, _percentage, "p50"),
-        row("What comes back for each £1 put in, average", multiple, _multiple),
-        row("Paid back after, where it is, average", investor["payback_years"], _years),
-        ("Loses money in", _chance(investor["loss_prob"], n), "", ""),
-        ("Never paid back in", _chance(investor["never_paid_back_prob"], n), "", ""),
-        ("Money runs out and costs stay unpaid in", _chance(investor["cost_unpaid_prob"], n), "", ""),
+        row("Profit, average", profit, said_pounds),
+        row("Most in the contract at once, average", peak, said_pounds),
+        ("Return a year on the average flows", said_return(investor["irr_of_expected_flows"]), "", ""),
+        row("Return a year of single contracts, middle one", irr, said_return, "p50"),
+        row("What comes back for each £1 put in, average", multiple, said_multiple),
+        row("Paid back after, where it is, average", investor["payback_years"], said_years),
+        ("Loses money in", said_chance(investor["loss_prob"], n), "", ""),
+        ("Never paid back in", said_chance(investor["never_paid_back_prob"], n), "", ""),
+        ("Money runs out and costs stay unpaid in", said_chance(investor["cost_unpaid_prob"], n), "", ""),
     ]
     if target_irr_per_year is not None and "series" in parts:
-        missed = _chance(*_missed_share(parts["series"], target_irr_per_year))
-        rows.append((f"Returns less than {_rate(target_irr_per_year)} a year in", missed, "", ""))
+        missed = said_chance(*_missed_share(parts["series"], target_irr_per_year))
+        rows.append((f"Returns less than {short_percent(target_irr_per_year)} a year in", missed, "", ""))
     note = f"Over {n:,} simulated contracts. Low and high: 1 in 10 simulated contracts lies below, 1 in 10 above."
     return table_of("What the investor puts in and gets back", ("", "Value", "Low", "High"), rows, note)
 
@@ -355,11 +341,11 @@ def _tranches(parts: Parts) -> Blocks:
         [
             (
                 name.replace("_", " ").capitalize(),
-                _amount(one["profit_gbp"]["mean"]),
-                _amount(one["peak_funding_gbp"]["mean"]),
-                _percentage(one["irr_of_expected_flows"]),
-                _multiple(one["money_multiple"]["mean"]),
-                _chance(one["loss_prob"], n),
+                said_pounds(one["profit_gbp"]["mean"]),
+                said_pounds(one["peak_funding_gbp"]["mean"]),
+                said_return(one["irr_of_expected_flows"]),
+                said_multiple(one["money_multiple"]["mean"]),
+                said_chance(one["loss_prob"], n),
             )
             for name, one in own["investor"]["tranches"].items()
         ],

@@ -10,27 +10,36 @@ from datetime import date
 
 from edgeofcare.calendar import financial_year
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Said, Table, table_of
-from edgeofcare.documents.papers.chapters import day
-from edgeofcare.documents.pictures.join import Found, gains, joiner_years, said_gbp
+from edgeofcare.documents.pictures.join import Found, gains, joiner_years
 from edgeofcare.documents.text_pages.join import (
     HALF,
-    NIL_GBP,
     SURE,
     TEAM_WORDS,
-    chance_percent,
-    fares,
-    fares_alike,
     join_title,
     join_words,
     joiner_names,
     luck_words,
     nothing_changes,
     others_words,
-    saves,
     teams_words,
     together,
 )
-from edgeofcare.documents.text_pages.run import how_many, percent, pounds, slug_words
+from edgeofcare.documents.words import (
+    NIL_GBP,
+    day,
+    fares,
+    fares_alike,
+    how_many,
+    percent,
+    pounds,
+    said_chance_percent,
+    said_count,
+    said_percent,
+    said_points,
+    said_pounds,
+    saves,
+    slug_words,
+)
 
 CAP_WORDS = {"per_start": "a cap rises by what joiners bring", "fixed": "a cap stays as it is"}
 LIMITS = "WHAT WOULD CHANGE THIS"  # how join_words begins what it says of limits
@@ -182,33 +191,6 @@ def _how_to_read(found: Found) -> Iterator[str]:
 # ---- numbers with their words --------------------------------------------------------------------------------------
 
 
-def _share(value: float | None, digits: int = 0) -> Said:
-    return Said(percent(value, digits), value, "share")
-
-
-def _chance(prob: float | None) -> Said:
-    """Return a chance, of which only certainty is said to be 0% or 100%."""
-    return Said(chance_percent(prob), prob, "share")
-
-
-def _points(value: float | None, digits: int = 0) -> Said:
-    """Return the change of a share, in points of a hundred."""
-    return Said("-" if value is None else f"{_signed(100 * value, digits)} points", value, "share")
-
-
-def _counted(value: float | None, unit: str, digits: int = 1, change: bool = False) -> Said:
-    """Return a count, which needs no unit, or days or a multiple with theirs."""
-    if value is None:
-        return Said("-", None, unit)
-    text = _signed(value, digits) if change else f"{value:,.{digits}f}"
-    return Said(text if unit == "count" else f"{text} {unit}", value, unit)
-
-
-def _signed(value: float, digits: int) -> str:
-    """Return a change with its sign; one that rounds to nought has none."""
-    return f"{value:+,.{digits}f}" if round(value, digits) else f"{0:.{digits}f}"
-
-
 def _mean(stat: Found | None) -> float | None:
     return None if stat is None else stat["mean"]
 
@@ -220,12 +202,12 @@ def _years_table(joiner: Found) -> Table:
     rows = [
         (
             year,
-            *(said_gbp(row["payments_gbp"][key]) for key in ("mean", "p90", "p95")),
-            said_gbp(row["avoided_nominal_gbp"]),
-            said_gbp(row["avoided_cashable_gbp"]),
-            said_gbp(row["net_saving_gbp"]),
-            said_gbp(row["cumulative_net_saving_gbp"]),
-            _chance(row["in_credit_prob"]),
+            *(said_pounds(row["payments_gbp"][key]) for key in ("mean", "p90", "p95")),
+            said_pounds(row["avoided_nominal_gbp"]),
+            said_pounds(row["avoided_cashable_gbp"]),
+            said_pounds(row["net_saving_gbp"]),
+            said_pounds(row["cumulative_net_saving_gbp"]),
+            said_chance_percent(row["in_credit_prob"]),
         )
         for year, row in joiner["years"].items()
         if year >= financial_year(date.fromisoformat(joiner["join_date"]))
@@ -256,12 +238,12 @@ def _incumbents_table(found: Found) -> Table:
         rows.append(
             (
                 b["name"],
-                *(_counted(wait[key], "days") for key in ("without", "with")),
-                _counted(b["change_in_starts"]["mean"], "count", change=True),
-                said_gbp(b["change_in_payments_gbp"]["mean"], change=True),
-                said_gbp(saving["mean"], change=True),
-                said_gbp(saving["se"]),
-                _chance(b["worse_off_prob"]),
+                *(said_count(wait[key], "days") for key in ("without", "with")),
+                said_count(b["change_in_starts"]["mean"], "count", change=True),
+                said_pounds(b["change_in_payments_gbp"]["mean"], change=True),
+                said_pounds(saving["mean"], change=True),
+                said_pounds(saving["se"]),
+                said_chance_percent(b["worse_off_prob"]),
             )
         )
     head = (
@@ -290,37 +272,42 @@ def _contract_table(found: Found) -> Table:
     rows: list[Row] = [
         (
             "Families starting, all boroughs",
-            *(_counted(starts[key]["mean"], "count") for key in ("without", "with")),
-            _counted(starts["change"]["mean"], "count", change=True),
+            *(said_count(starts[key]["mean"], "count") for key in ("without", "with")),
+            said_count(starts["change"]["mean"], "count", change=True),
         ),
         (
             f"Families starting, {those}",
             none,
             none,
-            _counted(contract["change_in_starts_of_those_in"]["mean"], "count", change=True),
+            said_count(contract["change_in_starts_of_those_in"]["mean"], "count", change=True),
         ),
         (
             f"Net saving, {those}{'' if one else ' together'}",
             none,
             none,
-            said_gbp(contract["change_in_net_saving_of_those_in_gbp"]["mean"], change=True),
+            said_pounds(contract["change_in_net_saving_of_those_in_gbp"]["mean"], change=True),
         ),
         (
             "Net saving, all boroughs",
             none,
             none,
-            said_gbp(contract["change_in_net_saving_of_all_gbp"]["mean"], change=True),
+            said_pounds(contract["change_in_net_saving_of_all_gbp"]["mean"], change=True),
         ),
         (
             "Largest payer's share of payments",
-            *(_share(hangs[key]["largest_share"]) for key in ("without", "with")),
+            *(said_percent(hangs[key]["largest_share"]) for key in ("without", "with")),
             none,
         ),
     ]
     if cap["without"] is not None:
         rows += [
-            ("Cap on payments", said_gbp(cap["without"]), said_gbp(cap["with"]), none),
-            ("Cap binds in", _chance(binds["without"]), _chance(binds["with"]), _points(binds["change"]["mean"])),
+            ("Cap on payments", said_pounds(cap["without"]), said_pounds(cap["with"]), none),
+            (
+                "Cap binds in",
+                said_chance_percent(binds["without"]),
+                said_chance_percent(binds["with"]),
+                said_points(binds["change"]["mean"]),
+            ),
         ]
     binding = "No cap is set" if cap["without"] is None else "Cap binds: more is owed than the cap lets be paid"
     note = f"Averages over simulated contracts; a dash: not worked out. {binding}."
@@ -331,8 +318,8 @@ def _teams_table(providers: Found) -> Table:
     rows = []
     for slug, team in providers.items():
         use = team["slots_used_share"]
-        before = Said("new", None, "share") if team["new"] else _share(use["without"], 1)
-        rows.append((slug_words(slug), before, _share(use["with"], 1), _points(_mean(use["change"]), 1)))
+        before = Said("new", None, "share") if team["new"] else said_percent(use["without"], 1)
+        rows.append((slug_words(slug), before, said_percent(use["with"], 1), said_points(_mean(use["change"]), 1)))
     return table_of(
         "Teams' places in use: before and after",
         ("Team", "Before", "After", "Change"),
@@ -346,26 +333,34 @@ def _investor_table(investor: Found) -> Table:
     before, after, change = investor["without"], investor["with"], investor["change"]
 
     def shares(key: str, digits: int) -> Row:
-        return _share(before[key], digits), _share(after[key], digits), _points(_mean(change[key]), digits)
+        return (
+            said_percent(before[key], digits),
+            said_percent(after[key], digits),
+            said_points(_mean(change[key]), digits),
+        )
 
     def pounds_of(key: str) -> Row:
-        return said_gbp(before[key]["mean"]), said_gbp(after[key]["mean"]), said_gbp(change[key]["mean"], change=True)
+        return (
+            said_pounds(before[key]["mean"]),
+            said_pounds(after[key]["mean"]),
+            said_pounds(change[key]["mean"], change=True),
+        )
 
     key = "money_multiple"
     rows = [
         ("Rate of return a year (IRR) on expected flows", *shares("irr_of_expected_flows", 1)),
         (
             "Money back, as a multiple of what is put in",
-            _counted(before[key], "times", 2),
-            _counted(after[key], "times", 2),
-            _counted(_mean(change[key]), "times", 2, change=True),
+            said_count(before[key], "times", 2),
+            said_count(after[key], "times", 2),
+            said_count(_mean(change[key]), "times", 2, change=True),
         ),
         ("Profit", *pounds_of("profit_gbp")),
         ("Most put in at once", *pounds_of("peak_funding_gbp")),
         (
             "Loses money in",
-            *(_chance(side["loss_prob"]) for side in (before, after)),
-            _points(_mean(change["loss_prob"])),
+            *(said_chance_percent(side["loss_prob"]) for side in (before, after)),
+            said_points(_mean(change["loss_prob"])),
         ),
     ]
     return table_of(
@@ -391,11 +386,11 @@ def _limits_table(limits: Found) -> Table:
     cells = [
         (
             words[:1].upper() + words[1:],
-            said_gbp(row["joiner_net_saving_gbp"]),
-            _chance(row["joiner_better_off_prob"]),
-            _counted(row["joiner_wait_days"], "days"),
-            said_gbp(row["change_for_incumbents_gbp"]["mean"], change=True),
-            said_gbp(row["change_in_profit_gbp"]["mean"], change=True),
+            said_pounds(row["joiner_net_saving_gbp"]),
+            said_chance_percent(row["joiner_better_off_prob"]),
+            said_count(row["joiner_wait_days"], "days"),
+            said_pounds(row["change_for_incumbents_gbp"]["mean"], change=True),
+            said_pounds(row["change_in_profit_gbp"]["mean"], change=True),
         )
         for words, row in rows
     ]
@@ -416,23 +411,23 @@ def join_headline(found: Found) -> tuple[tuple[str, Said], ...]:
     rows = [row for b in found["joiner"].values() for row in _joiner_headline(b, b["name"] if several else "Joiner")]
     contract, after = found["contract"], found["investor"]["with"]
     hit = min(b["change_in_net_saving_gbp"]["mean"] for b in found["incumbents"].values())
-    those = said_gbp(contract["change_in_net_saving_of_those_in_gbp"]["mean"], change=True)
+    those = said_pounds(contract["change_in_net_saving_of_those_in_gbp"]["mean"], change=True)
     if len(found["incumbents"]) == 1:
         rows.append(("Borough already in: change in net saving", those))
     else:
         rows += [
             ("Boroughs already in together: change in net saving", those),
-            ("The one of them that fares worst: change in net saving", said_gbp(hit, change=True)),
+            ("The one of them that fares worst: change in net saving", said_pounds(hit, change=True)),
         ]
-    rows.append(("Investor: rate of return a year on expected flows", _share(after["irr_of_expected_flows"], 1)))
+    rows.append(("Investor: rate of return a year on expected flows", said_percent(after["irr_of_expected_flows"], 1)))
     if contract["cap_gbp"]["with"] is not None:
-        rows.append(("Cap on payments binds in", _chance(contract["cap_binds_prob"]["with"])))
+        rows.append(("Cap on payments binds in", said_chance_percent(contract["cap_binds_prob"]["with"])))
     return tuple(rows)
 
 
 def _joiner_headline(joiner: Found, who: str) -> Iterator[tuple[str, Said]]:
-    yield f"{who}: better off in", _chance(joiner["better_off_prob"])
-    yield f"{who}: net saving, average", said_gbp(joiner["net_saving_gbp"]["mean"])
-    yield f"{who}: worst year costs, dearest 1 in 20", said_gbp(joiner["worst_year_gbp"]["p95"])
-    yield f"{who}: families starting therapy", _counted(joiner["started"]["mean"], "count")
-    yield f"{who}: wait for therapy", _counted(joiner["waiting_days"], "days")
+    yield f"{who}: better off in", said_chance_percent(joiner["better_off_prob"])
+    yield f"{who}: net saving, average", said_pounds(joiner["net_saving_gbp"]["mean"])
+    yield f"{who}: worst year costs, dearest 1 in 20", said_pounds(joiner["worst_year_gbp"]["p95"])
+    yield f"{who}: families starting therapy", said_count(joiner["started"]["mean"], "count")
+    yield f"{who}: wait for therapy", said_count(joiner["waiting_days"], "days")

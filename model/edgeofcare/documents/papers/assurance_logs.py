@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgeofcare.documents.document import Table, table_of
-from edgeofcare.documents.text_pages.run import percent, pounds, slug_words
+from edgeofcare.documents.words import bare, percent, pounds, slug_words, value_words
 
 Case = Mapping[str, Any]
 ASSUMPTION_HEAD = ("Input", "What it is", "Value", "Range", "Source", "Quality", "Impact", "Swing of profit")
@@ -17,7 +17,6 @@ QUALITY_HEAD = ("Check", "Kind", "Finding", "Status")
 PASSED, TO_READ, NOT_RUN, FAILED = "passed", "to be read", "not run here", "failed"
 PENNY = 0.01
 CLOSE = 0.005  # of a share: a target is met if what was reached rounds to it in whole points
-LONGEST_UNIT = 24  # characters; a longer one is a definition
 # What the inputs that matter most are, where the schema speaks to those who write scenarios.
 PLAIN_WORDS = {
     "effect.usual": "Share out of care without therapy, as assumed",
@@ -33,7 +32,6 @@ PLAIN_WORDS = {
     "referrals_per_year": "Families referred a year, once referrals have built up",
     "cost_gbp_per_year": "Cost of the team in its first year",
 }
-MOST_LEVELS = 4  # of a list of values that is told in full
 PART_NAMES = {
     "contracts": "Contracts side by side",
     "exposure": "Boroughs year by year",
@@ -105,40 +103,10 @@ def impact_ranks(case: Case) -> dict[str, tuple[int, float]]:
     return {bar["path"]: (rank, bar["swing"]) for rank, bar in enumerate(bars, 1)}
 
 
-def value_words(value: Any, unit: str = "") -> str:
-    """Return an input's value as a reader says it: pounds, percentages, long lists by their ends; with its unit."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return _number_words(value, unit)
-    if isinstance(value, Mapping):
-        ends = [f"{key}: {value_words(one)}" for key, one in value.items()]
-        return ", ".join(ends) if len(ends) <= MOST_LEVELS else f"{ends[0]} to {ends[-1]} ({len(ends)} values)"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(value_words(one) for one in value)
-    return "-" if value is None else str(value)
-
-
-def _number_words(value: float, unit: str) -> str:
-    """Return a number in its unit; a unit that is a whole definition is left to the log's own text."""
-    bare, rest = bare_words(value, unit), unit.removeprefix("GBP").strip()
-    if bare.endswith("%"):
-        rest = "a year" if unit == "a year" else ""
-    return f"{bare} {rest}".strip() if len(rest) <= LONGEST_UNIT else bare
-
-
-def bare_words(value: float, unit: str) -> str:
-    """Return a number as pounds, a percentage or digits, as its unit asks for, without the rest of the unit."""
-    if unit.startswith(("share", "probability", "a year")) and abs(value) <= 1:
-        return f"{100 * value:.4g}%"
-    plain = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return f"£{plain}" if unit.startswith("GBP") else plain
-
-
 def _range(row: Case) -> str:
     if row["low"] is None:
         return "-"
-    return " to ".join(bare_words(row[end], row["unit"]) for end in ("low", "high"))
+    return " to ".join(bare(row[end], row["unit"]) for end in ("low", "high"))
 
 
 # ---- quality -------------------------------------------------------------------------------------------------------

@@ -17,8 +17,6 @@ from edgeofcare.documents.papers.chapters import (
     drivers,
     has_effect,
     payers,
-    range_words,
-    ratio,
     study,
     third_person,
     with_parts,
@@ -28,8 +26,9 @@ from edgeofcare.documents.papers.economic import economic_case
 from edgeofcare.documents.papers.financial import financial_case
 from edgeofcare.documents.papers.management import management_case
 from edgeofcare.documents.papers.strategic import strategic_case
-from edgeofcare.documents.text_pages.run import effect_words, how_many, percent, pounds, savers_words, worth_words
+from edgeofcare.documents.text_pages.run import effect_words, savers_words, worth_words
 from edgeofcare.documents.text_pages.stress import stress_words
+from edgeofcare.documents.words import better_off, how_many, middle, percent, pounds, ratio
 
 PICTURES_ON_ONE_PAGE = 2
 
@@ -131,12 +130,9 @@ def _payers_in_short(case: Case) -> Iterator[str]:
     net = found["net_saving_gbp"]
     yield (
         f"{payers(case)} pay{s} {pounds(found['payments_gbp']['mean'])} and end{s} up "
-        f"{_off(net['mean'])}{range_words(net)}, counting only care costs that can be taken out of budgets."
+        f"{better_off(net['mean'])}{middle(net['p10'], net['p90'])}, counting only care costs that can "
+        f"be taken out of budgets."
     )
-
-
-def _off(value: float) -> str:
-    return f"{pounds(abs(value))} {'better' if value >= 0 else 'worse'} off"
 
 
 def _investor_in_short(case: Case) -> Iterator[str]:
@@ -163,7 +159,7 @@ def _if_nothing(case: Case) -> Iterator[str]:
     yield (
         f"If therapy does nothing, {pounds(row['payments_gbp']['value'])} is still paid: "
         f"{payers(case, start=False)} end{third_person(case)} up "
-        f"{_off(row['net_saving_gbp']['value'])}, and the investor "
+        f"{better_off(row['net_saving_gbp']['value'])}, and the investor "
         f"{'gains' if profit >= 0 else 'loses'} {pounds(abs(profit))}."
     )
 
@@ -197,7 +193,8 @@ def _trust_in_short(case: Case) -> Iterator[str]:
     claim = "The effect is a claim. " if has_effect(case) else ""
     yield (
         f"{claim}The largest English trial of multisystemic therapy found the odds of being placed away from home to "
-        f"be {ratio(start)} times those without it ({start['ci_low']} to {start['ci_high']}; 1 is no effect)."
+        f"be {ratio(start['odds_ratio'])} times those without it ({start['ci_low']} to {start['ci_high']}; 1 is "
+        "no effect)."
     )
     if "backtest" in case:
         inside, outside, bounds = backtest_counts(case["backtest"])

@@ -5,14 +5,13 @@ In: parts of a case. Out: blocks and words. Must not know: formats, engines.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from edgeofcare.documents.document import Block, Callout, Figure
-from edgeofcare.documents.papers.assurance_logs import bare_words, input_units, input_words, value_words
-from edgeofcare.documents.text_pages.run import in_hundred, pounds, span
+from edgeofcare.documents.papers.assurance_logs import input_units, input_words
+from edgeofcare.documents.words import bare, pounds, value_words
 from edgeofcare.inputs.published import reference_file
 
 Case = Mapping[str, Any]
@@ -100,40 +99,14 @@ def third_person(case: Case) -> str:
     return "s" if len(case["summary"]["boroughs"]) == 1 else ""
 
 
-def chance(prob: float, n: int) -> str:
-    """Return in how many of n simulated contracts something happens, short, for a table."""
-    return in_hundred(prob) if prob not in (0, 1) else f"all {n:,}" if prob else f"none of {n:,}"
-
-
 def study(name: str) -> Case:
     """Return a row of the published evidence."""
     return next(row for row in reference_file("evidence")["study"] if row["id"] == name)
 
 
-def ratio(study: Case) -> str:
-    """Return a study's odds ratio in digits."""
-    return f"{study['odds_ratio']:.2f}"
-
-
-def range_words(stat: Case) -> str:
-    """Return the middle 80% of simulated contracts in brackets; nothing if that is one number."""
-    return f" (middle 80%: {span(stat)})" if span(stat) else ""
-
-
 def inputs_of(case: Case) -> dict[str, Any]:
     """Return the values of a scenario's inputs by path."""
     return {row["id"]: row["value"] for row in case["inputs"]["inputs"]}
-
-
-def day(text: str) -> str:
-    """Return a date as a reader writes it."""
-    day = dt.date.fromisoformat(text)
-    return f"{day.day} {day:%B %Y}"
-
-
-def times(value: float | None) -> str:
-    """Return a ratio with two digits."""
-    return "-" if value is None else f"{value:.2f}"
 
 
 def turns(roots: Case) -> str:
@@ -152,8 +125,8 @@ def drivers(case: Case, most: int) -> Iterator[tuple[str, str, str, str, str, st
         yield (
             words.get(bar["path"], bar["path"]),
             value_words(bar["value"], unit),
-            bare_words(low["at"], unit),
-            bare_words(high["at"], unit),
+            bare(low["at"], unit),
+            bare(high["at"], unit),
             pounds(low["output"]),
             pounds(high["output"]),
         )

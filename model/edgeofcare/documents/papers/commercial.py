@@ -6,18 +6,9 @@ It computes nothing but roundings. Must not know: formats, engines.
 from __future__ import annotations
 
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, table_of
-from edgeofcare.documents.papers.chapters import (
-    Blocks,
-    Case,
-    chance,
-    figures,
-    has_effect,
-    range_words,
-    turns,
-    with_parts,
-)
+from edgeofcare.documents.papers.chapters import Blocks, Case, figures, has_effect, turns, with_parts
 from edgeofcare.documents.text_pages.contracts import contract_words, own_contract, risk_words
-from edgeofcare.documents.text_pages.run import how_many, percent, pounds
+from edgeofcare.documents.words import chance, how_many, middle, percent, pounds, unit_price
 
 # What a term pays, with its price put in.
 TERM_WORDS = {
@@ -66,21 +57,17 @@ def _terms(case: Case) -> Blocks:
 
 
 def _term(term: Case) -> str:
-    words = TERM_WORDS[term["pays"]].format(price=_price(term.get("price_gbp")))
+    words = TERM_WORDS[term["pays"]].format(price=unit_price(term.get("price_gbp")))
     limit = f", at most {term['max_units_per_child']:,} for one child" if term.get("max_units_per_child") else ""
     base = term.get("baseline_share")
     baseline = f" ({percent(base)} of tracked days)" if isinstance(base, float) else ""
     return f"{words[0].upper()}{words[1:]}{baseline}{limit}."
 
 
-def _price(value: float | None) -> str:
-    return "-" if value is None else f"£{value:,.2f}".removesuffix(".00")
-
-
 def _payment_words(case: Case) -> Blocks:
     summary = case["summary"]
     paid, prob, share = summary["payments_gbp"], summary["cap_binds_prob"], summary["deadweight_share"]["mean"]
-    texts = [f"On average {pounds(paid['total']['mean'])} is paid{range_words(paid['total'])}."]
+    texts = [f"On average {pounds(paid['total']['mean'])} is paid{middle(paid['total']['p10'], paid['total']['p90'])}."]
     if prob:
         held = paid["before_caps"]["mean"] - paid["total"]["mean"]
         reached = how_many(prob, summary["replications"])

@@ -6,8 +6,8 @@ It computes nothing but roundings, and holds no figure of the financial case. Mu
 from __future__ import annotations
 
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, table_of
-from edgeofcare.documents.papers.chapters import Blocks, Case, inputs_of, range_words, times, turns, with_parts
-from edgeofcare.documents.text_pages.run import percent, pounds
+from edgeofcare.documents.papers.chapters import Blocks, Case, inputs_of, turns, with_parts
+from edgeofcare.documents.words import middle, percent, pounds, ratio
 from edgeofcare.inputs.published import reference_file
 
 SMALLEST_RANGE = 0.01  # of a share: an effect looked at over less is no range
@@ -34,7 +34,8 @@ def _real_value(case: Case) -> Blocks:
     avoided, inputs = case["summary"]["avoided_cost_gbp"]["real_discounted"], inputs_of(case)
     rate = inputs["prices.discount_rate_per_year"]
     yield Paragraph(
-        f"The care avoided while children are tracked is worth {pounds(avoided['mean'])}{range_words(avoided)} in "
+        f"The care avoided while children are tracked is worth {pounds(avoided['mean'])}"
+        f"{middle(avoided['p10'], avoided['p90'])} in "
         f"pounds of the first day of service, discounted at {percent(rate, 1)} a year. Care prices that rise faster "
         "than general inflation still do."
     )
@@ -43,7 +44,7 @@ def _real_value(case: Case) -> Blocks:
 def _social_ratios(case: Case) -> Blocks:
     boroughs = case["exposure"]["boroughs"].values()
     rows = [
-        (row["name"], *(times(row["benefit_cost_ratio"][key]) for key in ("social", "social_optimism_off")))
+        (row["name"], *(ratio(row["benefit_cost_ratio"][key]) for key in ("social", "social_optimism_off")))
         for row in boroughs
     ]
     adjust = reference_file("optimism")["optimism"]["not_trial_based"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, Table, table_of
-from edgeofcare.documents.papers.chapters import Blocks, Case, chance, figures, times, with_parts
-from edgeofcare.documents.text_pages.run import how_many, in_hundred, number, percent, pounds, span
+from edgeofcare.documents.papers.chapters import Blocks, Case, figures, with_parts
+from edgeofcare.documents.words import a_year, chance, count, how_many, in_hundred, percent, pounds, ratio, span
 
 MOST_COLUMNS = 8
 
@@ -47,7 +47,7 @@ def _by_borough(case: Case) -> Blocks:
         [
             (
                 row["name"],
-                number(row["started"]),
+                count(row["started"]["mean"]),
                 pounds(row["avoided_gbp"]["nominal"]),
                 pounds(row["avoided_gbp"]["cashable"]),
                 pounds(row["payments_gbp"]["mean"]),
@@ -146,10 +146,14 @@ def _investor(case: Case) -> Blocks:
     )
     rows = [
         ("Return on the average flows", "none" if rate is None else f"{percent(rate, 1)} a year", ""),
-        ("Return of single simulated contracts, median", _yearly(irr["p50"]), _spread(irr, lambda v: percent(v, 1))),
-        ("What comes back for each £1 put in", times(multiple["mean"]), _spread(multiple, times)),
-        ("Profit", pounds(investor["profit_gbp"]["mean"]), span(investor["profit_gbp"])),
-        ("Most in the contract at once", pounds(peak["mean"]), span(peak)),
+        ("Return of single simulated contracts, median", a_year(irr["p50"]), _spread(irr, lambda v: percent(v, 1))),
+        ("What comes back for each £1 put in", ratio(multiple["mean"]), _spread(multiple, ratio)),
+        (
+            "Profit",
+            pounds(investor["profit_gbp"]["mean"]),
+            span(investor["profit_gbp"]["p10"], investor["profit_gbp"]["p90"]),
+        ),
+        ("Most in the contract at once", pounds(peak["mean"]), span(peak["p10"], peak["p90"])),
         ("Years until paid back, where it is", _years(investor["payback_years"]["mean"]), ""),
     ]
     yield table_of("What the investor puts in and gets back", ("", "Value", "Middle 80%"), rows)
@@ -171,10 +175,6 @@ def _investor(case: Case) -> Blocks:
     )
     yield Paragraph(" ".join(texts))
     yield from figures(case, "j_curve", "irr", "exceedance")
-
-
-def _yearly(value: float | None) -> str:
-    return "-" if value is None else f"{percent(value, 1)} a year"
 
 
 def _years(value: float | None) -> str:

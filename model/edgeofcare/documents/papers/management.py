@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, Table, table_of
 from edgeofcare.documents.papers.assurance_logs import backtest_counts
-from edgeofcare.documents.papers.chapters import Blocks, Case, chance, day, drivers, figures, inputs_of, with_parts
-from edgeofcare.documents.text_pages.answers import amount
-from edgeofcare.documents.text_pages.run import percent, pounds, slug_words
+from edgeofcare.documents.papers.chapters import Blocks, Case, drivers, figures, inputs_of, with_parts
 from edgeofcare.documents.text_pages.stress import stress_words
+from edgeofcare.documents.words import amount, chance, day, percent, pounds, slug_words
 from edgeofcare.inputs.published import reference_file
 
 MOST_DRIVERS = 8

@@ -6,18 +6,9 @@ It computes nothing but roundings. Must not know: formats, engines.
 from __future__ import annotations
 
 from edgeofcare.documents.document import Callout, Heading, Paragraph, Table, table_of
-from edgeofcare.documents.papers.chapters import (
-    Blocks,
-    Case,
-    day,
-    figures,
-    has_effect,
-    inputs_of,
-    ratio,
-    study,
-    with_parts,
-)
-from edgeofcare.documents.text_pages.run import number, percent, pounds, slug_words, warning_words
+from edgeofcare.documents.papers.chapters import Blocks, Case, figures, has_effect, inputs_of, study, with_parts
+from edgeofcare.documents.text_pages.run import warning_words
+from edgeofcare.documents.words import count, day, percent, pounds, ratio, slug_words
 from edgeofcare.inputs.published import reference_file
 
 THERAPIES = {"mst": "Multisystemic therapy (MST)", "fft": "Functional family therapy (FFT)"}
@@ -54,7 +45,7 @@ def _cohort(case: Case) -> Blocks:
     yield table_of(
         "The children, over the whole contract",
         ("", "Average", "Middle 80% of simulated contracts"),
-        [(words, number(stat), f"{stat['p10']:,.0f} to {stat['p90']:,.0f}") for words, stat in rows],
+        [(words, count(stat["mean"]), f"{stat['p10']:,.0f} to {stat['p90']:,.0f}") for words, stat in rows],
         "Every child is lived twice by the program, without and with therapy, on the same luck.",
     )
     wait, share = summary["waiting_days"]["mean"], summary["never_in_care_share"]
@@ -117,7 +108,9 @@ def _evidence(case: Case) -> Blocks:
         found = study(name)
         interval = f"{found['ci_low']} to {found['ci_high']}" if "ci_low" in found else "-"
         read = "" if found["read_in_source"] else " (figure recalled, not read there)"
-        rows.append((found["study"], ratio(found), interval, f"{sources[found['source']]['title']}{read}"))
+        rows.append(
+            (found["study"], ratio(found["odds_ratio"]), interval, f"{sources[found['source']]['title']}{read}")
+        )
     yield Table(
         "What trials found",
         ("Study", "Odds ratio", "95% interval", "Source"),
@@ -143,6 +136,6 @@ def _assumed_effect(case: Case) -> Blocks:
         )
     texts.append(
         f"For comparison, the claim of the Pan-London contract (35% and 65%) amounts to an odds ratio of "
-        f"{ratio(study('contract_claim'))}: better than every trial above."
+        f"{ratio(study('contract_claim')['odds_ratio'])}: better than every trial above."
     )
     yield Paragraph(" ".join(texts))

@@ -21,12 +21,10 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from edgeofcare.documents.document import Figure, table_of
-from edgeofcare.documents.text_pages.run import MILLION, pounds
 
 Rows = Sequence[Sequence[str]]
 
 WIDTH_IN = 170 / 25.4  # the text of an A4 page
-MINUS = "\N{MINUS SIGN}"  # in pictures; text has a hyphen, which any reader and search finds
 PNG_DPI = 150
 PAD_IN = 0.08
 # Told apart without colour too: every use has a hatch, a dash, a marker or a label of its own. Contrast with white at
@@ -106,27 +104,9 @@ def _named(svg: str, name: str, title: str, description: str) -> str:
     return svg.replace("<svg", start, 1).replace(">", f">\n {words}", 1)
 
 
-def money_tick(value: float, _: object = None) -> str:
-    """Return an amount as short as it can be, for an axis."""
-    size, sign = abs(value), MINUS if value < 0 else ""
-    if size >= MILLION:
-        return f"{sign}£{size / MILLION:g}m"
-    return f"{sign}£{size / 1000:g}k" if size >= 1000 else f"{sign}£{size:g}"
-
-
-def percent_tick(value: float, _: object = None) -> str:
-    """Return a share as a percentage as short as it can be, for an axis."""
-    return f"{MINUS if value < 0 else ''}{abs(100 * value):.4g}%"
-
-
 def round_ticks(most: int) -> MaxNLocator:
     """Return a rule for at most so many round numbers on an axis."""
     return MaxNLocator(most, steps=(1, 2, 5, 10))
-
-
-def label_pounds(value: float | None) -> str:
-    """Return an amount for a label in a picture, with a real minus."""
-    return pounds(value).replace("-", MINUS)
 
 
 def wrapped(text: str, width: int = LABEL_WIDTH) -> str:

@@ -22,7 +22,6 @@ from edgeofcare.documents.pictures.chart_style import (
     CRIMSON,
     GREY,
     MIDDLE,
-    MINUS,
     NAVY,
     ORANGE,
     PALE,
@@ -31,11 +30,8 @@ from edgeofcare.documents.pictures.chart_style import (
     Rows,
     above_axis,
     finished,
-    label_pounds,
     look_of,
-    money_tick,
     new_canvas,
-    percent_tick,
     plain_axes,
     room_above,
     round_ticks,
@@ -44,8 +40,21 @@ from edgeofcare.documents.pictures.chart_style import (
     zero_line,
 )
 from edgeofcare.documents.text_pages.contracts import contract_words, own_contract
-from edgeofcare.documents.text_pages.run import MILLION, how_many, in_hundred, percent, pounds, slug_words
 from edgeofcare.documents.text_pages.sensitivity import output_words
+from edgeofcare.documents.words import (
+    MILLION,
+    MINUS,
+    chance,
+    how_many,
+    in_months,
+    label_pounds,
+    money_tick,
+    percent,
+    percent_tick,
+    plain,
+    pounds,
+    slug_words,
+)
 
 Part = Mapping[str, Any]
 Bands = Mapping[str, Sequence[float]]
@@ -416,7 +425,7 @@ def _two_ends(axes: Axes, row: int, bar: Part, base: float | None) -> None:
         if value != middle:
             right = value > middle
             axes.annotate(
-                _plain(bar[key]["at"]),
+                plain(bar[key]["at"]),
                 (value, row + shift),
                 (4 if right else -4, 0),
                 va="center",
@@ -426,12 +435,8 @@ def _two_ends(axes: Axes, row: int, bar: Part, base: float | None) -> None:
             )
 
 
-def _plain(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
 def _end_cells(end: Part, said: Callable[[float | None], str]) -> tuple[str, str]:
-    return _plain(end["at"]), said(end["output"]) if end["output"] is not None else "cannot be had"
+    return plain(end["at"]), said(end["output"]) if end["output"] is not None else "cannot be had"
 
 
 def _tornado_words(
@@ -515,7 +520,7 @@ def lives(found: Part) -> Figure:
         seen = {place for arm in ARM_WORDS for child in children for place, *_ in _pieces(child, arm)}
         for axes, arm in zip(sides, ARM_WORDS, strict=True):
             _life_lines(axes, [_pieces(child, arm) for child in children])
-            months = _months(sum(_in_care(_pieces(child, arm)) for child in children))
+            months = in_months(sum(_in_care(_pieces(child, arm)) for child in children))
             axes.set_title(f"{ARM_WORDS[arm]}: {months} months in care")
             axes.set_xlabel("years since therapy starts" if arm == "therapy" else "years since therapy would start")
         keys = [
@@ -570,10 +575,6 @@ def _shown(found: Part) -> str:
     return f"{n:,} children" if n == of else f"{n:,} children drawn from {of:,}"
 
 
-def _months(days: float) -> str:
-    return f"{12 * days / MEAN_DAYS_PER_YEAR:,.0f}"
-
-
 def _life_lines(axes: Axes, rows: Sequence[Sequence[Piece]]) -> None:
     ends = [pieces[-1][2] / MEAN_DAYS_PER_YEAR if pieces else 0.0 for pieces in rows]
     axes.hlines(range(len(rows)), 0, ends, color=GREY, linewidth=0.6, zorder=1)
@@ -616,11 +617,11 @@ def _life_words(found: Part, children: Sequence[Part]) -> tuple[str, tuple[str, 
     def row(label: str, places: Iterable[str]) -> tuple[str, ...]:
         return (
             label,
-            *(_months(days(arm, places)) for arm in ARM_WORDS),
+            *(in_months(days(arm, places)) for arm in ARM_WORDS),
             *(f"{ever(arm, places):,}" for arm in ARM_WORDS),
         )
 
-    months = {arm: _months(days(arm, PLACES)) for arm in ARM_WORDS}
+    months = {arm: in_months(days(arm, PLACES)) for arm in ARM_WORDS}
     description = (
         f"Of {_shown(found)} who start therapy in one simulated contract, {ever('usual', PLACES):,} are in care at "
         f"some time before 18 without therapy, for {months['usual']} months in all, and {ever('therapy', PLACES):,} "
@@ -745,7 +746,7 @@ def boroughs(exposure: Part) -> Figure:
             axes.xaxis.set_major_formatter(money_tick)
             above_axis(axes, words)
             zero_line(axes, vertical=True)
-        _named_bars(sides[2], {b["name"]: b["better_off_prob"] for b in found}, TEAL, "////", lambda p: _chance(p, n))
+        _named_bars(sides[2], {b["name"]: b["better_off_prob"] for b in found}, TEAL, "////", lambda p: chance(p, n))
         sides[2].set_xlim(0, 1)
         sides[2].set_xticks((0, 1))
         sides[2].xaxis.set_major_formatter(percent_tick)
@@ -769,16 +770,12 @@ def boroughs(exposure: Part) -> Figure:
                 pounds(b["net_saving_gbp"]["mean"]),
                 pounds(b["net_saving_gbp"]["p10"]),
                 pounds(b["net_saving_gbp"]["p90"]),
-                _chance(b["better_off_prob"], n),
+                chance(b["better_off_prob"], n),
             )
             for b in everyone
         ]
         head = ("Borough", "Pays", "Keeps", "1 in 10 lower", "1 in 10 higher", "Chance to gain")
         return finished(canvas, name, title, _borough_words(found, n), head, rows)
-
-
-def _chance(prob: float, n: int) -> str:
-    return in_hundred(prob) if 0 < prob < 1 else f"{'all' if prob else 'none'} of {n:,}"
 
 
 def _borough_words(found: Sequence[Part], n: int) -> str:

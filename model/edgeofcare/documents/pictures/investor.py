@@ -17,16 +17,14 @@ from edgeofcare.documents.pictures.chart_style import (
     ORANGE,
     above_axis,
     finished,
-    label_pounds,
     look_of,
-    money_tick,
     new_canvas,
     round_ticks,
     rows_of,
     wrapped,
     zero_line,
 )
-from edgeofcare.documents.text_pages.run import pounds
+from edgeofcare.documents.words import label_pounds, money_tick, pounds
 
 Part = Mapping[str, Any]
 

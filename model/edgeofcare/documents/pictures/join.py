@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from edgeofcare.documents.document import Figure, Said
+from edgeofcare.documents.document import Figure
 from edgeofcare.documents.pictures.chart_style import (
     CRIMSON,
     MIDDLE,
@@ -20,9 +20,7 @@ from edgeofcare.documents.pictures.chart_style import (
     TEAL,
     above_axis,
     finished,
-    label_pounds,
     look_of,
-    money_tick,
     new_canvas,
     plain_axes,
     room_above,
@@ -31,8 +29,8 @@ from edgeofcare.documents.pictures.chart_style import (
     wrapped,
     zero_line,
 )
-from edgeofcare.documents.text_pages.join import NIL_GBP, fares, listed, nothing_changes, saves
-from edgeofcare.documents.text_pages.run import pounds
+from edgeofcare.documents.text_pages.join import nothing_changes
+from edgeofcare.documents.words import NIL_GBP, fares, label_pounds, listed, money_tick, pounds, said_pounds, saves
 
 Found = Mapping[str, Any]
 ROW_IN, ROWS_IN = 0.42, 8.2  # of a borough's bar, and of all of them at most
@@ -40,13 +38,6 @@ MANY_ROWS = 18  # from which a row has room for one line
 SHORT_LABEL, LONG_LABEL = 22, 40  # characters of a line
 EMPTY_GBP = 1000.0  # half the width of an axis on which nothing is drawn
 MOST_FLAT_YEARS = 7  # under an axis, before their names must turn
-
-
-def said_gbp(value: float | None, change: bool = False) -> Said:
-    """Return an amount, GBP, with its number; a change shows its plus."""
-    text = pounds(value)
-    plus = "+" if change and value is not None and value > 0 and text != "£0" else ""
-    return Said(plus + text, value, "gbp")
 
 
 # ---- who gains and who loses ---------------------------------------------------------------------------------------
@@ -107,7 +98,7 @@ def gains(found: Found) -> Figure:
             (
                 who,
                 "net saving" if joins else "change in net saving",
-                *(said_gbp(stat[key], not joins) for key in ("mean", "p10", "p90")),
+                *(said_pounds(stat[key], not joins) for key in ("mean", "p10", "p90")),
             )
             for who, joins, stat in rows
         ]
@@ -201,7 +192,7 @@ def joiner_years(slug: str, joiner: Found) -> Figure:
         above_axis(axes, "£, average over simulated contracts")
         canvas.legend(loc="outside lower center", ncols=3 if min(avoided) > -NIL_GBP else 2)
         head = ("Financial year", "Pays", "Cashable care avoided", "Net saving so far")
-        rows = [(year, *map(said_gbp, row)) for year, *row in zip(years, paid, avoided, kept, strict=True)]
+        rows = [(year, *map(said_pounds, row)) for year, *row in zip(years, paid, avoided, kept, strict=True)]
         note = "Net saving also counts the borough's own costs of taking part."
         return finished(canvas, name, title, _year_words(joiner["name"], years, kept), head, rows, note)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from edgeofcare.disclosure import HIDDEN, MOST_HIDDEN, mark
-from edgeofcare.documents.text_pages.run import percent, pounds
+from edgeofcare.documents.words import amount, percent, pounds
 from edgeofcare.questions.backtest import Backtest, EarlyShare, Line
 from edgeofcare.questions.reforecast import Update
 from edgeofcare.questions.target_readings import Reading
@@ -105,17 +105,6 @@ def _backtest(lines: Sequence[Line]) -> Iterator[str]:
             )
             if line.verdict == "outside":
                 yield textwrap.fill(line.explanation, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
-
-
-def amount(value: float | None, unit: str) -> str:
-    """Return a figure in its unit."""
-    if value is None:
-        return "-"
-    if unit == "GBP":
-        return pounds(value)
-    if unit.startswith("share") or unit == "a year":
-        return percent(value, 1)
-    return f"{value:.1f}" if unit == "date" else f"{value:,.0f}"
 
 
 def update_page(found: Update) -> str:

@@ -11,13 +11,12 @@ from typing import Any
 
 from edgeofcare.documents.answers.breakeven import breakeven_document
 from edgeofcare.documents.document import Bullets, Callout, Heading, Paragraph
-from edgeofcare.documents.text_pages.run import percent, pounds
+from edgeofcare.documents.words import millions, percent, pounds, ratio, small_percent
 from edgeofcare.questions.breakeven import Breakeven
 from edgeofcare.questions.counterfactuals import BASE_WORDS, EFFECT_WORDS
 from edgeofcare.questions.lint import Finding
 
 WIDTH = 118
-SMALL = 0.005  # a share that would be said as 0%
 MOST, LITTLE = 0.75, 0.25  # of what is paid under the claim: who bears the risk that therapy does nothing
 Figures = Mapping[str, Any]
 
@@ -103,7 +102,7 @@ def _claimed_cells(c: Figures) -> list[str]:
         pounds(c["net_saving_gbp"]["mean"]),
         percent(c["net_saving_prob"]),
         percent(investor["irr_of_expected_flows"], 1),
-        _times(investor["money_multiple"]["mean"]),
+        ratio(investor["money_multiple"]["mean"]),
         percent(investor["loss_prob"]),
     ]
 
@@ -113,10 +112,6 @@ def _null_cells(c: Figures) -> list[str]:
     return [
         pounds(null[key]["mean"]) if key in null else "-" for key in ("payments_gbp", "net_saving_gbp", "profit_gbp")
     ]
-
-
-def _times(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
 
 
 def _risks(contracts: Figures) -> Iterator[str]:
@@ -140,7 +135,7 @@ def risk_words(contract: Figures) -> str:
         if lost > 0
         else (f"investors still gain {pounds(-lost)}" if lost < 0 else "no investor is at risk")
     )
-    plan = f"{_share_of_plan(paid / claimed)} of plan" if claimed > 0 else "nothing is planned"
+    plan = f"{small_percent(paid / claimed)} of plan" if claimed > 0 else "nothing is planned"
     if paid <= LITTLE * measure:
         who = "the investors" if lost > 0 else "nobody"
         return f"{who}. {loses[0].upper()}{loses[1:]}; {pounds(paid)} is paid ({plan})."
@@ -148,10 +143,6 @@ def risk_words(contract: Figures) -> str:
         who = "the boroughs and the central payer" if contract["top_up_gbp"]["mean"] else "the boroughs"
         return f"{who}. {pounds(paid)} is paid for nothing ({plan}); {loses}."
     return f"both. {pounds(paid)} is paid for nothing ({plan}), and {loses}."
-
-
-def _share_of_plan(share: float) -> str:
-    return "less than 1%" if 0 < share < SMALL else percent(share)
 
 
 def own_contract(found: Figures) -> str:
@@ -167,14 +158,10 @@ def contract_words(name: str, title: str) -> str:
     return f"{title} ({place.title() if place.replace(' ', '').isalpha() else place.upper()})"
 
 
-def _millions(value: float) -> str:
-    return f"{value / 1e6:.1f}".replace("-0.0", "0.0")
-
-
 PANELS = (
-    ("PAID, £m", lambda c: _millions(c["payments_gbp"]["mean"])),
-    ("BOROUGHS KEEP, £m", lambda c: _millions(c["net_saving_gbp"]["mean"])),
-    ("INVESTORS GAIN, £m", lambda c: _millions(c["investor"]["profit_gbp"]["mean"])),
+    ("PAID, £m", lambda c: millions(c["payments_gbp"]["mean"])),
+    ("BOROUGHS KEEP, £m", lambda c: millions(c["net_saving_gbp"]["mean"])),
+    ("INVESTORS GAIN, £m", lambda c: millions(c["investor"]["profit_gbp"]["mean"])),
     ("CHANCE THAT THE INVESTORS LOSE", lambda c: percent(c["investor"]["loss_prob"])),
 )
 CELL = 6  # width of a figure of the grid

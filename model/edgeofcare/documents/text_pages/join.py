@@ -9,14 +9,29 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edgeofcare.documents.text_pages.run import in_hundred, percent, pounds
+from edgeofcare.documents.words import (
+    FEW,
+    NIL,
+    NIL_GBP,
+    RARE,
+    chance_percent,
+    fares,
+    fares_alike,
+    few,
+    listed,
+    loses,
+    of_hundred,
+    per_pound,
+    percent,
+    percent_of_contracts,
+    pounds,
+    saves,
+    signed,
+)
 
 WIDTH = 100
 Figures = Mapping[str, Any]
 SURE = 2.0  # a difference is said to be one if it is more than twice its error
-SMALL_CHANCE = 0.01  # below it, and as near to 1, a chance is not rounded: as page.in_hundred
-NIL_GBP, NIL = 0.5, 0.05  # amounts and counts smaller than this are said to be nothing: they would round to it
-FEW = 10  # families; fewer are said with one decimal
 HALF = 0.5
 WHAT_IF_WORDS = {
     "referrals_50_percent_more": "half as many families again come",
@@ -62,11 +77,6 @@ def joiner_names(found: Figures) -> str:
     return listed([joiner["name"] for joiner in found["joiner"].values()])
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return names as in a sentence: A, B and C."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def teams_words(found: Figures) -> str:
     """Return with which teams they join, and whose effect is shown if teams come with them."""
     teams, joiners = found["contract"]["teams"], list(found["joiner"].values())
@@ -88,7 +98,7 @@ def luck_words(found: Figures) -> Iterator[str]:
     """Say for each joiner how often it would look better off if luck were not held the same."""
     for joiner in found["joiner"].values():
         if joiner["referred"]["mean"]:
-            often = _of_hundred(joiner["better_off_prob_independent_arms"])
+            often = of_hundred(joiner["better_off_prob_independent_arms"])
             yield (
                 f"Comparing years of different luck, {joiner['name']} would look better off in {often} simulated "
                 "contracts: the care it would otherwise pay for is then that of another simulated contract, and luck "
@@ -99,63 +109,9 @@ def luck_words(found: Figures) -> Iterator[str]:
 # ---- numbers as a reader says them ---------------------------------------------------------------------------------
 
 
-def chance_percent(prob: float | None) -> str:
-    """Return a chance as a percentage that claims certainty only where it is: <1%, 35%, >99%."""
-    if prob is not None and 0 < prob < SMALL_CHANCE:
-        return "<1%"
-    return ">99%" if prob is not None and 1 - SMALL_CHANCE < prob < 1 else percent(prob)
-
-
-def _percent_words(prob: float) -> str:
-    return chance_percent(prob).replace("<", "less than ").replace(">", "more than ")
-
-
-def _of_hundred(prob: float) -> str:
-    """Return a chance as a number of a hundred contracts."""
-    return in_hundred(prob).replace(" in 100", " of 100")
-
-
-def saves(gbp: float) -> str:
-    """Return a net saving in words."""
-    if abs(gbp) < NIL_GBP:
-        return "neither saves nor loses"
-    return f"saves {pounds(gbp)}" if gbp > 0 else f"loses {pounds(-gbp)}"
-
-
-def fares(change_gbp: float, levels: Figures, plural: bool = False) -> str:
-    """Return a change of net saving in words. levels: net saving, GBP, `without` and `with` the joiners.
-
-    Who saves nothing in either case does not "save less" but "lose more".
-    """
-    if abs(change_gbp) < NIL_GBP:
-        return f"{_verb(levels, plural)} as much"
-    more = (change_gbp > 0) != _loses(levels)
-    return f"{_verb(levels, plural)} {pounds(abs(change_gbp))} {'more' if more else 'less'}"
-
-
-def fares_alike(levels: Figures, plural: bool = False) -> str:
-    """Return that a net saving changes by no more than luck. levels: as of `fares`."""
-    return f"{_verb(levels, plural)} about as much as before"
-
-
-def _loses(levels: Figures) -> bool:
-    return bool(max(levels["without"], levels["with"]) <= 0 > min(levels["without"], levels["with"]))
-
-
-def _verb(levels: Figures, plural: bool) -> str:
-    return f"{'lose' if _loses(levels) else 'save'}{'' if plural else 's'}"
-
-
 def together(found: Figures) -> dict[str, float]:
     """Return the net saving of the boroughs already in, GBP, `without` and `with` the joiners."""
     return {side: sum(b["net_saving_gbp"][side] for b in found["incumbents"].values()) for side in ("without", "with")}
-
-
-def _count(value: float) -> str:
-    """Return an average count: with one decimal where it is small."""
-    if value >= FEW:
-        return f"{value:,.0f}"
-    return "fewer than 0.1" if 0 < value < NIL else f"{value:.1f}" if value else "none"
 
 
 # ---- the joiners ---------------------------------------------------------------------------------------------------
@@ -166,7 +122,7 @@ def _joiner_words(joiner: Figures) -> Iterator[str]:
     if not joiner["referred"]["mean"]:
         yield f"{name} refers nobody: joining changes nothing for it."
         return
-    better = f"{name} would be better off than doing nothing in {_of_hundred(joiner['better_off_prob'])} simulated"
+    better = f"{name} would be better off than doing nothing in {of_hundred(joiner['better_off_prob'])} simulated"
     others = others_words(joiner)
     yield f"{better} contracts{f'{others}. On' if others else ': on'} average it {_balance(joiner)}."
     worst = max(years, key=lambda year: years[year]["payments_gbp"]["mean"])
@@ -185,10 +141,10 @@ def _joiner_words(joiner: Figures) -> Iterator[str]:
 def others_words(joiner: Figures) -> str:
     """Return in how many contracts the joiner is worse off, and in how many nothing changes, if those are not few."""
     same = 1 - joiner["better_off_prob"] - joiner["worse_off_prob"]
-    if same <= SMALL_CHANCE:
+    if same <= RARE:
         return ""
-    worse = _of_hundred(joiner["worse_off_prob"])
-    return f" and worse off in {worse}, while in {_of_hundred(same)} nothing changes for it"
+    worse = of_hundred(joiner["worse_off_prob"])
+    return f" and worse off in {worse}, while in {of_hundred(same)} nothing changes for it"
 
 
 def _balance(joiner: Figures) -> str:
@@ -218,9 +174,9 @@ def _family_words(joiner: Figures) -> str:
     if referred - started >= NIL:
         others = "; the others are not accepted, do not take part, enter care first, or leave the waiting list"
     start = "starts" if started in (0, 1) else "start"
-    family = "family" if _count(referred) == "1.0" else "families"
-    refers = f"{_count(referred)} {family} that it refers{'' if referred >= FEW else ' on average'}"
-    return f"Of {refers}, {_count(started)} {start} therapy{waits}{others}."
+    family = "family" if few(referred) == "1.0" else "families"
+    refers = f"{few(referred)} {family} that it refers{'' if referred >= FEW else ' on average'}"
+    return f"Of {refers}, {few(started)} {start} therapy{waits}{others}."
 
 
 def _credit_words(name: str, figures: Figures) -> str:
@@ -231,7 +187,7 @@ def _credit_words(name: str, figures: Figures) -> str:
         reached += prob
         if reached >= HALF:
             return f"In half of the simulated contracts {name} is in credit by {year} or sooner."
-    return f"{name} is never in credit in {_of_hundred(1 - figures['ever_in_credit_prob'])} simulated contracts."
+    return f"{name} is never in credit in {of_hundred(1 - figures['ever_in_credit_prob'])} simulated contracts."
 
 
 # ---- those already in ----------------------------------------------------------------------------------------------
@@ -321,7 +277,7 @@ def _incumbent_words(incumbents: Figures) -> str:
     worst = min(incumbents.values(), key=lambda b: b["change_in_net_saving_gbp"]["mean"])
     best = max(changes, key=lambda name: changes[name]["mean"])
     low, high = changes[worst["name"]], changes[best]
-    all_lose = all(_loses(b["net_saving_gbp"]) for b in incumbents.values())
+    all_lose = all(loses(b["net_saving_gbp"]) for b in incumbents.values())
     if not any(_differs(change, NIL_GBP) for change in changes.values()):
         return f"No borough already in {'loses' if all_lose else 'saves'} noticeably more or less than before."
     if low["mean"] > -NIL_GBP:
@@ -338,7 +294,7 @@ def _incumbent_words(incumbents: Figures) -> str:
     other = f"; {best} gains {pounds(high['mean'])}" if gains else ""
     return (
         f"Hardest hit of the boroughs already in is {worst['name']}: it {fares(low['mean'], worst['net_saving_gbp'])} "
-        f"on average and is worse off than before in {_of_hundred(worst['worse_off_prob'])} simulated contracts{other}."
+        f"on average and is worse off than before in {of_hundred(worst['worse_off_prob'])} simulated contracts{other}."
     )
 
 
@@ -348,7 +304,7 @@ def _only_one_words(borough: Figures) -> str:
     if not _differs(change, NIL_GBP):
         return f"{name} {fares_alike(levels)}."
     worse = change["mean"] < 0
-    often = _of_hundred(borough["worse_off_prob" if worse else "better_off_prob"])
+    often = of_hundred(borough["worse_off_prob" if worse else "better_off_prob"])
     return (
         f"{name} {fares(change['mean'], levels)} on average and is {'worse' if worse else 'better'} off than before in "
         f"{often} simulated contracts."
@@ -376,7 +332,7 @@ def _cap_words(found: Figures) -> Iterator[str]:
     cap, binds = found["contract"]["cap_gbp"], found["contract"]["cap_binds_prob"]
     if cap["without"] is None:
         return
-    before, often = f"(before: {_percent_words(binds['without'])})", _percent_words(binds["with"])
+    before, often = f"(before: {percent_of_contracts(binds['without'])})", percent_of_contracts(binds["with"])
     if pounds(cap["with"]) == pounds(cap["without"]):
         about = "" if cap["with"] == cap["without"] else "about "
         yield f"The contract's cap stays at {about}{pounds(cap['with'])}; it binds in {often} of contracts {before}."
@@ -391,7 +347,8 @@ def _cap_words(found: Figures) -> Iterator[str]:
     then, both = fares(fixed, together(found), plural=True), " together" if len(found["incumbents"]) > 1 else ""
     whose = ", at the investor's expense" if fixed >= NIL_GBP else ""
     yield (
-        f"Were the cap kept at {pounds(cap['without'])}, it would bind in {_percent_words(binds['with_fixed_cap'])}, "
+        f"Were the cap kept at {pounds(cap['without'])}, it would bind in "
+        f"{percent_of_contracts(binds['with_fixed_cap'])}, "
         f"and {_those_in(found['incumbents'])} would {then}{both}{whose}."
     )
 
@@ -424,7 +381,7 @@ def _investor_words(investor: Figures) -> str:
     return (
         f"The investor puts in at most {peak} at once (before: {was}), {rate} on the expected flows (before: "
         f"{rate_was.removeprefix('earns ').removesuffix(' a year')}), and loses money in "
-        f"{_of_hundred(after['loss_prob'])} contracts (before: {_of_hundred(before['loss_prob'])})."
+        f"{of_hundred(after['loss_prob'])} contracts (before: {of_hundred(before['loss_prob'])})."
     )
 
 
@@ -473,7 +430,7 @@ def _limit_words(limits: Figures | None, incumbents: Figures) -> Iterator[str]:
     if latest:
         yield (
             f"The latest month to join at which it still pays on average is that of {latest}; it is then better off "
-            f"than doing nothing in {_of_hundred(chances[latest])} simulated contracts."
+            f"than doing nothing in {of_hundred(chances[latest])} simulated contracts."
         )
     else:
         yield "At no joining date tried does it pay on average."
@@ -533,7 +490,7 @@ def _incumbent_table(incumbents: Figures) -> Iterator[str]:
         wait, saving = row["waiting_days"], row["change_in_net_saving_gbp"]
         yield (
             f"  {row['name']:<24}{_days(wait['without']):>12}{_change(wait['change']):>16}"
-            f"{_signed(row['change_in_starts']['mean']):>8}{pounds(row['change_in_payments_gbp']['mean']):>10}"
+            f"{signed(row['change_in_starts']['mean']):>8}{pounds(row['change_in_payments_gbp']['mean']):>10}"
             f"{pounds(saving['mean']) + ' ± ' + pounds(saving['se']):>18}{chance_percent(row['worse_off_prob']):>11}"
         )
     yield "  ± one standard error of the paired difference; worse off: chance to save less than before."
@@ -547,12 +504,7 @@ def _change(change: Figures) -> str:
     if change["mean"] is None:
         return "-"
     error = "" if change["se"] is None else f" ± {change['se']:.1f}"
-    return f"{_signed(change['mean'])}{error} d"
-
-
-def _signed(value: float) -> str:
-    """Return a change with its sign; one that rounds to nought has none."""
-    return f"{value:+.1f}" if abs(value) >= NIL else "0.0"
+    return f"{signed(change['mean'])}{error} d"
 
 
 def _limit_table(limits: Figures) -> Iterator[str]:
@@ -597,24 +549,25 @@ def _borough_page(borough: Figures, names: Mapping[str, str]) -> Iterator[str]:
     yield borough["name"].upper()
     ratio = borough["benefit_cost_ratio"]
     yield from _wrapped(
-        f"{borough['name']} is better off than doing nothing in {_of_hundred(borough['better_off_prob'])} simulated "
-        f"contracts ({_of_hundred(borough['better_off_prob_independent_arms'])} on independent luck) and "
+        f"{borough['name']} is better off than doing nothing in {of_hundred(borough['better_off_prob'])} simulated "
+        f"contracts ({of_hundred(borough['better_off_prob_independent_arms'])} on independent luck) and "
         f"{saves(borough['net_saving_gbp']['mean'])} on average. Its worst year costs "
         f"{pounds(borough['worst_year_gbp']['p50'])} typically and {pounds(borough['worst_year_gbp']['p95'])} or more "
         f"in one contract in twenty ({pounds(borough['worst_year_gbp']['expected_shortfall'])} on average there)."
     )
     yield from _wrapped(_credit_words(borough["name"], borough))
     yield from _wrapped(
-        f"For each pound: {_times(ratio['borough'])} back to the borough, {_times(ratio['public_purse'])} to the "
-        f"public purse, {_times(ratio['social'])} to society ({_times(ratio['borough_optimism_off'])}, "
-        f"{_times(ratio['public_purse_optimism_off'])}, {_times(ratio['social_optimism_off'])} with optimism taken "
+        f"For each pound: {per_pound(ratio['borough'])} back to the borough, {per_pound(ratio['public_purse'])} to the "
+        f"public purse, {per_pound(ratio['social'])} to society ({per_pound(ratio['borough_optimism_off'])}, "
+        f"{per_pound(ratio['public_purse_optimism_off'])}, {per_pound(ratio['social_optimism_off'])} with optimism "
+        f"taken "
         f"off). {percent(borough['deadweight_share'])} of weeks out of care would have come without therapy."
     )
     if "budget" in borough:
         budget = borough["budget"]
         yield from _wrapped(
             f"A budget of {pounds(budget['gbp_per_year'])} a year is broken in some year in "
-            f"{_of_hundred(budget['any_year_over_prob'])} simulated contracts."
+            f"{of_hundred(budget['any_year_over_prob'])} simulated contracts."
         )
     yield from _years(borough)
     for key, row in borough.get("what_if", {}).items():
@@ -651,10 +604,6 @@ def shares_page(found: Figures) -> str:
     lines.append(f"  {'together':<24}{pounds(sum(found['alone_pence']) / 100):>12}{total}")
     lines += [f"  Not shared by {RULE_WORDS[rule]}: {why}" for rule, why in found["left_out"].items()]
     return "\n".join(lines) + "\n"
-
-
-def _times(value: float | None) -> str:
-    return "-" if value is None else f"£{value:.2f}"
 
 
 def _wrapped(text: str) -> list[str]:

@@ -10,9 +10,10 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgeofcare.documents.words import a_year, chance, count, how_many, percent, pounds, span
+
 Stat = Mapping[str, Any]
 Summary = Mapping[str, Any]
-MILLION = 1e6
 MOST_BOROUGHS = 15
 TRACKED_SHARE = "share_of_tracked_days_out_of_care"
 WIDTH = 100
@@ -27,60 +28,6 @@ def page(summary: Summary) -> str:
 
 
 # ---- numbers as a reader says them --------------------------------------------------------------------------------
-
-
-def pounds(value: float | None) -> str:
-    """Return an amount as a reader says it: £18.6m, £342k, £1,480."""
-    if value is None:
-        return "-"
-    sign, size = ("-" if value < 0 else ""), abs(value)
-    if size >= 0.9995 * MILLION:
-        return f"{sign}£{size / MILLION:,.{1 if size >= 9.995 * MILLION else 2}f}m"
-    if size >= 9_999.5:
-        return f"{sign}£{size / 1000:,.0f}k"
-    return f"{sign if size >= 0.5 else ''}£{size:,.0f}"
-
-
-def percent(value: float | None, digits: int = 0) -> str:
-    """Return a share as a percentage."""
-    return "-" if value is None else f"{100 * value:.{digits}f}%"
-
-
-def slug_words(slug: str) -> str:
-    """Return a slug as words: mst_a as MST A, outreach_team as Outreach team, mst_b_for_brent as MST B for Brent."""
-    team, of, borough = slug.partition("_for_")
-    parts = [part.upper() if len(part) <= 3 else part for part in team.split("_")]
-    words = " ".join([parts[0][:1].upper() + parts[0][1:], *parts[1:]])
-    return f"{words} for {borough.replace('_', ' ').title()}" if of else words
-
-
-def how_many(prob: float, n: int) -> str:
-    """Return in how many of n simulated contracts something happens, without claiming more than was seen."""
-    if n == 1:
-        return f"{prob:.0f} of 1 simulated contract"
-    if prob in (0, 1):
-        return f"all {n:,} simulated contracts" if prob else f"none of the {n:,} simulated contracts"
-    return f"{in_hundred(prob)} simulated contracts"
-
-
-def in_hundred(prob: float) -> str:
-    """Return a chance as a number in a hundred, without claiming certainty."""
-    if 0 < prob < 0.01:
-        return "fewer than 1 in 100"
-    if 0.99 < prob < 1:
-        return "more than 99 in 100"
-    return f"{round(100 * prob)} in 100"
-
-
-def number(stat: Stat) -> str:
-    """Return an average count with thousands."""
-    return "-" if stat["mean"] is None else f"{stat['mean']:,.0f}"
-
-
-def span(stat: Stat) -> str:
-    """Return the middle 80% of simulated contracts, for pounds; nothing if that is one number."""
-    low, high = pounds(stat["p10"]), pounds(stat["p90"])
-    return "" if low == high else f"{low} to {high}"
 
 
 # ---- the parts of the page ----------------------------------------------------------------------------------------
@@ -154,12 +101,8 @@ def _investor_in_short(summary: Summary) -> str:
     rate = investor["irr_of_expected_flows"]
     if investor["irr_outcomes"]["not_needed"] == n:
         return "  The investor's money is not needed."
-    earns = "have no rate of return" if rate is None else f"return {_rate(rate)}"
+    earns = "have no rate of return" if rate is None else f"return {a_year(rate)}"
     return f"  The investor loses money in {how_many(investor['loss_prob'], n)}; its average flows {earns}."
-
-
-def _rate(value: float | None) -> str:
-    return f"{percent(value, 1)} a year"
 
 
 def warning_words(summary: Summary) -> Iterator[str]:
@@ -192,8 +135,9 @@ def _children(summary: Summary) -> Iterator[str]:
     children = summary["children"]
     yield "CHILDREN"
     yield (
-        f"  Of {number(children['referred'])} referred, {number(children['started'])} start therapy and "
-        f"{number(children['completed'])} complete it; {number(children['entered_care_waiting'])} enter care waiting."
+        f"  Of {count(children['referred']['mean'])} referred, {count(children['started']['mean'])} start therapy and "
+        f"{count(children['completed']['mean'])} complete it; {count(children['entered_care_waiting']['mean'])} enter "
+        "care waiting."
     )
     yield from _starters(summary)
 
@@ -253,7 +197,7 @@ def _anyway(share: float | None) -> Iterator[str]:
 
 
 def _amount(label: str, stat: Stat) -> str:
-    return f"  {label:<50}{pounds(stat['mean']):>8}   {span(stat)}".rstrip()
+    return f"  {label:<50}{pounds(stat['mean']):>8}   {span(stat['p10'], stat['p90'])}".rstrip()
 
 
 def _caps(summary: Summary) -> Iterator[str]:
@@ -273,14 +217,20 @@ def _investor(summary: Summary) -> Iterator[str]:
     irr, multiple = investor["irr"], investor["money_multiple"]
     peak, profit = pounds(investor["peak_funding_gbp"]["mean"]), investor["profit_gbp"]
     yield "INVESTOR"
-    rate = f"Return {_rate(irr['mean'])}{_rate_span(irr)}" if irr["n"] else "No rate of return"
-    yield f"  {rate}; profit {pounds(profit['mean'])}{f' ({span(profit)})' if span(profit) else ''}."
+    spread = span(irr["p10"], irr["p90"], lambda value: percent(value, 1))
+    earned = f"Return {a_year(irr['mean'])}{f' ({spread})' if spread else ''}" if irr["n"] else "No rate of return"
+    yield f"  {earned}; profit {pounds(profit['mean'])}{_in_brackets(profit)}."
     if multiple["n"]:
         yield f"  Most in the contract at once: {peak}. What comes back is {multiple['mean']:.2f} times what goes in."
     yield from _paid_back(investor["payback_years"], investor["never_paid_back_prob"], n)
     if investor["cost_unpaid_prob"]:
         yield f"  Money runs out, and costs stay unpaid, in {how_many(investor['cost_unpaid_prob'], n)}."
     yield from _without_rate(investor["irr_outcomes"])
+
+
+def _in_brackets(stat: Stat) -> str:
+    low, high = stat["p10"], stat["p90"]
+    return f" ({span(low, high)})" if span(low, high) else ""
 
 
 def _paid_back(years: Stat, never: float, n: int) -> Iterator[str]:
@@ -290,11 +240,6 @@ def _paid_back(years: Stat, never: float, n: int) -> Iterator[str]:
         yield f"  Paid back after {years['mean']:.1f} years on average."
     elif never:
         yield f"  Never paid back in {how_many(never, n)}."
-
-
-def _rate_span(irr: Stat) -> str:
-    low, high = percent(irr["p10"], 1), percent(irr["p90"], 1)
-    return "" if low == high else f" ({low} to {high})"
 
 
 def _without_rate(outcomes: Mapping[str, int]) -> Iterator[str]:
@@ -310,9 +255,9 @@ def _boroughs(summary: Summary) -> Iterator[str]:
     yield f"{title:<24}{'starts':>7}{'avoided':>9}{'pays':>8}{'worst year*':>13}{'net saving**':>14}{'saves in':>21}"
     for borough in sorted(boroughs, key=_pays, reverse=True)[:MOST_BOROUGHS] if _many(boroughs) else boroughs:
         yield (
-            f"{borough['name']:<24.24}{number(borough['started']):>7}{pounds(borough['avoided_cost_gbp']['mean']):>9}"
+            f"{borough['name']:<24.24}{count(borough['started']['mean']):>7}{pounds(borough['avoided_cost_gbp']['mean']):>9}"
             f"{pounds(borough['payments_gbp']['mean']):>8}{pounds(borough['worst_year_payment_gbp']['p95']):>13}"
-            f"{pounds(borough['net_saving_gbp']['mean']):>14}{_saves_in(borough['net_saving_prob'], n):>21}"
+            f"{pounds(borough['net_saving_gbp']['mean']):>14}{chance(borough['net_saving_prob'], n):>21}"
         )
     if _many(boroughs):
         yield f"and {len(boroughs) - MOST_BOROUGHS:,} boroughs that pay less; all are in summary.json."
@@ -326,10 +271,6 @@ def _many(boroughs: list[Any]) -> bool:
 
 def _pays(borough: Summary) -> float:
     return float(borough["payments_gbp"]["mean"])
-
-
-def _saves_in(prob: float, n: int) -> str:
-    return in_hundred(prob) if prob not in (0, 1) else f"all {n:,}" if prob else f"none of {n:,}"
 
 
 def _how_sure(summary: Summary) -> Iterator[str]:

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edgeofcare.documents.text_pages.run import percent, pounds
+from edgeofcare.documents.words import percent, plain, pounds
 from edgeofcare.questions.sensitivity.grid import AXIS_WORDS, picture
 
 WIDTH = 118
@@ -44,13 +44,8 @@ def _amount(value: float | None, output: str) -> str:
     return percent(value, 1) if output == "irr" else pounds(value)
 
 
-def _plain(value: float) -> str:
-    """Return an input's value without more digits than a reader wants."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
 def _span(one: Figures) -> str:
-    return f"{_plain(one['low']['at'])} to {_plain(one['high']['at'])}"
+    return f"{plain(one['low']['at'])} to {plain(one['high']['at'])}"
 
 
 # ---- tornado -------------------------------------------------------------------------------------------------------
@@ -74,7 +69,7 @@ def _tornado_answer(found: Figures) -> Iterator[str]:
         yield f"  No input moves {output_words(output)}."
         return
     told = "; ".join(
-        f"{bar['path']}, {_plain(bar['low']['at'])} to {_plain(bar['high']['at'])}: "
+        f"{bar['path']}, {plain(bar['low']['at'])} to {plain(bar['high']['at'])}: "
         f"{_amount(bar['low']['output'], output)} to {_amount(bar['high']['output'], output)}"
         for bar in most
     )
@@ -108,7 +103,7 @@ def _tornado_problems(found: Figures) -> Iterator[str]:
     for bar in found["bars"]:
         for end in ("low", "high"):
             if bar[end]["problem"]:
-                at = _plain(bar[end]["at"])
+                at = plain(bar[end]["at"])
                 yield from _wrapped(f"{bar['path']} at {at} could not be lived: {bar[end]['problem']}")
 
 
@@ -129,7 +124,7 @@ def _switch_answer(found: Figures) -> Iterator[str]:
     if not inside:
         yield "  No input, moved alone inside its range, turns that."
     else:
-        told = ", ".join(f"{one['path']} at {_plain(one['at'])} (now {_plain(one['value'])})" for one in inside)
+        told = ", ".join(f"{one['path']} at {plain(one['at'])} (now {plain(one['value'])})" for one in inside)
         yield from _wrapped(f"Moved alone and inside its range, this turns it: {told}.")
     yield f"  {_runs(found)}"
 
@@ -139,10 +134,10 @@ def _switch_table(found: Figures) -> Iterator[str]:
     yield f"  {'':<{NAMES}}{'now':>10}{'range':>20}{'turns at':>12}  {'':<17}lived there"
     for one in found["inputs"]:
         if one["at"] is not None:
-            span = f"{_plain(one['low'])} to {_plain(one['high'])}"
+            span = f"{plain(one['low'])} to {plain(one['high'])}"
             where = "inside the range" if one["where"] == "inside" else "outside it"
             yield (
-                f"  {one['path']:<{NAMES}.{NAMES}}{_plain(one['value']):>10}{span:>20}{_plain(one['at']):>12}  "
+                f"  {one['path']:<{NAMES}.{NAMES}}{plain(one['value']):>10}{span:>20}{plain(one['at']):>12}  "
                 f"{where:<17}{pounds(one['gain'])}"
             )
     never = [one["path"] for one in found["inputs"] if one["at"] is None]
@@ -169,7 +164,7 @@ def _grid_picture(found: Figures) -> Iterator[str]:
     yield "  # the investor and the boroughs together   i the investor alone   b the boroughs alone   . nobody"
     yield f"  up:     {_axis_words(found['y'])}"
     yield f"  across: {_axis_words(found['x'])}"
-    yield f"  the scenario stands at {_plain(found['own'][0])} across, {_plain(found['own'][1])} up"
+    yield f"  the scenario stands at {plain(found['own'][0])} across, {plain(found['own'][1])} up"
     yield ""
     yield from picture(found)
     yield f"  {_runs(found)}"
@@ -182,7 +177,7 @@ def _grid_lines(found: Figures) -> Iterator[str]:
     yield f"BREAK-EVEN LINES ({x}, {y}), straight between the points lived"
     for party, name in found["names"].items():
         line = found["lines"][party]
-        told = "  ".join(f"({_plain(a)}, {_plain(b)})" for a, b in line) if line else "nowhere on this grid"
+        told = "  ".join(f"({plain(a)}, {plain(b)})" for a, b in line) if line else "nowhere on this grid"
         yield from _wrapped(f"{name}: {told}")
 
 
@@ -220,7 +215,7 @@ def _reverse_table(found: Figures) -> Iterator[str]:
             small += 1
             continue
         yield (
-            f"  {one['path']:<{NAMES}.{NAMES}}{_plain(one['value']):>10}{_plain(one['at']):>10}{one['score']:>8.2f}"
+            f"  {one['path']:<{NAMES}.{NAMES}}{plain(one['value']):>10}{plain(one['at']):>10}{one['score']:>8.2f}"
             f"{percent(one['share']):>8}"
         )
     if small:

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edgeofcare.documents.text_pages.run import how_many, percent, pounds
+from edgeofcare.documents.words import how_many, lower, percent, pounds
 
 Figures = Mapping[str, Any]
 WIDTH = 100
@@ -65,7 +65,7 @@ def _sink_words(found: Figures) -> Iterator[str]:
     chosen, rows = found["sinks"]["stresses"], {row["name"]: row for row in found["stresses"]}
     party = found["party_name"]
     deal = "take the service below half of its places" if found["party"] == "provider" else f"sink the deal for {party}"
-    told = {row["name"]: f"{_lower(row['title'])} ({_fate(found, rows[row['name']])})" for row in chosen}
+    told = {row["name"]: f"{lower(row['title'])} ({_fate(found, rows[row['name']])})" for row in chosen}
     sunk = [told[row["name"]] for row in chosen if row["sunk"]]
     rest = [told[row["name"]] for row in chosen if not row["sunk"]]
     if found["sinks"]["sunk_as_it_stands"]:
@@ -84,7 +84,7 @@ def _sink_words(found: Figures) -> Iterator[str]:
     else:
         yield f"None of these stresses would by itself {deal}."
     if more:
-        yield f"So would {_listed([_lower(rows[name]['title']) for name in more])}."
+        yield f"So would {_listed([lower(rows[name]['title']) for name in more])}."
     if rest:
         yield f"What hurts most without doing so: {'; '.join(rest)}."
 
@@ -124,15 +124,11 @@ def _others_lose(found: Figures) -> Iterator[str]:
         row for row in found["stresses"] if row["investor"]["profit_gbp"]["value"] >= 0 > row["net_saving_gbp"]["value"]
     ]
     if unseen and found["base"]["net_saving_gbp"]["value"] >= 0:
-        names = _listed([_lower(row["title"]) for row in unseen])
+        names = _listed([lower(row["title"]) for row in unseen])
         yield (
             f"The investor still gains on average while the boroughs together would be better off without the "
             f"contract: {names}."
         )
-
-
-def _lower(title: str) -> str:
-    return title[0].lower() + title[1:]
 
 
 def _listed(names: Sequence[str]) -> str:
