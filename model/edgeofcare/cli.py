@@ -387,21 +387,23 @@ def stress(
     ),
     contract: Annotated[str | None, typer.Option(help="Another contract, laid over these children.")] = None,
     replications: Annotated[int, typer.Option(help="Simulated contracts under each stress.")] = 5000,
-    seed: Annotated[int, typer.Option(help="Number of the luck.")] = 1,
+    outer_draws: Annotated[int, typer.Option(help="With several: also with the uncertain inputs drawn.")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 1,
     workers: Workers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Show what would have to be true for the contract to fail."""
-    from edgeofcare.documents.text_pages.stress import stress_page
+    from edgeofcare.documents.answers.stress import stress_document
+    from edgeofcare.documents.formats.text import text
     from edgeofcare.inputs.load import load
     from edgeofcare.questions.contracts import under
     from edgeofcare.questions.stress import stress as stressed
 
     laid = under(load(scenario), contract)
     with progress_bar(quiet) as progress:
-        found = stressed(laid, names, party, replications, seed, workers, progress).as_dict()
-    say(json.dumps(found, allow_nan=False) if as_json else stress_page(found))
+        found = stressed(laid, names, party, replications, seed, workers, progress, outer_draws)
+    say(json.dumps(found.as_dict(), allow_nan=False) if as_json else text(stress_document(found)).rstrip("\n"))
 
 
 OutputName = Annotated[

@@ -12,7 +12,7 @@ import numpy as np
 from edgeofcare.engine.calibrate import Calibration
 from edgeofcare.engine.counts import ARMS
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.irr import IRR_OUTCOMES, internal_rate
+from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.outcomes import Rows, Stat, ignorance_share, stat
 
 # Every column that a run reads.
@@ -260,7 +260,7 @@ def _investor(rows: Rows) -> InvestorSummary:
 
 def expected_rate(rows: Rows) -> float | None:
     """Return the rate of the investors' flows summed over replications, a year; None without exactly one."""
-    return internal_rate(rows.columns["flows"].sum(axis=0), np.array(rows.labels["date"]))
+    return rows.rate()
 
 
 def _borough(rows: Rows, slug: str, name: str) -> BoroughSummary:
