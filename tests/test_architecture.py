@@ -17,6 +17,8 @@ PACKAGE = ROOT / "model" / "edgeofcare"
 ROOMS = (
     "errors",
     "calendar",
+    "locks",
+    "folders",
     "provenance",
     "disclosure",
     "inputs",

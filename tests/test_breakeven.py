@@ -8,25 +8,28 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from edgeofcare.documents.answers.breakeven import VOLUME_OF, curve_words, price_words, range_words
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import Lives, settled, simulate_all
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.irr import internal_rate
-from edgeofcare.questions.before_experiment import Lived, settle
+from edgeofcare.outcomes import Rows
 from edgeofcare.questions.breakeven import (
+    GAIN_COLUMNS,
+    SHARE_COLUMNS,
     Breakeven,
+    Gains,
     Root,
     bargaining_range,
     breakeven,
     curve_root,
-    lives_of,
+    gains_of,
     main_price,
-    out_of_care,
-    standing,
     without_caps,
 )
 from edgeofcare.questions.contracts import under
 from edgeofcare.questions.counterfactuals import at_volume, claimed_case
+from edgeofcare.summary import expected_rate
 
 REPLICATIONS = 100
 TARGET = 0.11
@@ -44,8 +47,17 @@ def found() -> Breakeven:
 
 
 @lru_cache
-def lives() -> list[Lived]:
-    return lives_of(claimed_case(pan_london()), 1, REPLICATIONS)
+def lives() -> list[Lives]:
+    return simulate_all(claimed_case(pan_london()), 1, REPLICATIONS)
+
+
+def standing(on: list[Lives], scenario: Scenario) -> Gains:
+    return gains_of(settled(on, GAIN_COLUMNS, scenario))
+
+
+def out_of_care(on: list[Lives]) -> float:
+    rows: Rows = settled(on, SHARE_COLUMNS)
+    return float(1 - rows.at("care_days_therapy").sum() / rows.at("tracked_days").sum())
 
 
 def at_weekly_price(price: float, caps: bool = True) -> Scenario:
@@ -83,9 +95,7 @@ def test_at_the_investors_price_expected_net_present_value_is_nil() -> None:
 def test_at_the_investors_price_expected_flows_earn_the_target() -> None:
     (root,) = found().price["investor"].at
     scenario = at_weekly_price(root)
-    done = [settle(one.counts, one.plan, scenario, one.costs, one.service) for one in lives()]
-    rate = internal_rate(sum(one.earned.flows for one in done), done[0].earned.days)
-    assert rate == pytest.approx(TARGET, abs=0.002)
+    assert expected_rate(settled(lives(), ["flows"], scenario)) == pytest.approx(TARGET, abs=0.002)
 
 
 def test_a_higher_target_needs_a_higher_price() -> None:
@@ -109,19 +119,21 @@ def test_price_with_a_chance_is_reached_in_that_share_of_contracts() -> None:
     below = standing(lives(), at_weekly_price(root - STEP * 400))["investor"]
     assert (above >= 0).mean() >= 0.75 > (below >= 0).mean()
     assert root > found().price["investor"].at[0], "three in four needs more than the average"
-    assert "is not worse off in 75% of contracts" in found().price_at_chance["investor"].words
+    words = price_words(found(), found().price_at_chance, 0.75)["investor"]
+    assert words.startswith("is not worse off in 75% of contracts at £")
 
 
 def test_a_cap_that_holds_payments_down_is_said_in_words() -> None:
     root = found().price["boroughs"]
-    assert root.at == () and root.words.endswith("at any price up to £4,000, for the cap limits what is paid")
+    words = price_words(found(), found().price)["boroughs"]
+    assert root.at == () and words == "breaks even at any price up to £4,000, for the cap limits what is paid"
     at_the_top = standing(lives(), at_weekly_price(4000.0))["boroughs"].mean()
     assert at_the_top > 0
     tight = with_values(pan_london(), {"contract.cap_gbp": 4e6})
     none = breakeven(tight, replications=20)
     assert none.price["investor"].at == ()
-    assert "the investor breaks even at no price up to £4,000: the cap holds" in none.price["investor"].words
-    assert none.bargaining_range is None and none.range_words.startswith("There is no price at which both gain: ")
+    assert "at no price up to £4,000: the cap holds" in price_words(none, none.price)["investor"]
+    assert none.bargaining_range is None and range_words(none).startswith("There is no price at which both gain: ")
     assert none.price_without_cap["investor"].at, "without the cap there is one"
 
 
@@ -136,80 +148,88 @@ def test_without_caps_takes_every_cap_but_the_top_ups() -> None:
 # ---- the range ------------------------------------------------------------------------------------------------------
 
 
-def root(*at: float, words: str = "breaks even") -> Root:
-    return Root(at, words, 0.0, 1000.0)
+def root(*at: float, gains: bool = True) -> Root:
+    return Root(at, 0.0, 1000.0, gains, gains)
+
+
+def said(investor: Root, boroughs: Root, capped: bool = True) -> tuple[tuple[float, float] | None, str]:
+    """The range of two roots, and its words."""
+    price = {"investor": investor, "boroughs": boroughs}
+    between = bargaining_range(price)
+    return between, range_words(replace(found(), price=price, capped=capped, bargaining_range=between, unit="week"))
 
 
 def test_range_of_a_capped_contract_is_open_above() -> None:
     low, high = found().bargaining_range or (0, 0)
     assert low == found().price["investor"].at[0] and high == 4000
-    assert "(the cap protects the boroughs)" in found().range_words
+    assert "(the cap protects the boroughs)" in range_words(found())
 
 
 def test_range_by_hand() -> None:
-    between, words = bargaining_range({"investor": root(300.0), "boroughs": root(700.0)}, "week", True)
-    assert between == (300, 700)
-    assert words == "Both gain at prices from £300.00 to £700.00 for each week."
-    between, words = bargaining_range({"investor": root(800.0), "boroughs": root(700.0)}, "week", True)
-    assert between is None
-    assert words == (
+    assert said(root(300.0), root(700.0)) == ((300, 700), "Both gain at prices from £300.00 to £700.00 for each week.")
+    assert said(root(800.0), root(700.0)) == (
+        None,
         "There is no price at which both gain: the investor needs £800.00 for each week, the boroughs together can pay "
-        "£700.00."
+        "£700.00.",
     )
-    never = root(words="the boroughs together break even at no price up to £1,000: what is saved does not cover it")
-    assert bargaining_range({"investor": root(300.0), "boroughs": never}, "week", True)[0] is None
-    anyhow = root(words="the investor breaks even at any price up to £1,000")
-    assert bargaining_range({"investor": anyhow, "boroughs": root(700.0)}, "week", True)[0] == (0, 700)
+    between, words = said(root(300.0), root(gains=False))
+    assert between is None and words.startswith("There is no price at which both gain: the boroughs together breaks")
+    assert said(root(), root(700.0))[0] == (0, 700)
 
 
 def test_no_cap_is_blamed_where_there_is_none() -> None:
-    anyhow = root(words="the boroughs together break even at any price up to £1,000")
-    assert "cap" not in bargaining_range({"investor": root(300.0), "boroughs": anyhow}, "week", False)[1]
-    assert "(the cap protects" in bargaining_range({"investor": root(300.0), "boroughs": anyhow}, "week", True)[1]
+    assert "cap" not in said(root(300.0), root(), capped=False)[1]
+    assert "(the cap protects" in said(root(300.0), root())[1]
 
 
 # ---- effect and volume ----------------------------------------------------------------------------------------------
 
 
 def test_curve_by_hand() -> None:
-    assert curve_root([(1.0, 3.0), (0.0, -1.0)], "the investor", "of plan").at == pytest.approx((0.25,))
-    falling = curve_root([(0.2, 10.0), (0.6, -30.0)], "the boroughs together", "of plan")
-    assert falling.at == pytest.approx((0.3,))
-    assert falling.words == "the boroughs together break even at 30% or less (of plan)"
-    assert (falling.low, falling.high) == (0.2, 0.6)
-    assert len(curve_root([(0, -1), (0.5, 1), (1, -1)], "x", "of plan").at) == 2
+    assert curve_root([(1.0, 3.0), (0.0, -1.0)]).at == pytest.approx((0.25,))
+    falling = curve_root([(0.2, 10.0), (0.6, -30.0)])
+    assert falling.at == pytest.approx((0.3,)) and (falling.low, falling.high) == (0.2, 0.6)
+    assert len(curve_root([(0, -1), (0.5, 1), (1, -1)]).at) == 2
+    words = curve_words(found(), {"investor": falling}, "of plan")["investor"]
+    assert words == "breaks even at 30% or less (of plan)"
     for value, verb in ((2.0, "gains"), (-2.0, "loses")):
-        flat = curve_root([(0.1, value), (1.5, value)], "the investor", "of plan")
-        assert flat.at == () and flat.words == f"the investor {verb} everywhere from 10% to 150% (of plan)"
-    assert curve_root([(0.1, 1.0), (1.5, 1.0)], "the boroughs together", "x").words.startswith(
-        "the boroughs together gain everywhere"
+        flat = curve_root([(0.1, value), (1.5, value)])
+        assert flat.at == ()
+        assert curve_words(found(), {"investor": flat}, "x")["investor"] == f"{verb} everywhere from 10% to 150% (x)"
+
+
+def test_with_nobody_treated_no_range_of_effects_is_said() -> None:
+    nobody = curve_root([(1.0, -3.0), (1.0, -3.0)])
+    assert curve_words(found(), {"investor": nobody}, "x")["investor"] == (
+        "loses whatever the effect, for nobody is treated (x)"
     )
 
 
 @pytest.mark.parametrize("party", ["investor", "boroughs"])
-def test_lived_again_at_the_effect_root_a_party_breaks_even(party: str) -> None:
+def test_simulated_again_at_the_effect_root_a_party_breaks_even(party: str) -> None:
     """Straight lines between points lived bend by under 2% of the gain at the claim."""
     claimed, scenario = claimed_case(pan_london()), at_weekly_price(400.0)
     (aim,) = found().effect[party].at
     low, high = 0.0, 1.2
     for _ in range(10):
         middle = (low + high) / 2
-        there = lives_of(replace(claimed, hazard_ratio=claimed.hazard_ratio**middle), 1, REPLICATIONS)
+        there = simulate_all(replace(claimed, hazard_ratio=claimed.hazard_ratio**middle), 1, REPLICATIONS)
         low, high = (middle, high) if out_of_care(there) < aim else (low, middle)
     assert out_of_care(there) == pytest.approx(aim, abs=0.002)
     size = abs(standing(lives(), scenario)[party].mean())
     assert abs(standing(there, scenario)[party].mean()) < 0.03 * size
 
 
-def test_lived_again_at_the_volume_root_the_investor_breaks_even() -> None:
+def test_simulated_again_at_the_volume_root_the_investor_breaks_even() -> None:
     scenario = at_weekly_price(400.0)
     (aim,) = found().volume["investor"].at
-    there = lives_of(at_volume(claimed_case(pan_london()), aim), 1, REPLICATIONS)
+    there = simulate_all(at_volume(claimed_case(pan_london()), aim), 1, REPLICATIONS)
     size = abs(standing(lives(), scenario)["investor"].mean())
     assert abs(standing(there, scenario)["investor"].mean()) < 0.06 * size
     assert 0.5 < aim < 1
     assert found().volume["boroughs"].at == ()
-    assert found().volume["boroughs"].words.startswith("the boroughs together gain everywhere from 10% to 150%")
+    words = curve_words(found(), found().volume, VOLUME_OF)["boroughs"]
+    assert words.startswith("gains everywhere from 10% to 150%")
 
 
 def test_parties_are_the_investor_the_boroughs_together_and_each() -> None:

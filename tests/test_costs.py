@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Any
 
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from cases.build import make_scenario, money_case, same, set_care, set_served, set_team_starts
 from edgeofcare.calendar import discount_factor, financial_year
 from edgeofcare.inputs.contract import PriceIndex
-from edgeofcare.money.costs import ServiceCosts, care_costs, index_level, price_table, service_costs, yearly
+from edgeofcare.inputs.indices import index_level
+from edgeofcare.money.costs import ServiceCosts, care_costs, price_table, real_values, service_costs, yearly
 
 USUAL, THERAPY = 0, 1
 THOUSAND_A_DAY = 365_250.0
@@ -110,6 +112,30 @@ def test_real_discounted_takes_inflation_and_time_off() -> None:
     middle = (365 + 456) / 2
     expected = 50_000_00 / 1.1 * discount_factor(middle, 0.035)
     assert care_costs(counts, plan, scenario).real_discounted.tolist() == [round(expected)]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(0, 0.3), min_size=4, max_size=4),
+    st.floats(0, 0.2),
+    st.sampled_from(["2018-19", "2020-21"]),
+    st.sampled_from([date(2020, 4, 1), date(2020, 6, 29)]),
+)
+def test_a_present_value_never_exceeds_the_undiscounted_value_at_the_same_prices(
+    growth: list[float], rate: float, base_year: str, day_0: date
+) -> None:
+    """Identity, period by period: while prices do not fall, today's worth of a pound saved later is at most a pound."""
+    levels = [100.0, *(100.0 * math.prod(1 + g for g in growth[: n + 1]) for n in range(4))]
+    deflator = dict(zip(("2018-19", "2019-20", "2020-21", "2021-22", "2022-23"), levels, strict=True))
+    scenario = make_scenario(
+        clock={"day_0": day_0},
+        prices={"deflator": {"level_by_year": deflator}, "discount_rate_per_year": rate, "base_year": base_year},
+    )
+    plan, _ = money_case(scenario)
+    none = scenario.prices.model_copy(update={"discount_rate_per_year": 0.0})
+    present, undiscounted = (real_values(prices, plan.outcome_periods) for prices in (scenario.prices, none))
+    assert (present <= undiscounted).all() and (np.diff(present) <= 1e-12).all()
+    assert (undiscounted <= 1 + 1e-12).all(), "the base year is not after the periods"
 
 
 def test_a_borough_may_pay_more_and_prices_rise_with_the_year() -> None:

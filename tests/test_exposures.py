@@ -16,18 +16,10 @@ from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import service_costs
+from edgeofcare.outcomes import COLUMNS, Rows
 from edgeofcare.questions.counterfactuals import claimed_case
-from edgeofcare.questions.exposure import (
-    Exposures,
-    Rows,
-    _independent,
-    borough_figures,
-    concentration,
-    exposures,
-    live_in,
-    spread,
-    workers,
-)
+from edgeofcare.questions.exposure import _independent, borough_exposure, concentration, exposure
+from edgeofcare.results import plain
 from edgeofcare.walk import Run, run
 
 LONDON = load("pan_london")
@@ -35,7 +27,21 @@ YEARS = ("2018-19", "2019-20", "2020-21")
 FEW, BUDGET = 60, 300_000.0
 
 
+def exposures(scenario: Scenario, replications: int, **options: Any) -> dict[str, Any]:
+    return exposure(scenario, replications, **options).as_dict()
+
+
 # ---- by hand ------------------------------------------------------------------------------------------------------
+
+
+def rows(**columns: Any) -> Rows:
+    """Rows of one borough, money given in pounds."""
+    arrays = {}
+    for name, values in columns.items():
+        array = np.asarray(values)
+        arrays[name] = np.rint(array * 100).astype(np.int64) if COLUMNS[name].unit == "gbp" else array
+    n = len(next(iter(arrays.values())))
+    return Rows(arrays, np.arange(n), np.zeros(n, dtype=int), {"borough": ("ashby",), "year": YEARS})
 
 
 def rows_of(net_by_year: list[list[float]], payments: list[list[float]]) -> Rows:
@@ -43,31 +49,31 @@ def rows_of(net_by_year: list[list[float]], payments: list[list[float]]) -> Rows
     net, paid = (np.array(values)[:, None, :] for values in (net_by_year, payments))
     running = np.cumsum(net, axis=2) > 0
     total = net.sum(axis=2)
-    return {
-        "referred": np.full(total.shape, 4),
-        "started": np.full(total.shape, 2),
-        "payments": paid.sum(axis=2),
-        "all_payments": paid.sum(axis=2) * 2,
-        "worst_year": paid.max(axis=2),
-        "net_saving": total,
-        "cashable": total + paid.sum(axis=2),
-        "other_costs": np.zeros(total.shape),
-        "payments_by_year": paid,
-        "net_by_year": net,
-        "cashable_by_year": net + paid,
-        "avoided_by_year": net + paid,
-        "marginal_by_year": (net + paid) / 2,
-        "care_without_therapy": np.full(total.shape, 100.0),
-        "first_year": np.where(running.any(axis=2), running.argmax(axis=2), -1),
-        "weeks_usual": np.full(total.shape, 3),
-        "weeks_therapy": np.full(total.shape, 4),
-        "real_service_cost": np.full(total.shape, 10.0),
-    }
+    return rows(
+        referred=np.full(total.shape, 4),
+        started=np.full(total.shape, 2),
+        payments_gbp=paid.sum(axis=2),
+        all_payments_gbp=paid.sum(axis=2) * 2,
+        worst_year_gbp=paid.max(axis=2),
+        net_saving_gbp=total,
+        cashable_gbp=total + paid.sum(axis=2),
+        other_costs_gbp=np.zeros(total.shape),
+        payments_by_year_gbp=paid,
+        net_saving_by_year_gbp=net,
+        cashable_by_year_gbp=net + paid,
+        avoided_by_year_gbp=net + paid,
+        marginal_by_year_gbp=(net + paid) / 2,
+        cashable_care_without_gbp=np.full(total.shape, 100.0),
+        first_year_in_credit=np.where(running.any(axis=2), running.argmax(axis=2), -1),
+        weeks_home_usual=np.full(total.shape, 3),
+        weeks_home_therapy=np.full(total.shape, 4),
+        real_service_cost_gbp=np.full(total.shape, 10.0),
+    )
 
 
 def test_credit_budget_and_ratios_by_hand() -> None:
-    rows = rows_of([[-5, 10, 1], [3, 1, 1], [-5, 2, 3], [-9, 1, 1]], [[10, 4, 0], [1, 2, 0], [5, 5, 0], [9, 9, 2]])
-    found = borough_figures(rows, 0, YEARS, np.array([1.0, 0.9, 0.8]), budget_gbp=5.0)
+    one = rows_of([[-5, 10, 1], [3, 1, 1], [-5, 2, 3], [-9, 1, 1]], [[10, 4, 0], [1, 2, 0], [5, 5, 0], [9, 9, 2]])
+    found = plain(borough_exposure(one, "ashby", "Ashby", np.array([1.0, 0.9, 0.8]), budget_gbp=5.0))
     assert found["first_year_in_credit"] == {"2018-19": 0.25, "2019-20": 0.25, "2020-21": 0.0}
     assert found["ever_in_credit_prob"] == 0.5 and found["better_off_prob"] == 0.5
     credit = [found["years"][year]["in_credit_prob"] for year in YEARS]
@@ -86,13 +92,17 @@ def test_credit_budget_and_ratios_by_hand() -> None:
 
 def test_the_independent_figure_by_hand() -> None:
     """Care without therapy 10, 20, 30; saved 5, 1, 6; paid 4: the next contract's 20, 30, 10 less 5, 19, 24 and 4."""
-    rows = {
-        "care_without_therapy": np.array([[10.0], [20], [30]]),
-        "cashable": np.array([[5.0], [1], [6]]),
-        "payments": np.full((3, 1), 4.0),
-        "other_costs": np.zeros((3, 1)),
-    }
-    assert _independent(rows, 0) == pytest.approx(2 / 3)
+    one = luck([[10.0], [20], [30]], [[5.0], [1], [6]], np.full((3, 1), 4.0))
+    assert _independent(one, "ashby") == pytest.approx(2 / 3)
+
+
+def luck(without: Any, cashable: Any, payments: Any) -> Rows:
+    return rows(
+        cashable_care_without_gbp=without,
+        cashable_gbp=cashable,
+        payments_gbp=payments,
+        other_costs_gbp=np.zeros(np.shape(payments)),
+    )
 
 
 @given(st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50)), min_size=1, max_size=30), st.floats(50, 99))
@@ -101,8 +111,7 @@ def test_where_care_without_therapy_is_no_matter_of_luck_both_figures_agree(
 ) -> None:
     saved, paid = (np.rint(np.array(column))[:, None] for column in zip(*pairs, strict=True))
     care = np.full((len(pairs), 1), np.rint(without))
-    rows = {"care_without_therapy": care, "cashable": saved, "payments": paid, "other_costs": np.zeros_like(paid)}
-    assert _independent(rows, 0) == (saved > paid).mean()
+    assert _independent(luck(care, saved, paid), "ashby") == (saved > paid).mean()
 
 
 def test_independent_luck_has_the_chance_of_its_closed_form() -> None:
@@ -115,19 +124,17 @@ def test_independent_luck_has_the_chance_of_its_closed_form() -> None:
     rng, n = np.random.default_rng(3), 100_000
     without = rng.uniform(0, 100, (n, 1))
     with_therapy = without * 0.6
-    rows = {
-        "care_without_therapy": without,
-        "cashable": without - with_therapy,
-        "payments": np.full((n, 1), 10.0),
-        "other_costs": np.zeros((n, 1)),
-    }
-    assert abs(_independent(rows, 0) - 0.6) < 10 * np.sqrt(0.6 * 0.4 / n)
-    assert ((rows["cashable"] - 10) > 0).mean() == pytest.approx(0.75, abs=0.01)
+    one = luck(without, without - with_therapy, np.full((n, 1), 10.0))
+    assert abs(_independent(one, "ashby") - 0.6) < 10 * np.sqrt(0.6 * 0.4 / n)
+    assert (one.at("cashable_gbp") > 10).mean() == pytest.approx(0.75, abs=0.01)
 
 
-def test_the_expected_shortfall_is_the_mean_of_the_worst_twentieth() -> None:
-    assert spread(np.arange(1.0, 101.0))["expected_shortfall"] == np.mean([96, 97, 98, 99, 100])
-    assert spread(np.array([3.0, 1.0]))["expected_shortfall"] == 3.0
+def test_the_expected_shortfall_of_a_net_saving_is_the_mean_of_its_lowest_twentieth() -> None:
+    net = np.arange(1.0, 101.0)[:, None]
+    one = rows(net_saving_gbp=net, payments_gbp=net, started=net.astype(int))
+    assert one.spread("net_saving_gbp").expected_shortfall == np.mean([1, 2, 3, 4, 5])
+    assert one.spread("payments_gbp").expected_shortfall == np.mean([96, 97, 98, 99, 100])
+    assert one.spread("started").expected_shortfall is None
 
 
 @pytest.mark.parametrize(
@@ -135,20 +142,25 @@ def test_the_expected_shortfall_is_the_mean_of_the_worst_twentieth() -> None:
     [((1, 1, 1, 1, 1, 1), 0, 1 / 6, 6), ((0, 0, 5, 0, 0, 0), 2, 1, 1), ((3, 1, 0, 0, 0, 0), 0, 0.75, 1.6)],
 )
 def test_concentration_in_closed_cases(paid: tuple[int, ...], largest: int, share: float, effective: float) -> None:
-    found = concentration({"payments": np.array([paid, paid])}, LONDON)
+    found = plain(concentration(paying([paid, paid])))
     assert found["largest"] == list(LONDON.boroughs)[largest]
     assert found["largest_share"] == pytest.approx(share) and found["effective_boroughs"] == pytest.approx(effective)
 
 
+def paying(payments: Any) -> Rows:
+    columns = {"payments_gbp": np.asarray(payments, dtype=np.int64)}
+    return Rows(columns, np.arange(2), np.zeros(2, dtype=int), {"borough": tuple(LONDON.boroughs)})
+
+
 def test_where_nothing_is_paid_nobody_is_the_largest() -> None:
-    assert set(concentration({"payments": np.zeros((2, 6))}, LONDON).values()) == {None}
+    assert set(plain(concentration(paying(np.zeros((2, 6))))).values()) == {None}
 
 
 # ---- against a run ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def found() -> Exposures:
+def found() -> dict[str, Any]:
     return exposures(LONDON, FEW, budgets={"newham": BUDGET, "sutton": 0.0, "bexley": 1e9})
 
 
@@ -157,8 +169,8 @@ def witness() -> Run:
     return run(LONDON, FEW, 1)
 
 
-def test_figures_are_those_of_a_run(found: Exposures, witness: Run) -> None:
-    for slug, borough in found.boroughs.items():
+def test_figures_are_those_of_a_run(found: dict[str, Any], witness: Run) -> None:
+    for slug, borough in found["boroughs"].items():
         own = witness.boroughs[witness.boroughs["borough"] == slug]
         assert borough["payments_gbp"]["mean"] == pytest.approx(own["payments_gbp"].mean())
         for percentile in (10, 50, 90, 95):
@@ -172,10 +184,10 @@ def test_figures_are_those_of_a_run(found: Exposures, witness: Run) -> None:
         assert borough["better_off_prob"] == (own["net_saving_gbp"] > 0).mean()
 
 
-def test_years_and_boroughs_add_up(found: Exposures) -> None:
-    for borough in found.boroughs.values():
-        years = [borough["years"][year] for year in found.financial_years]
-        assert list(borough["years"]) == list(found.financial_years)
+def test_years_and_boroughs_add_up(found: dict[str, Any]) -> None:
+    for borough in found["boroughs"].values():
+        years = [borough["years"][year] for year in found["financial_years"]]
+        assert list(borough["years"]) == list(found["financial_years"])
         net = [year["net_saving_gbp"] for year in years]
         assert np.cumsum(net) == pytest.approx([year["cumulative_net_saving_gbp"] for year in years])
         assert sum(net) == pytest.approx(borough["net_saving_gbp"]["mean"])
@@ -185,19 +197,19 @@ def test_years_and_boroughs_add_up(found: Exposures) -> None:
         avoided = borough["avoided_gbp"]
         assert avoided["cashable"] <= avoided["marginal"] <= avoided["nominal"]
     for name in ("payments_gbp", "net_saving_gbp"):
-        total = sum(borough[name]["mean"] for borough in found.boroughs.values())
-        assert found.contract[name]["mean"] == pytest.approx(total)
+        total = sum(borough[name]["mean"] for borough in found["boroughs"].values())
+        assert found["contract"][name]["mean"] == pytest.approx(total)
 
 
-def test_a_budget_is_broken_as_often_as_the_runs_years_say(found: Exposures, witness: Run) -> None:
+def test_a_budget_is_broken_as_often_as_the_runs_years_say(found: dict[str, Any], witness: Run) -> None:
     years = witness.borough_years.query("borough == 'newham'")
     over = years.pivot(index="replication", columns="financial_year", values="payments_gbp") > BUDGET
-    told = found.boroughs["newham"]["budget"]
+    told = found["boroughs"]["newham"]["budget"]
     assert told["any_year_over_prob"] == over.any(axis=1).mean() > 0
     assert told["over_prob_by_year"] == {year: over[year].mean() for year in over}
-    assert found.boroughs["sutton"]["budget"]["any_year_over_prob"] == 1
-    assert found.boroughs["bexley"]["budget"]["any_year_over_prob"] == 0
-    assert "budget" not in found.boroughs["merton"]
+    assert found["boroughs"]["sutton"]["budget"]["any_year_over_prob"] == 1
+    assert found["boroughs"]["bexley"]["budget"]["any_year_over_prob"] == 0
+    assert "budget" not in found["boroughs"]["merton"]
 
 
 def test_a_budget_of_a_borough_that_is_not_in_is_refused() -> None:
@@ -207,22 +219,22 @@ def test_a_budget_of_a_borough_that_is_not_in_is_refused() -> None:
         exposures(LONDON, 0)
 
 
-def test_rows_do_not_depend_on_chunks_or_on_which_contracts_are_settled_beside() -> None:
-    claimed, other = claimed_case(LONDON), with_values(LONDON, {"contract.cap_gbp": None})
-    with workers() as pool:
-        [alone] = live_in(pool, claimed, [LONDON], 1, 520, full=False).rows
-        uncapped, beside = live_in(pool, claimed, [other, LONDON], 1, 520, full=True).rows
-    assert set(alone) == set(beside) < set(uncapped)
-    assert all(np.array_equal(alone[name], beside[name], equal_nan=True) for name in alone)
-    assert (uncapped["all_payments"].sum(axis=1) >= alone["all_payments"].sum(axis=1) - 1e-6).all()
-    few = run(LONDON, 20, 1).boroughs.pivot(index="replication", columns="borough", values="net_saving_gbp")
-    assert alone["net_saving"][:20] == pytest.approx(few[list(LONDON.boroughs)].to_numpy())
+def test_inputs_in_doubt_stand_beside_chance() -> None:
+    """The error is between ten draws, not between a hundred replications."""
+    both = exposures(LONDON, 100, outer_draws=10, what_if=False)
+    alone = exposures(LONDON, 100, what_if=False)
+    for slug, borough in both["boroughs"].items():
+        doubt = borough.pop("uncertain")
+        assert borough == alone["boroughs"][slug], "chance only stays as it was"
+        assert doubt["net_saving_gbp"]["se"] > borough["net_saving_gbp"]["se"]
+        assert doubt["net_saving_gbp"]["mean"] < borough["net_saving_gbp"]["mean"]
+        assert 0 <= doubt["better_off_prob"] <= 1 and doubt["better_off_prob_se"] is not None
 
 
-# ---- other worlds -------------------------------------------------------------------------------------------------
+# ---- other cases -------------------------------------------------------------------------------------------------
 
 
-def test_what_if_asks_what_the_issue_asks(found: Exposures) -> None:
+def test_what_if_asks_what_the_issue_asks(found: dict[str, Any]) -> None:
     asked = {
         "referrals_50_percent_more",
         "referrals_50_percent_fewer",
@@ -232,8 +244,8 @@ def test_what_if_asks_what_the_issue_asks(found: Exposures) -> None:
         "prices_20_percent_lower",
         "prices_20_percent_higher",
     }
-    for slug, borough in found.boroughs.items():
-        others = {f"without_{other}" for other in found.boroughs if other != slug}
+    for slug, borough in found["boroughs"].items():
+        others = {f"without_{other}" for other in found["boroughs"] if other != slug}
         assert set(borough["what_if"]) == asked | others
         for row in borough["what_if"].values():
             change = row["change_in_net_saving_gbp"]
@@ -241,15 +253,15 @@ def test_what_if_asks_what_the_issue_asks(found: Exposures) -> None:
             assert change["se"] >= 0
 
 
-def test_without_effect_what_is_paid_is_lost(found: Exposures) -> None:
-    for borough in found.boroughs.values():
+def test_without_effect_what_is_paid_is_lost(found: dict[str, Any]) -> None:
+    for borough in found["boroughs"].values():
         none, half, trial = (borough["what_if"][name] for name in ("no_effect", "half_effect", "english_trial"))
         assert none["net_saving_gbp"] == pytest.approx(-none["payments_gbp"]) and none["better_off_prob"] == 0
         assert half["net_saving_gbp"] > trial["net_saving_gbp"]
 
 
-def test_prices_of_care_move_what_is_saved_and_nothing_that_is_paid(found: Exposures) -> None:
-    for borough in found.boroughs.values():
+def test_prices_of_care_move_what_is_saved_and_nothing_that_is_paid(found: dict[str, Any]) -> None:
+    for borough in found["boroughs"].values():
         for name, part in (("prices_20_percent_lower", -0.2), ("prices_20_percent_higher", 0.2)):
             row = borough["what_if"][name]
             assert row["payments_gbp"] == borough["payments_gbp"]["mean"]
@@ -261,9 +273,9 @@ def test_a_neighbour_that_leaves_is_felt_only_where_something_is_shared() -> Non
     """Without a cap, a top-up and a full FFT team, Sutton (team A) does not feel it if Newham (team B) leaves."""
     apart = {"contract.cap_gbp": None, "contract.top_up": None, "teams.fft.n_therapists": 60}
     found = exposures(with_values(LONDON, apart), 20)
-    alone = found.boroughs["sutton"]["what_if"]
+    alone = found["boroughs"]["sutton"]["what_if"]
     assert alone["without_newham"]["change_in_net_saving_gbp"] == {"mean": 0.0, "se": 0.0}
-    helped = found.boroughs["bexley"]["what_if"]["without_newham"]["change_in_net_saving_gbp"]
+    helped = found["boroughs"]["bexley"]["what_if"]["without_newham"]["change_in_net_saving_gbp"]
     assert helped["mean"] != 0 and helped["se"] > 0
 
 
@@ -285,10 +297,10 @@ def test_after_an_early_end_boroughs_bear_the_service() -> None:
     borne = service.due[:, service.days >= ends].sum(axis=1).mean() / 100
     told = sum(
         b["avoided_gbp"]["cashable"] - b["payments_gbp"]["mean"] - b["net_saving_gbp"]["mean"]
-        for b in found.boroughs.values()
+        for b in found["boroughs"].values()
     )
     assert borne > 1e6 and told == pytest.approx(borne)
-    for borough in found.boroughs.values():
+    for borough in found["boroughs"].values():
         late = [borough["years"][year] for year in ("2020-21", "2021-22", "2022-23")]
         assert all(year["payments_gbp"]["mean"] == 0 for year in late)
         cashable, net = borough["avoided_gbp"]["cashable"], borough["net_saving_gbp"]["mean"]
@@ -297,5 +309,5 @@ def test_after_an_early_end_boroughs_bear_the_service() -> None:
 
 def test_an_end_after_the_last_outcome_changes_nothing() -> None:
     never = with_values(LONDON, {"contract.termination": {"on": date(2090, 1, 1)}})
-    one, other = (exposures(scenario, 20, what_if=False).as_dict() for scenario in (LONDON, never))
+    one, other = (exposures(scenario, 20, what_if=False) for scenario in (LONDON, never))
     assert one == other

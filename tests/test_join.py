@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,28 @@ from edgeofcare.calendar import add_months
 from edgeofcare.engine import kernel
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.errors import InputError, OptionError
+from edgeofcare.experiment import priced, read
 from edgeofcare.inputs.boroughs import Answers, Joining, load_joiner, new_borough, with_joiners
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.costs import care_costs, service_costs
+from edgeofcare.outcomes import Rows
 from edgeofcare.questions import join as module
-from edgeofcare.questions.before_experiment import settle
 from edgeofcare.questions.counterfactuals import claimed_case
-from edgeofcare.questions.exposure import Rows
-from edgeofcare.questions.join import Joined, Pair, _crossing, _expected_rate, _joining, join, latest_month, live_pair
+from edgeofcare.questions.join import (
+    FULL_COLUMNS,
+    Choice,
+    Pair,
+    _crossing,
+    _influence,
+    _joined_case,
+    _joining,
+    _planned_starts,
+    join,
+    latest_month,
+    make_pair,
+)
+from edgeofcare.results import plain
+from edgeofcare.summary import expected_rate
 from edgeofcare.walk import run
 
 LONDON = load("pan_london")
@@ -46,33 +58,38 @@ def pair_of(
     *names: str, scenario: Scenario = LONDON, teams: str = "as-is", cap: str = "per_start", n: int = FEW
 ) -> Pair:
     joinings = [_joining(name, scenario, None, teams) for name in names]
-    return live_pair(claimed_case(scenario), joinings, cap, n, 1)[0]
+    claimed = claimed_case(scenario)
+    return make_pair(claimed, _joined_case(claimed, joinings, cap, _planned_starts(claimed, 1)), n, 1)
+
+
+@pytest.fixture
+def all_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both sides are read in full."""
+    monkeypatch.setattr(module, "MAIN_COLUMNS", EVERY)
+    monkeypatch.setattr(module, "FULL_COLUMNS", EVERY)
 
 
 def parts(pair: Pair, rows: Rows, name: str) -> Any:
-    """The figures of the boroughs that are in both worlds, in the order of the world without."""
+    """The figures of the boroughs that are on both sides, in the order of the side without."""
     after = list(pair.after.scenario.boroughs)
     return rows[name][:, [after.index(slug) for slug in pair.before.scenario.boroughs]]
 
 
+EVERY = (*FULL_COLUMNS, "avoided_gbp", "irr", "payments_before_caps_gbp")
 BY_BOROUGH = (
-    "referred",
-    "started",
-    "waiting_days",
-    "payments",
-    "all_payments",
-    "worst_year",
-    "avoided",
-    "cashable",
-    "other_costs",
-    "net_saving",
+    *("referred", "started", "waiting_days", "payments_gbp", "all_payments_gbp", "worst_year_gbp", "avoided_gbp"),
+    *("cashable_gbp", "other_costs_gbp", "net_saving_gbp"),
 )
-OF_ALL = ("before_caps", "cap_binds", "slot_days_used", "irr", "money_multiple", "profit", "peak_funding", "flows")
+OF_ALL = (
+    *("payments_before_caps_gbp", "cap_binds", "slot_days_used", "irr", "money_multiple", "profit_gbp"),
+    *("peak_funding_gbp", "flows"),
+)
 
 
 # ---- nothing changes ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("all_columns")
 @pytest.mark.parametrize("scenario", ["pan_london", "pan_london_ten"])
 @pytest.mark.parametrize("cap", CAPS)
 def test_a_joiner_without_referrals_changes_nothing_by_one_bit(scenario: str, cap: str, nobody: str) -> None:
@@ -98,10 +115,11 @@ def test_its_answer_says_nought_everywhere(nobody: str) -> None:
     assert {change["mean"] for change in found["investor"]["change"].values()} == {0.0}
 
 
+@pytest.mark.usefixtures("all_columns")
 @pytest.mark.parametrize("cap", CAPS)
 def test_a_joiner_with_its_own_teams_changes_nobodys_waiting_or_start_by_one_bit(cap: str) -> None:
     pair = pair_of("haringey", teams="own", cap=cap)
-    for name in ("referred", "started", "waiting_days", "avoided", "cashable"):
+    for name in ("referred", "started", "waiting_days", "avoided_gbp", "cashable_gbp"):
         assert np.array_equal(parts(pair, pair.with_, name), pair.without[name]), name
     assert pair.with_["started"].sum() > pair.without["started"].sum(), "the joiner's families do start"
 
@@ -121,7 +139,7 @@ def test_what_all_boroughs_pay_is_received_and_net_savings_by_year_add_up_to_the
     joined = with_joiners(LONDON, [Joining(load_joiner("haringey", LONDON))], 394.0)
     plan = make_plan(joined, claimed.entry_scale_days, claimed.hazard_ratio)
     counts = kernel.run(plan, 1, 0, 20)
-    done = settle(counts, plan, joined, care_costs(counts, plan, joined), service_costs(plan, joined, counts))
+    done = read(priced(counts, plan, joined), lambda settlement: settlement)
     by_payer = done.exposed.payments.sum(axis=(1, 2)) + done.paid.top_up.sum(axis=(1, 2))
     assert np.array_equal(by_payer, done.paid.received.sum(axis=1))
     assert np.array_equal(by_payer, done.cash.receipts.sum(axis=1))
@@ -129,7 +147,8 @@ def test_what_all_boroughs_pay_is_received_and_net_savings_by_year_add_up_to_the
     assert np.array_equal(net, done.exposed.net_saving) and np.array_equal(net, done.exposed.net_saving_by_year.sum(2))
 
     pair = pair_of("haringey", n=20)
-    assert np.rint(pair.with_["net_by_year"].sum(axis=2) * 100 - pair.with_["net_saving"] * 100).any() == 0
+    by_year, whole = (pair.with_.columns[name] for name in ("net_saving_by_year_gbp", "net_saving_gbp"))
+    assert np.array_equal(by_year.sum(axis=2), whole)
 
 
 def test_two_joiners_in_either_order_give_the_same() -> None:
@@ -141,10 +160,9 @@ def test_two_joiners_in_either_order_give_the_same() -> None:
 
 
 def test_planned_starts_and_so_the_cap_do_not_depend_on_the_replications() -> None:
-    joinings = [Joining(load_joiner("haringey", LONDON))]
-    found = {live_pair(claimed_case(LONDON), joinings, "per_start", n, 1)[1] for n in (10, 500, 620)}
-    assert len(found) == 1
-    assert found == {float(run(LONDON, 500, 1).replications["started"].mean())}
+    caps = {join(LONDON, ["haringey"], replications=n).contract.cap_gbp.with_ for n in (10, 40)}
+    assert len(caps) == 1
+    assert _planned_starts(claimed_case(LONDON), 1) == float(run(LONDON, 500, 1).replications["started"].mean())
 
 
 # ---- against two separate runs ------------------------------------------------------------------------------------
@@ -236,9 +254,9 @@ def test_every_change_has_its_error(answer: dict[str, Any]) -> None:
 def test_the_error_of_the_expected_rate_in_a_closed_case() -> None:
     """Paid in 100, got X after 365 days: r = mean(X) / 100 - 1, which each X moves by (X - mean) / 100."""
     got = np.array([105.0, 110.0, 130.0, 95.0])
-    rows = {"flows": np.stack([np.full(4, -100.0), got], axis=1), "flow_days": np.array([[0, 365]])}
-    rate, effect = _expected_rate(rows)
-    assert rate == pytest.approx(0.10) and effect == pytest.approx((got - 110) / 100)
+    pence = np.stack([np.full(4, -100.0), got], axis=1)
+    rows = Rows({"flows": pence}, np.arange(4), np.zeros(4, dtype=int), {"date": (0, 365)})
+    assert expected_rate(rows) == pytest.approx(0.10) and _influence(rows) == pytest.approx((got - 110) / 100)
 
 
 # ---- in sequence --------------------------------------------------------------------------------------------------
@@ -288,19 +306,25 @@ def test_the_latest_month_is_found_whatever_it_is(n: int, last: int) -> None:
     months = [add_months(date(2018, 2, 1), k) for k in range(n)]
     asked: list[date] = []
 
-    def from_day(day: date) -> dict[str, Any]:
+    def from_day(day: date) -> Choice:
         asked.append(day)
-        return {"join_date": str(day), "joiner_net_saving_gbp": 1.0 if months.index(day) <= last else -1.0}
+        return choice(1.0 if months.index(day) <= last else -1.0, join_date=str(day))
 
     rows, latest = latest_month(months, from_day)
     assert latest == (None if last < 0 else str(months[min(last, n - 1)]))
     assert len(asked) == len(set(asked)) == len(rows) <= n // 3 + 4
-    assert [row["join_date"] for row in rows] == sorted(row["join_date"] for row in rows)
+    assert [row.join_date for row in rows] == sorted(str(row.join_date) for row in rows)
+
+
+def choice(saving: float, **varied: Any) -> Choice:
+    """A choice of which only the joiner's net saving is known."""
+    blank = dict.fromkeys(Choice.__dataclass_fields__)
+    return Choice(**blank | {"joiner_net_saving_gbp": saving} | varied)  # type: ignore[arg-type]
 
 
 def test_break_even_lies_straight_between_two_points() -> None:
-    def rows(*savings: float) -> list[dict[str, float]]:
-        return [{"referrals_share": float(k), "joiner_net_saving_gbp": s} for k, s in enumerate(savings)]
+    def rows(*savings: float) -> list[Choice]:
+        return [choice(saving, referrals_share=float(k)) for k, saving in enumerate(savings)]
 
     assert _crossing(rows(-30.0, 10.0, 20.0)) == pytest.approx(0.75)
     assert _crossing(rows(10.0, 20.0)) is None and _crossing(rows(-1.0, -2.0)) is None
@@ -309,15 +333,15 @@ def test_break_even_lies_straight_between_two_points() -> None:
 def test_a_scenario_without_fft_is_not_offered_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "VOLUME_CHOICES", (0.5, 1.0))
     monkeypatch.setattr(module, "joining_months", lambda scenario: [scenario.clock.day_0])
-    joined: Joined = join(load("essex"), ["haringey@2014-04-01"], replications=20, limits=True)
-    assert joined.limits is not None and set(joined.limits["by_teams"]) == {"as-is", "plus-mst", "own"}
+    joined = join(load("essex"), ["haringey@2014-04-01"], replications=20, limits=True)
+    assert joined.limits is not None and set(joined.limits.by_teams) == {"as-is", "plus-mst", "own"}
 
 
 # ---- mistakes -----------------------------------------------------------------------------------------------------
 
 
 def test_faults_are_told_before_anybody_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "live_in", None)
+    monkeypatch.setattr(module, "experiment", None)
     with pytest.raises(InputError, match="takes part in pan_london already"):
         join(LONDON, ["sutton"])
     with pytest.raises(InputError, match="window of referrals"):
@@ -355,7 +379,7 @@ def test_an_own_date_goes_before_the_date_of_all(tmp_path: Path) -> None:
 
 def test_the_answer_is_plain_data(answer: dict[str, Any]) -> None:
     assert {"joiner", "incumbents", "providers", "investor", "contract", "limits"} <= set(answer)
-    assert asdict(join(LONDON, ["haringey"], replications=1))["replications"] == 1
+    assert plain(join(LONDON, ["haringey"], replications=1))["replications"] == 1
 
 
 @pytest.mark.slow
@@ -364,3 +388,14 @@ def test_five_thousand_pairs_take_seconds() -> None:
     started = time.process_time()
     found = join(LONDON, ["haringey"], replications=5000)
     assert found.replications == 5000 and time.process_time() - started < 15
+
+
+def test_both_columns_stand_side_by_side_where_inputs_are_drawn() -> None:
+    both = join(LONDON, ["haringey"], replications=100, outer_draws=10).as_dict()
+    alone = join(LONDON, ["haringey"], replications=100).as_dict()
+    doubt = both.pop("uncertain")
+    assert {**both, "outer_draws": 1} == alone, "chance only stays as it was"
+    assert doubt["outer_draws"] == 10
+    assert doubt["joiner"]["haringey"]["net_saving_gbp"]["mean"] < alone["joiner"]["haringey"]["net_saving_gbp"]["mean"]
+    assert set(doubt["incumbents"]) == set(alone["incumbents"])
+    assert all(one["change_in_net_saving_gbp"]["se"] > 0 for one in doubt["incumbents"].values())

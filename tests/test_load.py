@@ -181,7 +181,7 @@ def test_a_number_or_list_gets_one_complaint(tmp_path: Path, numbers: str) -> No
         (
             "[clock]\nreferrals_until = 2030-01-01",
             r":3: clock\.referrals_until: dates must .*they are 2018-02-06, 2030-01-01, .*clock\.delivery_end is "
-            r"2021-08-05, inherited from scenarios/pan_london\.toml, line \d+\.",
+            r"2021-08-05, inherited from pan_london\.toml, line \d+\.",
         ),
         (
             "[boroughs.sutton]\njoin_date = 2030-01-01",

@@ -110,6 +110,8 @@ def test_no_hidden_count_follows_from_text_or_json(scenario, monkeypatch):
             once[asked] = honest(walk, figures, progress)
         return once[asked]
 
+    walk = reforecast.prepare(scenario, 100, 1, 10)
+    monkeypatch.setattr(reforecast, "prepare", lambda *_: walk)
     monkeypatch.setattr(reforecast, "_foretell", foretell)
     looks = defaultdict(list)
     for counts in product(range(most, -1, -1), repeat=3):

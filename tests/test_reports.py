@@ -10,7 +10,7 @@ import pytest
 from edgeofcare.documents.papers.report import make_report
 from edgeofcare.documents.read import read_case
 from edgeofcare.inputs.load import load, scenario_hash
-from edgeofcare.provenance import source_hash
+from edgeofcare.provenance import rooms_hash
 from edgeofcare.questions.case import ROOMS, make_case
 
 REPORTS = Path(__file__).resolve().parents[1] / "reports"
@@ -21,7 +21,7 @@ NAMES = ("pan_london", "essex")
 def test_a_reference_report_is_current(name: str) -> None:
     head = json.loads((REPORTS / name / "case.json").read_text("utf-8"))
     assert head["scenario_sha256"] == scenario_hash(load(name)), "the scenario has changed: make reports"
-    assert head["source_hash"] == source_hash(*ROOMS), "the model has changed: make reports"
+    assert head["source_hash"] == rooms_hash(*ROOMS), "the model has changed: make reports"
     for file in ("business_case.html", "business_case.pdf", "business_case.docx", "model.xlsx"):
         assert (REPORTS / name / file).stat().st_size > 10_000
 

@@ -77,7 +77,9 @@ def test_the_manifest_says_how_the_run_was_made(done: Run) -> None:
     asked = {"seed": 5, "replications": 20, "outer_draws": 1, "engine": "kernel"}
     assert {key: found[key] for key in asked} == asked
     assert found["scenario_sha256"] == plain(done.summary)["scenario"]["sha256"]
-    assert {"chunk", "version", "source_hash", "platform", "libraries", "timing"} <= found.keys()
+    assert {"chunk", "version", "source_hash", "platform", "libraries", "timing", "made_utc"} <= found.keys()
+    assert found["files"].keys() | {"manifest.json"} == {path.name for path in done.folder.iterdir()}
+    assert {"python", "numpy", "numba"} <= found["libraries"].keys() and "commit" in found and "tree_clean" in found
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -187,7 +189,7 @@ def test_a_damaged_chunk_is_told(walk: Walk, part: Part, tmp_path: Path) -> None
 
 
 def test_a_manifest_of_nonsense_is_told(tmp_path: Path) -> None:
-    for text in ("[1]", "null", '"x"', json.dumps({"format": 1, "results": 3})):
+    for text in ("[1]", "null", '"x"', json.dumps({"format": 2, "results": 3})):
         (tmp_path / "manifest.json").write_text(text)
         with pytest.raises(RunFolderError, match=r"another format|is damaged"):
             read_manifest(tmp_path)

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from edgeofcare.errors import RunFolderError
+from edgeofcare.folders import files_in, write_manifest
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.questions import verify as module
 from edgeofcare.questions.verify import verification_text, verify
-from edgeofcare.results import table_hash
+from edgeofcare.results import MANIFEST, table_hash
 from edgeofcare.walk import run
 
 
@@ -32,16 +33,48 @@ def folder(fresh: Path, tmp_path: Path) -> Path:
 
 
 def change(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Change a file as a forger would who makes the manifest anew, so that only a second run tells."""
     found = json.loads(path.read_text("utf-8"))
     edit(found)
-    path.write_text(json.dumps(found), "utf-8")
+    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    seal(path.parent)
+
+
+def seal(folder: Path) -> None:
+    write_manifest(folder, MANIFEST, json.loads((folder / MANIFEST).read_text("utf-8")), files_in(folder, MANIFEST))
 
 
 def change_table(path: Path, row: int, column: str, value: Any) -> pd.DataFrame:
     table = pd.read_parquet(path)
     table.loc[row, column] = value
     table.to_parquet(path, index=False)
+    seal(path.parent)
     return table
+
+
+def test_a_changed_byte_in_any_file_is_named_and_nothing_is_read(fresh: Path, tmp_path: Path) -> None:
+    names = sorted(path.name for path in fresh.iterdir())
+    assert len(names) == 8
+    for name in names:
+        folder = Path(shutil.copytree(fresh, tmp_path / name))
+        content = bytearray((folder / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (folder / name).write_bytes(content)
+        try:
+            found = verify(folder)
+        except RunFolderError as error:  # the manifest can no longer be read
+            assert name == MANIFEST and MANIFEST in str(error)
+            continue
+        assert found.changed == (name,) and found.reproduced is None and not found.passed
+        assert f"  {name}" in verification_text(found) and "not as they were written" in verification_text(found)
+
+
+def test_words_of_a_source_are_sealed_too(folder: Path) -> None:
+    path = folder / "scenario.json"
+    text = path.read_text("utf-8")
+    words = json.loads(text)["origins"]["contract.cap_gbp"]["source"]
+    path.write_text(text.replace(words, "A trial in a famous journal"), "utf-8")
+    assert verify(folder).changed == ("scenario.json",)
 
 
 def test_a_fresh_run_passes(fresh: Path) -> None:
@@ -62,11 +95,10 @@ def test_a_changed_table_is_named_to_the_cell(folder: Path) -> None:
     change_table(folder / "replications.parquet", 3, "started", was + 1)
     found = verify(folder)
     assert not found.passed and found.reproduced
-    assert found.changed == ("replications.parquet was changed after the run",)
     (difference,) = found.differences
     assert difference.startswith("replications.started: 1 of 40 rows differ, the first is row 3: ")
     assert difference.endswith(f"{was + 1} was stored, a second run gives {was}")
-    assert "A second run gives what the manifest says, but the folder was changed since:" in verification_text(found)
+    assert "A second run gives what the manifest says, but not what is in the folder:" in verification_text(found)
 
 
 def test_a_table_changed_together_with_the_manifest_is_found_all_the_same(folder: Path) -> None:
@@ -86,6 +118,7 @@ def test_a_table_changed_together_with_the_manifest_is_found_all_the_same(folder
 def test_a_table_of_another_shape(folder: Path) -> None:
     path = folder / "flows.parquet"
     pd.read_parquet(path).iloc[:-1].to_parquet(path, index=False)
+    seal(folder)
     assert any(
         text.startswith("flows: ") and "rows of 2 columns were stored" in text for text in verify(folder).differences
     )
@@ -97,7 +130,7 @@ def test_a_changed_summary_is_named_to_the_key(folder: Path) -> None:
 
     change(folder / "summary.json", forge)
     found = verify(folder)
-    assert found.changed == ("summary.json was changed after the run",)
+    assert found.reproduced and not found.passed
     (difference,) = found.differences
     assert difference.startswith("summary.payments_gbp.total.mean: 1.0 was stored, a second run gives ")
 
@@ -109,12 +142,10 @@ def test_many_changed_numbers_are_counted(folder: Path) -> None:
     assert differences[-1].endswith("more numbers differ")
 
 
-def test_another_scenario_is_not_run(folder: Path) -> None:
+def test_another_scenario_gives_other_numbers(folder: Path) -> None:
     change(folder / "scenario.json", lambda scenario: scenario["capital"].update(commitment_gbp=9e6))
     found = verify(folder)
-    assert found.reproduced is None and not found.passed and not found.differences
-    assert found.changed == ("scenario.json was changed after the run",)
-    assert "It was not run again" in verification_text(found)
+    assert found.reproduced is False and not found.passed and found.differences
 
 
 def test_other_circumstances_are_named_but_do_not_fail_equal_numbers(folder: Path) -> None:
@@ -154,6 +185,11 @@ def test_missing_values_are_equal_to_one_another() -> None:
     assert module._unequal(a, b).tolist() == [False, False, True]
 
 
+def forge(folder: Path, name: str, text: str | None) -> None:
+    (folder / name).unlink() if text is None else (folder / name).write_text(text)
+    seal(folder)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -161,11 +197,13 @@ def test_missing_values_are_equal_to_one_another() -> None:
         (lambda p: (p / "manifest.json").unlink(), "it holds no manifest.json"),
         (lambda p: (p / "manifest.json").write_text("{"), "is damaged and cannot be read"),
         (lambda p: (p / "manifest.json").write_text('{"format": 99}'), "another format than this version's"),
-        (lambda p: (p / "manifest.json").write_text('{"format": 1}'), "is damaged: it does not say scenario_sha256"),
-        (lambda p: (p / "flows.parquet").write_bytes(b"PAR1 rubbish"), "cannot be read as Parquet"),
-        (lambda p: (p / "flows.parquet").unlink(), "flows.parquet is missing"),
-        (lambda p: (p / "summary.json").unlink(), "summary.json is missing or damaged"),
-        (lambda p: (p / "scenario.json").write_text("[]"), "scenario.json is missing or damaged"),
+        (lambda p: (p / "manifest.json").write_text("[" * 99_999), "is damaged and cannot be read"),
+        (lambda p: (p / "manifest.json").write_text('{"format": 2}'), "is damaged: it does not say files"),
+        (lambda p: change(p / "manifest.json", lambda m: m.pop("seed")), "is damaged: it does not say seed"),
+        (lambda p: forge(p, "flows.parquet", "PAR1 rubbish"), "cannot be read as Parquet"),
+        (lambda p: forge(p, "flows.parquet", None), "flows.parquet is missing"),
+        (lambda p: forge(p, "summary.json", None), "summary.json is missing or damaged"),
+        (lambda p: forge(p, "scenario.json", "[]"), "scenario.json is missing or damaged"),
     ],
 )
 def test_what_is_no_whole_run_folder_is_refused(folder: Path, spoil: Callable[[Path], Any], message: str) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edgeofcare.questions.breakeven import breakeven as breakeven
     from edgeofcare.questions.case import make_case as make_case
     from edgeofcare.questions.contracts import contracts as contracts
-    from edgeofcare.questions.exposure import exposures as exposures
+    from edgeofcare.questions.exposure import exposure as exposure
     from edgeofcare.questions.join import join as join
     from edgeofcare.questions.stress import stress as stress
     from edgeofcare.walk import Run as Run
@@ -24,7 +24,7 @@ _PUBLIC = {
     "backtest": "edgeofcare.questions.backtest",
     "breakeven": "edgeofcare.questions.breakeven",
     "contracts": "edgeofcare.questions.contracts",
-    "exposures": "edgeofcare.questions.exposure",
+    "exposure": "edgeofcare.questions.exposure",
     "join": "edgeofcare.questions.join",
     "load": "edgeofcare.inputs.load",
     "make_case": "edgeofcare.questions.case",

@@ -77,15 +77,27 @@ def run(
 
 
 @app.command()
-def check(scenario: ScenarioName) -> None:
-    """Check a scenario file; name every fault in it at once."""
+def check(
+    scenario: ScenarioName,
+    strict: Annotated[bool, typer.Option("--strict", help="Take every warning for a fault.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs simulated contracts.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a scenario file: faults, warnings, what it inherits."""
+    from edgeofcare.documents.answers.check import check_text
+    from edgeofcare.errors import InputError
     from edgeofcare.inputs.load import load
+    from edgeofcare.questions.check import check as checked
+    from edgeofcare.questions.check import faults_as_dict
 
-    found = load(scenario)
-    say(
-        f"{scenario}: no fault found. {found.title}; {len(found.boroughs)} boroughs, {len(found.teams)} teams, "
-        f"{len(found.origins)} inputs with a source."
-    )
+    try:
+        found = checked(load(scenario), quick, strict)
+    except InputError as error:
+        if not as_json:
+            raise
+        say(json.dumps(faults_as_dict(error)))
+        raise typer.Exit(USERS_MISTAKE) from None
+    say(json.dumps(found.as_dict()) if as_json else check_text(found, scenario))
 
 
 @app.command()
@@ -243,7 +255,8 @@ def breakeven(
     quiet: Quiet = False,
 ) -> None:
     """Find price, effect and volume at which each breaks even."""
-    from edgeofcare.documents.text_pages.contracts import breakeven_page
+    from edgeofcare.documents.answers.breakeven import breakeven_document, breakeven_json
+    from edgeofcare.documents.formats.text import text
     from edgeofcare.inputs.load import load
     from edgeofcare.questions.breakeven import breakeven as found_roots
     from edgeofcare.questions.contracts import under
@@ -251,7 +264,7 @@ def breakeven(
     laid = under(load(scenario), contract)
     with progress_bar(quiet, "points") as progress:
         found = found_roots(laid, target_irr, chance, replications, seed, 1, progress)
-    say(json.dumps(found.as_dict(), allow_nan=False) if as_json else breakeven_page(found))
+    say(json.dumps(breakeven_json(found), allow_nan=False) if as_json else text(breakeven_document(found)))
 
 
 @app.command()
@@ -301,7 +314,7 @@ def join(
 
     base, day = load(scenario), day_of(when)
     with progress_bar(quiet, "worlds") as progress:
-        found = joined(base, boroughs, day, teams, cap, replications, seed, limits, progress, in_sequence)
+        found = joined(base, boroughs, day, teams, cap, replications, seed, 1, limits, in_sequence, progress=progress)
     told = found.as_dict()
     if as_json:
         say(json.dumps(told | {"words": join_words(told)}, allow_nan=False))
@@ -326,7 +339,7 @@ def exposure(
     from edgeofcare.documents.text_pages.join import exposure_page
     from edgeofcare.inputs.load import load
     from edgeofcare.questions.contracts import under
-    from edgeofcare.questions.exposure import exposures
+    from edgeofcare.questions.exposure import exposure as exposures
 
     found = under(load(scenario), contract)
     unknown = [slug for slug in borough or [] if slug not in found.boroughs]
@@ -334,7 +347,7 @@ def exposure(
         known = ", ".join(found.boroughs)
         raise OptionError(f"there is no borough {', '.join(unknown)} in {found.name}. It has {known}.")
     with progress_bar(quiet, "worlds") as progress:
-        told = exposures(found, replications, seed, budgets_of(budget), progress=progress).as_dict()
+        told = exposures(found, replications, seed, 1, budgets_of(budget), progress=progress).as_dict()
     if as_json:
         say(json.dumps(told, allow_nan=False))
     else:
@@ -709,12 +722,10 @@ def write_new(path: Path, text: str) -> None:
 
 
 def new_run_folder(name: str) -> Path:
-    """Return a name in runs/ that is not taken: scenario, date and time."""
-    place = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    number = 1
-    while (free := place if number == 1 else place.with_name(f"{place.name}-{number}")).exists():
-        number += 1
-    return free
+    """Return a name in runs/ that is not taken, and keep it: scenario, date and time."""
+    from edgeofcare.results import reserve
+
+    return reserve(Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
 
 
 def tell_slow_engine(engine: str | None) -> None:
@@ -758,12 +769,18 @@ def plain_progress(what: str) -> Progress:
 
 @contextlib.contextmanager
 def told_how_to_continue(place: Path | None) -> Iterator[None]:
-    """Say after Ctrl-C how the run can be continued."""
+    """Say after Ctrl-C how the run can be continued; give back a name that was kept for a run that never began."""
+    from edgeofcare.results import can_resume
+
     try:
         yield
     except KeyboardInterrupt:
-        resumable = place is not None and place.with_name(place.name + ".partial").exists()
+        resumable = place is not None and can_resume(place)
         complain(f"stopped. Add --out {place} --resume to continue." if resumable else "stopped.")
+        raise
+    except EdgeOfCareError:
+        if place is not None:
+            can_resume(place)
         raise
 
 

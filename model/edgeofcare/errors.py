@@ -49,7 +49,7 @@ class InputWarning:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.id} {self.key}: {self.sentence}"
+        return f"{place}: {self.id}: {self.sentence}"
 
 
 class InputError(EdgeOfCareError):
@@ -80,6 +80,10 @@ class CalibrationError(EdgeOfCareError):
 
 class RunFolderError(EdgeOfCareError):
     """A run folder exists already, cannot be written, or cannot be read back."""
+
+
+class BusyError(EdgeOfCareError):
+    """Another run is writing to the same place."""
 
 
 class ClusterError(EdgeOfCareError):

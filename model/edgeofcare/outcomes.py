@@ -505,7 +505,7 @@ class Rows:
         """Return how often something happens, by replication."""
         return chance(happens, self.clusters)
 
-    def prob(self, happens: Values) -> float:
+    def prob(self, happens: Any) -> float:
         """Return the share of replications in which something happens."""
         return float(np.asarray(happens).mean())
 

@@ -2,17 +2,20 @@
 
 In: rows and summary. Out: a folder, read back and checked by hash. Must not know: how rows are made or shown.
 A run writes NAME.partial, chunk by chunk, and renames it at the end, so a folder with its final name is whole and a
-killed run can be continued. Seconds stand in the manifest outside every hash.
+killed run can be continued. One run at a time writes there, held by a lock that ends with its process.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,14 +25,17 @@ from pydantic import TypeAdapter
 
 from edgeofcare.errors import RunFolderError
 from edgeofcare.experiment import Inputs, Part
+from edgeofcare.folders import LOCK, altered, files_in, read_manifest_file, write_manifest, write_whole
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.locks import Lock
 from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.outcomes import Rows
-from edgeofcare.provenance import library_versions, platform_name, source_hash, version
+from edgeofcare.provenance import library_versions, made_record, platform_name, source_hash, version
 from edgeofcare.summary import Summary
 
-FORMAT = 1
+FORMAT = 2
+MANIFEST, STARTED = "manifest.json", "started.json"
 MANIFEST_KEYS = (
     "scenario_sha256",
     "seed",
@@ -197,42 +203,61 @@ def read_part(path: Path) -> Part:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder being written: `path` is its final name."""
+    """A run folder being written: `path` is its final name. Nobody else writes there until the end of a `with`."""
 
     path: Path
+    lock: Lock = field(compare=False, repr=False)
 
     @property
     def partial(self) -> Path:
         """The folder while the run goes on."""
-        return self.path.with_name(self.path.name + ".partial")
+        return partial_of(self.path)
 
     @classmethod
     def create(cls, path: Path, start: Mapping[str, Any], resume: bool = False) -> RunFolder:
         """Make the folder of a new run, or take up that of a broken one.
 
         start: what the run is (scenario hash, seed, replications, chunk grid, sources); a broken run must be the same.
-        Raises RunFolderError if the name is taken, cannot be written, or belongs to another run.
+        Raises RunFolderError if the name is taken, cannot be written, or belongs to another run; BusyError if another
+        run is writing there.
         """
-        folder = cls(path)
-        if path.exists():
-            raise RunFolderError(f"{path} exists already and is left as it is. Choose another --out, or remove it.")
-        begun = folder.partial / "started.json"
-        if folder.partial.exists() and not resume:
-            raise RunFolderError(
-                f"{folder.partial} is left from a run that did not finish. Continue it with --resume, or remove it."
-            )
-        if resume and begun.exists():
-            differences = _differences(_read_start(begun), dict(start))
-            if differences:
-                raise RunFolderError(f"{folder.partial} belongs to another run, so it is not continued: {differences}")
-            return folder
+        _refuse_taken(path)
         try:
-            (folder.partial / "chunks").mkdir(parents=True, exist_ok=True)
-            _write(begun, json.dumps(start, indent=1, sort_keys=True))
+            partial_of(path).mkdir(parents=True, exist_ok=True)
+            folder = cls(path, Lock(partial_of(path) / LOCK).acquire())
         except OSError as error:
-            why = f"{folder.partial} cannot be written ({error.strerror})"
-            raise RunFolderError(f"{why}. Choose another --out.") from error
+            raise _not_writable(partial_of(path), error) from error
+        try:
+            folder._take(start, resume)
+        except BaseException:
+            folder.lock.release()
+            raise
         return folder
+
+    def _take(self, start: Mapping[str, Any], resume: bool) -> None:
+        _refuse_taken(self.path)  # another run may have ended between the first look and the lock
+        begun = self.partial / STARTED
+        if begun.exists() and not resume:
+            raise RunFolderError(
+                f"{self.partial} is left from a run that did not finish. Continue it with --resume, or remove it."
+            )
+        if begun.exists():
+            if differences := _differences(_read_start(begun), dict(start)):
+                raise RunFolderError(f"{self.partial} belongs to another run, so it is not continued: {differences}")
+            return
+        try:
+            (self.partial / "chunks").mkdir(exist_ok=True)
+            write_whole(begun, json.dumps(start, indent=1, sort_keys=True) + "\n")
+        except OSError as error:
+            raise _not_writable(self.partial, error) from error
+
+    def __enter__(self) -> RunFolder:
+        """Return the folder; it is locked already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let others write."""
+        self.lock.release()
 
     def save(self, number: int, part: Part) -> None:
         """Write one finished part; it counts once it has its final name."""
@@ -264,18 +289,65 @@ class RunFolder:
         """Write the whole run and give the folder its final name."""
         try:
             write_tables(self.partial, tables)
-            _write(self.partial / "scenario.json", scenario.model_dump_json(indent=1))
-            _write(self.partial / "summary.json", json.dumps(plain(summary), indent=1))
-            _write(
-                self.partial / "manifest.json", json.dumps(manifest(start, tables, plain(summary), seconds), indent=1)
-            )
-            self.partial.rename(self.path)  # the run is whole from here on; a kill below leaves only spare files
-            shutil.rmtree(self.path / "chunks")
-            (self.path / "started.json").unlink()
+            write_whole(self.partial / "scenario.json", scenario.model_dump_json(indent=1) + "\n")
+            write_whole(self.partial / "summary.json", json.dumps(plain(summary), indent=1) + "\n")
+            said, names = manifest(start, tables, plain(summary), seconds), files_in(self.partial, MANIFEST)
+            write_manifest(self.partial, MANIFEST, said, [name for name in names if name != STARTED])
+            self._rename()
         except OSError as error:
             raise RunFolderError(
                 f"{self.partial} cannot be finished ({error.strerror}). Continue with --resume."
             ) from error
+
+    def _rename(self) -> None:
+        """Give the folder its final name; it is whole from then on, and a kill afterwards leaves only spare files."""
+        if os.name == "nt":  # Windows renames no folder with an open file in it, and the lock is one
+            self.lock.release()
+        self.partial.rename(self.path)
+        shutil.rmtree(self.path / "chunks")
+        (self.path / STARTED).unlink()
+        Lock.clear(self.path / LOCK)
+
+
+def partial_of(path: Path) -> Path:
+    """Return the folder in which a run is written before it gets its final name."""
+    return path.with_name(path.name + ".partial")
+
+
+def reserve(path: Path) -> Path:
+    """Return this name, or the first of NAME-2, NAME-3, ... that nobody has, and make its partial folder.
+
+    Making a folder is one step for the operating system, so runs that start together get names of their own.
+    """
+    for number in itertools.count(1):
+        name = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        try:
+            partial_of(name).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _not_writable(partial_of(name), error) from error
+        if not name.exists():
+            return name
+        partial_of(name).rmdir()
+    raise AssertionError("counting does not end")
+
+
+def can_resume(path: Path) -> bool:
+    """Tell whether a run into this folder began and did not finish; a name that was only reserved is given back."""
+    with suppress(OSError):
+        partial_of(path).rmdir()  # only an empty folder goes,
+        path.parent.rmdir()  # and the one above it if nothing else is there
+    return (partial_of(path) / STARTED).exists()
+
+
+def _refuse_taken(path: Path) -> None:
+    if path.exists():
+        raise RunFolderError(f"{path} exists already and is left as it is. Choose another --out, or remove it.")
+
+
+def _not_writable(place: Path, error: OSError) -> RunFolderError:
+    return RunFolderError(f"{place} cannot be written ({error.strerror}). Choose another --out.")
 
 
 def start_of(scenario: Scenario, **numbers: Any) -> dict[str, Any]:
@@ -292,9 +364,14 @@ def start_of(scenario: Scenario, **numbers: Any) -> dict[str, Any]:
 
 
 def manifest(start: Mapping[str, Any], tables: Tables, summary: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Return the manifest of a run; `timing` stands outside every hash."""
+    """Return what the manifest of a run says besides the hashes of its files.
+
+    `results` are hashes of tables as they are in memory, which a second run must give again; commit, time and seconds
+    are of this run alone.
+    """
     return {
         **start,
+        **made_record(),
         "results": {name: table_hash(table) for name, table in tables.by_name().items()},
         "summary_sha256": summary_hash(summary),
         "timing": {"seconds": round(seconds, 3)},
@@ -351,15 +428,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
     Raises RunFolderError if there is none, it is damaged, or another version of the program wrote its format.
     """
-    path = folder / "manifest.json"
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise RunFolderError(f"{folder} is not a run folder: it holds no manifest.json.") from error
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged and cannot be read. Run again.") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise RunFolderError(f"{path} was written in another format than this version's ({FORMAT}). Run again.")
+    path = folder / MANIFEST
+    found = read_manifest_file(folder, MANIFEST, {"format": FORMAT})
     wrong = [key for key in ("results", "libraries") if not isinstance(found.get(key), dict)]
     if lost := [key for key in MANIFEST_KEYS if key not in found] or wrong:
         raise RunFolderError(f"{path} is damaged: it does not say {', '.join(lost)}. Run again.")
@@ -371,7 +441,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
     path = folder / "summary.json"
     try:
         return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RunFolderError(f"{path} is missing or damaged. Run again.") from error
 
 
@@ -385,19 +455,8 @@ def read_scenario(folder: Path) -> Scenario:
 
 
 def check_folder(folder: Path) -> list[str]:
-    """Return what in a run folder no longer agrees with its manifest; empty if all does."""
-    found = read_manifest(folder)
-    tables, summary = read_tables(folder), read_summary(folder)
-    wrong = [
-        f"{name}.parquet was changed after the run"
-        for name, table in tables.by_name().items()
-        if table_hash(table) != found["results"].get(name)
-    ]
-    if summary_hash(summary) != found["summary_sha256"]:
-        wrong.append("summary.json was changed after the run")
-    if scenario_hash(read_scenario(folder)) != found["scenario_sha256"]:
-        wrong.append("scenario.json was changed after the run")
-    return wrong
+    """Return the names of the files of a run folder that are no longer as its manifest says; empty if all are."""
+    return altered(folder, MANIFEST, read_manifest(folder))
 
 
 def _read_start(path: Path) -> dict[str, Any]:
@@ -410,9 +469,3 @@ def _read_start(path: Path) -> dict[str, Any]:
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return "; ".join(f"{key} was {old.get(key)}, is {new.get(key)}" for key in keys)
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_suffix(path.suffix + ".writing")
-    fresh.write_text(text + "\n", "utf-8")
-    fresh.replace(path)

@@ -6,6 +6,7 @@ In: a scenario and how often to simulate it. Out: `Run`. One experiment with one
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -135,21 +136,21 @@ def run(
     replications: the total, over outer draws. workers: threads, all processors if not given (the reference engine
     gains nothing from them). resume: continue a run into `out` that did not finish. cluster: "local" for separate
     processes on this machine, or the address of a Dask scheduler ("tcp://..."), instead of threads.
-    Raises OptionError, CalibrationError, RunFolderError, ClusterError.
+    Raises OptionError, CalibrationError, RunFolderError, BusyError, ClusterError.
     """
     started = time.perf_counter()
     if workers is not None:
         in_range("workers", workers, 1, 1024)
     walk = prepare(scenario, replications, seed, outer_draws, engine)
-    folder = RunFolder.create(Path(out), walk.start, resume) if out is not None else None
-    part = walk.experiment.rows(workers, progress, folder, cluster)
-    rows, inputs = part.rows[OWN, OWN], part.inputs[OWN]
-    summary = make_summary(walk, part)
-    done = Run(scenario, rows, inputs, summary, time.perf_counter() - started)
-    if folder is None:
-        return done
-    folder.finish(scenario, walk.start, done.tables, summary, done.seconds)
-    return replace(done, folder=folder.path)
+    with nullcontext() if out is None else RunFolder.create(Path(out), walk.start, resume) as folder:
+        part = walk.experiment.rows(workers, progress, folder, cluster)
+        rows, inputs = part.rows[OWN, OWN], part.inputs[OWN]
+        summary = make_summary(walk, part)
+        done = Run(scenario, rows, inputs, summary, time.perf_counter() - started)
+        if folder is None:
+            return done
+        folder.finish(scenario, walk.start, done.tables, summary, done.seconds)
+        return replace(done, folder=folder.path)
 
 
 def make_summary(walk: Walk, part: Part) -> Summary:

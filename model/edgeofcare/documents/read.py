@@ -81,11 +81,11 @@ def _run(folder: Path) -> dict[str, Any]:
 
 def _warnings(head: dict[str, Any]) -> list[str]:
     """Return what a reader must know about how the folder was made."""
-    from edgeofcare.provenance import source_hash, version
+    from edgeofcare.provenance import rooms_hash, version
     from edgeofcare.questions.case import ROOMS
 
     if head["version"] != version():
         return [f"The numbers were made by version {head['version']} of the program, the words by version {version()}."]
-    if head["parts"] and head.get("source_hash") != source_hash(*ROOMS):
+    if head["parts"] and head.get("source_hash") != rooms_hash(*ROOMS):
         return ["The numbers were made by other sources of the program than those installed now. Make the case again."]
     return []

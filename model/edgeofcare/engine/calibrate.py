@@ -37,7 +37,7 @@ from edgeofcare.care.trajectory import NEVER, Rates, entry_days, entry_days_with
 from edgeofcare.engine.plan import Plan, borough_id, make_plan, ratio_with_share
 from edgeofcare.errors import CalibrationError
 from edgeofcare.inputs.schema import MEASURES, Effect, Scenario
-from edgeofcare.provenance import cache_folder, cached_json, library_versions, source_hash
+from edgeofcare.provenance import cache_folder, cached_json, library_versions, rooms_hash
 
 N_CHILDREN = 200_000
 WORTH_THREADS = 50_000
@@ -449,7 +449,7 @@ def sample_key(scenario: Scenario) -> str:
         "care": scenario.care.model_dump(mode="json", exclude={"placement"}),
         "tracking": scenario.tracking.model_dump(mode="json", include={"delay_days", "days"}),
         "shock_sd": scenario.referrals.shared_shock_sd,
-        "sources": source_hash("care", "engine", "calendar.py"),
+        "sources": rooms_hash("care", "engine", "calendar.py"),
         "libraries": library_versions(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

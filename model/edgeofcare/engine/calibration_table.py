@@ -8,11 +8,8 @@ beyond the whole sample is tabled once, in the scenario as written, and taken of
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,7 +31,7 @@ from edgeofcare.engine.calibrate import (
 )
 from edgeofcare.inputs.load import uncertain
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.provenance import cache_folder
+from edgeofcare.provenance import cache_folder, cached_json
 
 Floats = npt.NDArray[np.float64]
 # The table of the whole sample.
@@ -294,17 +291,19 @@ def _tabled(values: Callable[..., Floats], scales_days: Floats, ratios: Floats, 
 
 def _cached(path: Path, make: Callable[[], Table]) -> Table:
     """Return the table kept at a path, or make it and keep it."""
-    if path.exists():
-        try:
-            held = json.loads(path.read_text("utf-8"))
-            scales_days, ratios, usual, therapy = (np.array(held[name]) for name in TABLED)
-            return Table(scales_days, ratios, usual, therapy, int(held["degree"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # a half-written or foreign file is made again
-    made = make()
-    held = {name: getattr(made, name).tolist() for name in TABLED} | {"degree": made.degree}
-    with suppress(OSError):  # without room or rights it is made again next time
-        partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
-        partial.write_text(json.dumps(held), "utf-8")
-        partial.replace(path)
-    return made
+
+    def as_json() -> dict[str, Any]:
+        made = make()
+        return {name: getattr(made, name).tolist() for name in TABLED} | {"degree": made.degree}
+
+    try:
+        return _table(cached_json(path, as_json))
+    except (ValueError, KeyError, TypeError):  # a foreign file is made again
+        with suppress(OSError):
+            path.unlink()
+        return _table(cached_json(path, as_json))
+
+
+def _table(held: Mapping[str, Any]) -> Table:
+    scales_days, ratios, usual, therapy = (np.array(held[name]) for name in TABLED)
+    return Table(scales_days, ratios, usual, therapy, int(held["degree"]))

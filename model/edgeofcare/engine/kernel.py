@@ -51,9 +51,9 @@ from edgeofcare.care.trajectory import (
 )
 from edgeofcare.engine.counts import EVENTS, SERVICE, Counts, check_identities, empty_counts
 from edgeofcare.engine.plan import Plan, Track
-from edgeofcare.provenance import cache_folder, source_hash
+from edgeofcare.provenance import cache_folder, rooms_hash
 
-numba.config.CACHE_DIR = str(cache_folder("kernel-" + source_hash("care", "engine", "calendar.py")))
+numba.config.CACHE_DIR = str(cache_folder("kernel-" + rooms_hash("care", "engine", "calendar.py")))
 MULTIPLIER_0, MULTIPLIER_1 = np.uint64(draws.MULTIPLIER_0), np.uint64(draws.MULTIPLIER_1)
 WEYL_0, WEYL_1 = np.uint64(draws.WEYL_0), np.uint64(draws.WEYL_1)
 inlined = register_jitable(forceinline=True)  # each array in a call that is not inlined passes five numbers and more

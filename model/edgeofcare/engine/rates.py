@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.inputs.published import reference_file
+from edgeofcare.inputs.published import adolescent_starts, reference_file
 from edgeofcare.inputs.schema import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -154,15 +154,18 @@ def entries_warning(scenario: Scenario, prob: float) -> dict[str, str | None]:
     """Return for each borough a warning if its referrals imply very many entries into care, otherwise None.
 
     Entries a year = referrals a year x prob, the chance to enter care before 18 without therapy. They are compared with
-    the published adolescent care starts a year (2018 to 2025, without asylum-seeking children). A borough for which
-    none are published is not checked.
+    the borough's adolescent care starts a year without asylum-seeking children: as the scenario gives them, otherwise
+    the published ones (2018 to 2025; the high end where counts are hidden). A borough without either is not checked.
     """
-    published = reference_file("care_starts")["adolescent_excluding_uasc"]
-    at = published["columns"].index("central")
+    published = adolescent_starts()
+
+    def starts(slug: str) -> float | None:
+        own = scenario.boroughs[slug].adolescent_care_starts_per_year
+        return published.get(slug, {}).get("high") if own is None else own
+
+    known = {slug: starts(slug) for slug in scenario.boroughs}
     return {
-        slug: _warning(borough.name, borough.referrals_per_year, prob, published["by_authority"][slug][at])
-        if slug in published["by_authority"]
-        else None
+        slug: None if (most := known[slug]) is None else _warning(borough.name, borough.referrals_per_year, prob, most)
         for slug, borough in scenario.boroughs.items()
     }
 
@@ -171,7 +174,10 @@ def _warning(name: str, referrals: float, prob: float, starts: float) -> str | N
     """Return what to say of a borough: nothing up to a third of its adolescent care starts."""
     entries = referrals * prob
     if entries <= A_THIRD * starts:
-        return None
+        if referrals <= starts:
+            return None
+        more = f"{name} refers more families ({referrals:g} a year) than adolescents start in care there"
+        return f"{more} ({starts:g}). Ask whether there would be so many."
     told = (
         f"{name}: of {referrals:.1f} families referred a year {prob:.0%} would have a child enter care before 18 "
         f"without therapy. That is {entries:.1f} entries a year, "

@@ -125,10 +125,10 @@ def copied_text(text: str, line: int | None) -> tuple[str, str]:
         if letter in DASHES:
             return f"{letter} is {DASHES[letter]}", "Write - for minus."
     outside = re.sub(r"\[[^\]]*\]", "[]", bare)
-    if thousands := re.search(r"(?<![\d.,])[1-9]\d{0,2}(?:[, ]\d{3})+(?:\.\d+)?(?![\d,])", outside):
+    if thousands := re.search(r"(?<![\d.,])[1-9]\d{0,2}(?:[, ]\d{3})+(?:\.\d+)?(?!\d|,\d)", outside):
         plain = re.sub("[, ]", "", thousands[0])
         return f"{thousands[0]} has separators between thousands", f"Write {plain}, or {_underscored(thousands[0])}."
-    if decimal := re.search(r"(?<![\d.,])\d+,\d+(?![\d,])", outside):
+    if decimal := re.search(r"(?<![\d.,])\d+,\d+(?!\d|,\d)", outside):
         return f"{decimal[0]} has a decimal comma", f"Write {decimal[0].replace(',', '.')}."
     if percent := re.search(r"(\d+(?:\.\d+)?) ?%", outside):
         return f"{percent[0]} is a percentage", f"Write {float(percent[1]) / 100:g}."

@@ -21,6 +21,12 @@ EXTENDS = {
     "type": "string",
     "description": "A shipped scenario or another file that this one changes; tables merge, lists and numbers replace.",
 }
+REMOVE = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "Keys of the base that this file takes out before it is laid over it, such as boroughs.sutton or "
+    "boroughs.*; a borough that is removed leaves every team.",
+}
 
 # ---- JSON Schema --------------------------------------------------------------------------------------------------
 
@@ -33,7 +39,9 @@ def editor_schema() -> Node:
     """
     found, in_lists = Scenario.model_json_schema(), _parts_in_lists()
     parts = found.pop("$defs")
-    found["properties"] = {"extends": EXTENDS} | {k: v for k, v in found["properties"].items() if k not in FILLED}
+    found["properties"] = {"extends": EXTENDS, "remove": REMOVE} | {
+        k: v for k, v in found["properties"].items() if k not in FILLED
+    }
     found["properties"]["effect"] = {"anyOf": [found["properties"]["effect"], {"const": "evidence"}]}
     for name, part in [*parts.items(), ("", found)]:
         part["properties"] = {key: _editable(node) for key, node in part["properties"].items()}
@@ -115,8 +123,9 @@ PREFACE = """# Scenarios
 
 <!-- Made by `edgeofcare schema --markdown` from model/edgeofcare/inputs/schema.py. Do not edit. -->
 
-A scenario is one TOML file. `edgeofcare check FILE` names every fault in it with its line; `edgeofcare show FILE`
-prints it with all sources; `edgeofcare new NAME` writes a commented one to start from. This page lists every key.
+A scenario is one TOML file. `edgeofcare check FILE` names every fault in it with its line, then what is allowed and
+probably not meant, then what it inherits; `edgeofcare show FILE` prints it with all sources; `edgeofcare new NAME`
+writes a commented one to start from. This page lists every key.
 
 - **A number with its origin.** A number, date or list may also be a table:
   `usual = {value = 0.35, low = 0.33, high = 0.55, source = "...", date = "2018", quality = "research"}`.
@@ -126,9 +135,13 @@ prints it with all sources; `edgeofcare new NAME` writes a commented one to star
   to a file in `scenarios/reference/` and scales the figure.
 - **Changing another scenario.** `extends = "pan_london"` starts from a shipped scenario or another file. Tables merge;
   numbers and lists replace. A plain number in place of one with an origin is noted as set in your file.
+  `remove = ["boroughs.sutton", "teams.mst_a", "contract.top_up"]` beside it takes parts of the base out first
+  (`boroughs.*`: all); a borough that is removed leaves every team. `effect.usual` alone keeps the base's odds ratio;
+  `effect.measure` and `effect.day` come with `usual` and `therapy`.
 - **Another contract.** The contracts in `scenarios/contracts/` can be laid over any scenario's children; its README
   lists them. Such a file holds `title`, `[contract]` and, if it brings its own, `[capital]`, with the keys below.
-- **Weights** may be written as shares that sum to 1 or as percentages that sum to 100.
+- **Weights** may be written as shares that sum to 1 or as percentages that sum to 100; sums of 99 to 101% are scaled.
+- **Prices of another year** carry `price_year = "2024-25"` and are converted to `prices.base_year` by their index.
 - **Dates** are written 2018-02-06, without quotation marks, and lie between 1990 and 2100.
 - **Large numbers** are refused above 1,000,000,000, amounts above 10,000,000,000.
 - **Placement types** stand in one order everywhere: kinship, foster_in_house, foster_agency, residential, secure,

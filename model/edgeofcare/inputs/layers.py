@@ -104,7 +104,8 @@ def _marked(node: Any, layer: int, source: Source, path: KeyPath, line: int | No
     if isinstance(node, dict | list):
         for key, child in node.items() if isinstance(node, dict) else enumerate(node):
             inner[key] = _marked(child, layer, source, (*path, key), line, inner.get(key))
-    return _Mark((Place(layer, source.name, line, None if is_table else node), *covered), inner, is_table)
+    here = Place(layer, source.name, line, None if is_table else node, is_plain=not is_table)
+    return _Mark((here, *covered), inner, is_table)
 
 
 def _places(mark: _Mark, node: Any, path: KeyPath) -> Iterator[tuple[str, tuple[Place, ...]]]:
@@ -208,4 +209,5 @@ def _serves_nobody(tree: Tree, team: str, removed: Any, source: Source) -> Fault
         return None
     names = " and ".join(path.removeprefix("boroughs.") for path in removed if path.startswith("boroughs."))
     rule = f"team {team} serves nobody once {names} {'are' if ' and ' in names else 'is'} removed"
-    return source.fault(("remove",), rule, "", f"Remove it too (teams.{team}), or give it boroughs.")
+    hint = f"Remove it too (teams.{team}), or give it boroughs."
+    return Fault(source.name, source.line(("remove",)), f"teams.{team}", rule, "", hint)

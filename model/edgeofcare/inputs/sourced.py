@@ -8,7 +8,6 @@ gives a table of them by year or column. Must not know: what the numbers mean, t
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from typing import Any
 
 from edgeofcare.errors import Fault, InputError
 from edgeofcare.inputs.files import read_file, scenario_folder
+from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import Origin
 from edgeofcare.inputs.toml_lines import KeyPath, Source
 
@@ -186,7 +186,7 @@ class References:
 def _tables(path: Path) -> dict[str, Any]:
     """Return the tables of a reference file; those that are shipped need no search for what is wrong with them."""
     if path.parent == scenario_folder() / "reference":
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return reference_file(path.stem)
     try:
         return read_file(path).tree
     except InputError as error:

@@ -12,7 +12,10 @@ from edgeofcare.errors import InputWarning
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value was written. layer: number of the file, 0 for the base; low, high: the range given with it."""
+    """Where a value was written. layer: number of the file, 0 for the base; low, high: the range given with it.
+
+    is_plain: whether it was written as a bare value, without origin.
+    """
 
     layer: int
     file: str
@@ -20,9 +23,15 @@ class Place:
     value: object = None
     low: float | None = None
     high: float | None = None
+    is_plain: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the file without its folder: essex.toml."""
+        return self.file.replace("\\", "/").rsplit("/", 1)[-1]
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.line}" if self.line else self.file
+        return f"{self.name}, line {self.line}" if self.line else self.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +69,17 @@ class Written:
         """Tell whether a value was written in a file that is laid over the file of another value."""
         here, there = self.place(path), self.place(other)
         return here is not None and there is not None and here.layer > there.layer
+
+    def latest(self, *paths: str) -> str:
+        """Return the one of these values that was written in the topmost file, the first of equals."""
+        layers = [(place.layer if (place := self.place(path)) else -1) for path in paths]
+        return paths[layers.index(max(layers))]
+
+    def inherited(self) -> dict[str, Place]:
+        """Return the place of every single value that a file below the last one wrote, by dotted path."""
+        last, tables = len(self.files) - 1, {path.rpartition(".")[0] for path in self.places}
+        found = {path: places[0] for path, places in self.places.items() if path not in tables}
+        return {path: place for path, place in found.items() if place.layer < last}
 
     def warning(self, number: str, key: str, sentence: str, at: str = "") -> InputWarning:
         """Return a warning about a key, shown where another one (`at`) was written, if given."""

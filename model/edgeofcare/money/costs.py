@@ -124,7 +124,8 @@ def care_costs(counts: Counts, plan: Plan, scenario: Scenario) -> Costs:
 
     cost = days x price per week / 7, summed over placement types exactly, then rounded: in a (replication, borough,
     period) inside tracking, in a replication otherwise.
-    real_discounted = sum over periods of avoided / (deflator / deflator of the base year) x discount at mid-period.
+    real_discounted = sum over periods of avoided / (deflator / deflator of the base year) x discount at mid-period
+    (at day 0 where the middle of the first period lies before it, for nothing is avoided before day 0).
     """
     tables, n, n_outcome = _price_tables(plan, scenario), len(plan.periods), plan.n_outcome_periods
     nominal = tables.nominal[:, :n_outcome]
@@ -179,7 +180,7 @@ def real_service_cost(cash_days: Ints, costs: Pence, scenario: Scenario) -> Floa
 
 def real_value_by_year(plan: Plan, scenario: Scenario) -> Floats:
     """Return a nominal pound's real value at day 0, by financial year of outcomes (mean over the year's periods)."""
-    years, real = plan.outcome_periods.financial_years(), _real_values(scenario.prices, plan.outcome_periods)
+    years, real = plan.outcome_periods.financial_years(), real_values(scenario.prices, plan.outcome_periods)
     labels = list(dict.fromkeys(years))
     return np.array([np.mean([r for r, year in zip(real, years, strict=True) if year == label]) for label in labels])
 
@@ -207,15 +208,16 @@ def _price_tables(plan: Plan, scenario: Scenario) -> PriceTables:
         marginal=price_table(prices, tracked, multipliers, prices.marginal_share.values()),
         cashable=price_table(prices, tracked, multipliers, prices.cashable_share.values()),
         at_base=price_table(prices, [prices.base_year], multipliers, full),
-        real=_real_values(prices, plan.outcome_periods),
+        real=real_values(prices, plan.outcome_periods),
     )
 
 
-def _real_values(prices: Prices, periods: Periods) -> Floats:
+def real_values(prices: Prices, periods: Periods) -> Floats:
+    """Return what a pound saved in each period is worth at day 0, in pounds of the base year: (period,)."""
     base = index_level(prices.deflator, prices.base_year)
     return np.array(
         [
-            base / index_level(prices.deflator, year) * discount_factor(middle, prices.discount_rate_per_year)
+            base / index_level(prices.deflator, year) * discount_factor(max(middle, 0.0), prices.discount_rate_per_year)
             for year, middle in zip(periods.financial_years(), periods.middle_days(), strict=True)
         ]
     )

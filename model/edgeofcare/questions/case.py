@@ -15,13 +15,13 @@ from edgeofcare.errors import RunFolderError
 from edgeofcare.inputs.describe import assumption_log, resolved
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.provenance import source_hash, version
+from edgeofcare.provenance import rooms_hash, version
 from edgeofcare.questions.backtest import as_json as backtest_object
 from edgeofcare.questions.backtest import backtest
 from edgeofcare.questions.breakeven import breakeven
 from edgeofcare.questions.contracts import contracts as compare_contracts
 from edgeofcare.questions.counterfactuals import claimed_case
-from edgeofcare.questions.exposure import exposures
+from edgeofcare.questions.exposure import exposure
 from edgeofcare.questions.lint import lint
 from edgeofcare.questions.report_data import lives, mean_case, series
 from edgeofcare.questions.sensitivity.tornado import tornado
@@ -55,7 +55,7 @@ def make_case(
         "description": scenario.description,
         "scenario_sha256": scenario_hash(scenario),
         "version": version(),
-        "source_hash": source_hash(*ROOMS),
+        "source_hash": rooms_hash(*ROOMS),
         "seed": seed,
         "replications": replications,
         "parts": sizes,
@@ -83,7 +83,7 @@ def _parts(scenario: Scenario, n: dict[str, int], replications: int, seed: int) 
         "series": lambda: series(world, n["series"], seed),
         "mean": lambda: mean_case(world, n["series"], seed),
         "lives": lambda: lives(world, seed),
-        "exposure": lambda: exposures(scenario, n["exposure"], seed).as_dict(),
+        "exposure": lambda: exposure(scenario, n["exposure"], seed).as_dict(),
         "contracts": lambda: compare_contracts(scenario, "all", n["contracts"], seed, grid=True).as_dict(),
         "breakeven": lambda: breakeven(scenario, replications=n["contracts"], seed=seed).as_dict(),
         "lint": lambda: [vars(finding) for finding in lint(scenario, seed)],

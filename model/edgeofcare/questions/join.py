@@ -1,4 +1,4 @@
-"""Should this borough join? The contract with and without it on the same luck, for it and for everyone else.
+"""Should this borough join? The contract with and without it, with the same random draws, for it and everyone else.
 
 In: a scenario and who would join. Out: a `Joined`. Must not know: how answers are shown, files.
 """
@@ -10,90 +10,300 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
-from math import ceil
-from threading import Lock
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from edgeofcare.calendar import DAYS_PER_YEAR, add_months
+from edgeofcare.engine.parameters import Drawn, draw_values
 from edgeofcare.errors import OptionError
-from edgeofcare.experiment import Progress
+from edgeofcare.experiment import OWN, Case, Draws, Progress, Remembered, check_options, experiment, with_draws
 from edgeofcare.inputs.boroughs import CapOnJoin, Joiner, Joining, Teams, load_joiner, with_joiners, with_referrals
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.irr import internal_rate
-from edgeofcare.questions.before_experiment import CHUNK
+from edgeofcare.money.costs import real_value_by_year
+from edgeofcare.outcomes import Change, Paired, Rows, Spread, paired, standard_error
 from edgeofcare.questions.counterfactuals import Counterfactual, claimed_case
 from edgeofcare.questions.exposure import (
-    Lives,
-    Rows,
-    borough_figures,
+    COLUMNS,
+    BoroughExposure,
+    Concentration,
+    InDoubt,
+    borough_exposure,
     concentration,
-    live_in,
-    lived_rows,
-    spread,
-    workers,
-    years_of,
+    in_doubt,
 )
-from edgeofcare.walk import prepare
+from edgeofcare.results import plain
+from edgeofcare.summary import expected_rate
 
 TEAM_CHOICES = ("as-is", "plus-mst", "plus-fft", "own")
 VOLUME_CHOICES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 MONTHS_BETWEEN = 3
-LIMIT_SHARE = 5  # --limits lives a fifth of the replications at each point
+LIMIT_SHARE = 5  # --limits simulates a fifth of the replications at each point
 FEWEST_AT_LIMITS = 200
 PLANNED_FROM = 500  # the first replications, from which the expected starts of the contract without joiners are taken
+FIXED_CAP = "fixed cap"
+MAIN_COLUMNS = (
+    *("started", "waiting_days", "payments_gbp", "net_saving_gbp", "slot_days_used", "slot_days", "profit_gbp"),
+    *("cap_binds", "money_multiple", "peak_funding_gbp", "flows"),
+)
+FULL_COLUMNS = (*MAIN_COLUMNS, *(name for name in COLUMNS if name not in MAIN_COLUMNS))
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The contract without and with the joiners: rows on the same luck, in worlds of the same hazards.
+    """The contract without and with the joiners: rows with the same random draws, in cases of the same hazards.
 
-    fixed_cap: rows of the same lives with the cap as it was, None where it has not moved.
+    fixed_cap: rows of the same lives with the cap as it was, None where it has not moved. real: (year,).
     """
 
-    before: Counterfactual
-    after: Counterfactual
+    before: Case
+    after: Case
     without: Rows
     with_: Rows
     fixed_cap: Rows | None
-    years: tuple[str, ...]
     real: Floats
+
+
+# ---- the answer --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class JoinerAnswer(BoroughExposure):
+    """What a joiner gets into: its exposure, when it joins, with which teams, and how long its families wait."""
+
+    join_date: str = ""
+    teams: str = ""
+    referrals_per_year: float = 0.0
+    waiting_days: float | None = None
+    worse_off_prob: float = 0.0
+
+
+@dataclass(frozen=True)
+class Level:
+    """A figure without the joiners and with them."""
+
+    without: float | None
+    with_: Annotated[float | None, Field(alias="with")]
+
+
+@dataclass(frozen=True)
+class Wait(Level):
+    """Mean wait of those who start, days."""
+
+    change: Change
+
+
+@dataclass(frozen=True)
+class CapBinds(Level):
+    """How often a limit on payments is reached; with_fixed_cap: had the cap not risen with the joiners."""
+
+    change: Paired
+    with_fixed_cap: float | None
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Starts of all boroughs."""
+
+    without: Spread
+    with_: Annotated[Spread, Field(alias="with")]
+    change: Paired
+
+
+@dataclass(frozen=True)
+class Concentrations:
+    """How much of what boroughs pay depends on the largest payer."""
+
+    without: Concentration
+    with_: Annotated[Concentration, Field(alias="with")]
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """What changes for a borough already in. better_off: by the joining; than nothing: by the contract itself."""
+
+    name: str
+    waiting_days: Wait
+    change_in_starts: Paired
+    change_in_payments_gbp: Paired
+    net_saving_gbp: Level
+    change_in_net_saving_gbp: Paired
+    worse_off_prob: float
+    better_off_prob: float
+    better_off_than_nothing_prob: Level
+    effect_of_a_fixed_cap_gbp: Paired | None
+
+
+@dataclass(frozen=True)
+class Use(Level):
+    """Share of a team's places that is used."""
+
+    change: Paired | None
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One team. new: it comes with a joiner."""
+
+    slots_used_share: Use
+    new: bool
+
+
+@dataclass(frozen=True)
+class InvestorSide:
+    """What the investors' money does, without or with the joiners."""
+
+    irr_of_expected_flows: float | None
+    money_multiple: float | None
+    profit_gbp: Spread
+    peak_funding_gbp: Spread
+    loss_prob: float
+
+
+@dataclass(frozen=True)
+class InvestorChange:
+    """What the joining changes for investors."""
+
+    irr_of_expected_flows: Change
+    money_multiple: Paired | None
+    profit_gbp: Paired
+    peak_funding_gbp: Paired
+    loss_prob: Paired
+
+
+@dataclass(frozen=True)
+class JoinInvestor:
+    """Investors without and with the joiners."""
+
+    without: InvestorSide
+    with_: Annotated[InvestorSide, Field(alias="with")]
+    change: InvestorChange
+
+
+@dataclass(frozen=True)
+class JoinContract:
+    """All boroughs together. teams: None where joiners bring different ones. those in: boroughs already in."""
+
+    teams: str | None
+    cap_on_join: str
+    cap_gbp: Level
+    cap_binds_prob: CapBinds
+    starts: Starts
+    change_in_starts_of_those_in: Paired
+    change_in_net_saving_of_those_in_gbp: Paired
+    change_in_net_saving_of_all_gbp: Paired
+    concentration: Concentrations
+
+
+@dataclass(frozen=True)
+class Step:
+    """One joiner after those named before it."""
+
+    joiner: str
+    name: str
+    join_date: str
+    net_saving_gbp: Spread
+    better_off_prob: float
+    incumbents: dict[str, Incumbent]
+    change_in_profit_gbp: Paired
+
+
+@dataclass(frozen=True)
+class LongestWait(Change):
+    """The borough whose families' wait grows most, days."""
+
+    borough: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice of volume, date or teams; None for those that were not varied."""
+
+    joiner_net_saving_gbp: float
+    joiner_net_saving_se_gbp: float | None
+    joiner_better_off_prob: float
+    joiner_wait_days: float | None
+    change_for_incumbents_gbp: Paired
+    change_in_starts_of_those_in: Paired
+    longest_added_wait_days: LongestWait
+    change_in_profit_gbp: Paired
+    referrals_share: float | None = None
+    join_date: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What would change the answer."""
+
+    by_volume: list[Choice]
+    break_even_referrals_share: float | None
+    by_join_date: list[Choice]
+    latest_date_that_pays: str | None
+    by_teams: dict[str, Choice]
+
+
+@dataclass(frozen=True)
+class IncumbentInDoubt:
+    """What joining changes for a borough already in, with the uncertain inputs drawn. se: between outer draws."""
+
+    change_in_net_saving_gbp: Paired
+    better_off_prob: float
+    better_off_prob_se: float | None
+
+
+@dataclass(frozen=True)
+class JoinInDoubt:
+    """The main figures with the uncertain inputs drawn: chance and what is not known."""
+
+    outer_draws: int
+    joiner: dict[str, InDoubt]
+    incumbents: dict[str, IncumbentInDoubt]
+    change_in_profit_gbp: Paired
+    loss_prob: Level
 
 
 @dataclass(frozen=True)
 class Joined:
-    """The answer: figures for the joiners, each borough already in, the teams and the investor, as `--json` prints."""
+    """The answer: figures for the joiners, each borough already in, the teams and the investor."""
 
-    scenario: Scenario
-    joiner: dict[str, Any]
-    incumbents: dict[str, Any]
-    providers: dict[str, Any]
-    investor: dict[str, Any]
-    contract: dict[str, Any]
-    steps: list[dict[str, Any]]
-    limits: dict[str, Any] | None
-    replications: int
+    scenario: str
+    title: str
     seed: int
+    replications: int
+    outer_draws: int
+    joiner: dict[str, JoinerAnswer]
+    incumbents: dict[str, Incumbent]
+    providers: dict[str, Provider]
+    investor: JoinInvestor
+    contract: JoinContract
+    steps: list[Step]
+    limits: Limits | None
+    uncertain: JoinInDoubt | None
+    joined: Annotated[Scenario, Field(exclude=True)]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything but the words, which documents/text_pages/join.py makes from it."""
-        found = {
-            "scenario": self.scenario.name,
-            "title": self.scenario.title,
-            "seed": self.seed,
-            "replications": self.replications,
-            "joiner": self.joiner,
-            "incumbents": self.incumbents,
-            "providers": self.providers,
-            "investor": self.investor,
-            "contract": self.contract,
-        }
-        more = {"steps": self.steps, "limits": self.limits}
-        return found | {key: value for key, value in more.items() if value}
+        """Return the object that `--json` prints; what was not asked for is left out."""
+        found: dict[str, Any] = plain(self)
+        for key in ("steps", "limits", "uncertain"):
+            if not found[key]:
+                del found[key]
+        for joiner in found["joiner"].values():
+            for key in ("budget", "what_if", "uncertain"):
+                if joiner[key] is None:
+                    del joiner[key]
+        for choices in (found["limits"],) if "limits" in found else ():
+            for choice in (*choices["by_volume"], *choices["by_join_date"], *choices["by_teams"].values()):
+                for key in ("referrals_share", "join_date"):
+                    if choice[key] is None:
+                        del choice[key]
+        return found
+
+
+# ---- the question ------------------------------------------------------------------------------------------------
 
 
 def join(
@@ -104,66 +314,68 @@ def join(
     cap_on_join: str = "per_start",
     replications: int = 5000,
     seed: int = 1,
+    outer_draws: int = 1,
     limits: bool = False,
-    progress: Progress | None = None,
     in_sequence: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
 ) -> Joined:
     """Return what changes, for whom, if boroughs join a contract, all at once.
 
     boroughs: names of shipped joiners or paths of their files, each with its own date if "@2019-04-01" follows, or
-    joinings made with inputs.boroughs. when: the date of all others, otherwise that of their files. progress: told how
-    many parts of the work are done, of how many. limits: also the volume at which they break even, the latest
-    month at which joining still pays, and other teams. in_sequence: also what each changes that joins after those
-    named before it. Raises InputError for a borough that is in already, joins outside the window of referrals, or has
-    no published figures; OptionError for options out of range.
+    joinings made with inputs.boroughs. when: the date of all others, otherwise that of their files. outer_draws: with
+    several, also the main figures with uncertain inputs drawn. limits: also the volume at which they break even, the
+    latest month at which joining still pays, and other teams. in_sequence: also what each changes that joins after
+    those named before it. Raises InputError for a borough that is in already, joins outside the window of referrals,
+    or has no published figures; OptionError for options out of range.
     """
     if not boroughs:
         raise OptionError("name at least one borough that would join.")
-    prepare(scenario, replications, seed)
+    check_options(scenario, replications, seed, outer_draws, workers)
     claimed = claimed_case(scenario)
     joinings = [_joining(one, scenario, when, teams) if isinstance(one, str) else one for one in boroughs]
-    joiners = [one.joiner for one in joinings]
-    with_joiners(scenario, joinings, 1.0, cast(CapOnJoin, cap_on_join))  # faults are told before anybody lives
-    points = [*VOLUME_CHOICES, *teams_on_offer(scenario), *joining_months(scenario)[::MONTHS_BETWEEN]] if limits else []
-    steps, done = 2 * ceil(replications / CHUNK) + len(points) + (len(joiners) - 1 if in_sequence else 0), 0
-    telling = Lock()  # chunks end on threads of their own
+    with_joiners(scenario, joinings, 1.0, cast(CapOnJoin, cap_on_join))  # faults first, before anything is simulated
+    planned = _planned_starts(claimed, seed)
 
-    def tell() -> None:
-        nonlocal done
-        with telling:
-            done = min(done + 1, steps)  # how many months a search looks at is not known before
-            if progress:
-                progress(done, steps)
+    def after(some: Sequence[Joining]) -> Case:
+        return _joined_case(claimed, some, cap_on_join, planned)
 
-    pair, planned = live_pair(claimed, joinings, cap_on_join, replications, seed, tell)
+    pair = make_pair(claimed, after(joinings), replications, seed, workers, progress)
 
     def joined_by(some: Sequence[Joining], without: Rows) -> Pair:
-        after = _joined_world(claimed, some, cap_on_join, planned)
-        rows = lived_rows(after, seed, len(without["profit"]), full=False)
-        tell()
-        return Pair(claimed, after, without, rows, None, pair.years, pair.real)
+        case = after(some)
+        rows = experiment({OWN: case}, seed, len(without), MAIN_COLUMNS, workers=workers)[OWN, OWN]
+        return Pair(claimed, case, without, rows, None, pair.real)
 
-    few = max(FEWEST_AT_LIMITS, replications // LIMIT_SHARE)
-    without = {key: values[:few] for key, values in pair.without.items()}
+    few = pair.without.first(max(FEWEST_AT_LIMITS, replications // LIMIT_SHARE))
     return Joined(
-        scenario=pair.after.scenario,
+        scenario=scenario_name(pair),
+        title=pair.after.scenario.title,
+        seed=seed,
+        replications=replications,
+        outer_draws=outer_draws,
         joiner={one.joiner.slug: _joiner(pair, one) for one in joinings},
         incumbents=incumbents(pair),
         providers=_providers(pair),
         investor=_investor(pair),
         contract=_contract(pair, cap_on_join, joinings),
         steps=in_steps(pair, joinings, joined_by) if in_sequence else [],
-        limits=find_limits(pair, joinings, lambda some: joined_by(some, without)) if limits else None,
-        replications=replications,
-        seed=seed,
+        limits=find_limits(pair, joinings, lambda some: joined_by(some, few)) if limits else None,
+        uncertain=None if outer_draws == 1 else _in_doubt(pair, joinings, outer_draws, replications, seed, workers),
+        joined=pair.after.scenario,
     )
+
+
+def scenario_name(pair: Pair) -> str:
+    """Return the name of the scenario with the joiners."""
+    return pair.after.scenario.name
 
 
 def _joining(text: str, scenario: Scenario, when: date | None, teams: str) -> Joining:
     """Return who joins, when and with which teams, from NAME or NAME@DATE."""
     name, at, day = text, "", ""
-    if found := re.fullmatch(r"(.+)@([^/\\@]*)", text):
-        name, at, day = found[1], "@", found[2]
+    if parts := re.fullmatch(r"(.+)@([^/\\@]*)", text):
+        name, at, day = parts[1], "@", parts[2]
     try:
         own = date.fromisoformat(day.strip()) if at else when
     except ValueError:
@@ -171,234 +383,238 @@ def _joining(text: str, scenario: Scenario, when: date | None, teams: str) -> Jo
     return Joining(load_joiner(name, scenario), own, cast(Teams, teams))
 
 
-def _joined_world(
+def _joined_case(
     claimed: Counterfactual, joinings: Sequence[Joining], cap_on_join: str, planned_starts: float
 ) -> Counterfactual:
     joined = with_joiners(claimed.scenario, joinings, planned_starts, cast(CapOnJoin, cap_on_join))
     return replace(claimed, scenario=joined, name=f"{claimed.name}, joined")
 
 
-def live_pair(
-    claimed: Counterfactual,
-    joinings: Sequence[Joining],
-    cap_on_join: str,
+def _planned_starts(claimed: Case, seed: int) -> float:
+    """Return the expected starts without joiners, from the first replications whatever their number."""
+    rows = experiment({OWN: claimed}, seed, PLANNED_FROM, ["started"])[OWN, OWN]
+    return float(rows.at("started").mean())
+
+
+def make_pair(
+    before: Case,
+    after: Case,
     replications: int,
     seed: int,
-    tell: Callable[[], None] | None = None,
-) -> tuple[Pair, float]:
-    """Live the contract without and with the joiners; with a contract cap that joiners raise, also settle it fixed.
-
-    Returns also the planned starts. The two worlds share the threads, so that no processor waits at the end of one.
-    """
-    scenario = claimed.scenario
-    with workers() as pool:
-        before = live_in(pool, claimed, [scenario], seed, replications, full=False, tell=tell)
-        planned = _planned_starts(before, claimed, seed, replications)
-        after = _joined_world(claimed, joinings, cap_on_join, planned)
-        settled = [after.scenario]
-        if after.scenario.contract.cap_gbp != scenario.contract.cap_gbp:
-            settled.append(with_values(after.scenario, {"contract.cap_gbp": scenario.contract.cap_gbp}))
-        lives = live_in(pool, after, settled, seed, replications, full=True, tell=tell)
-        [without], [with_, *fixed] = before.rows, lives.rows
-    years, real = years_of(lives.plan, after.scenario)
-    return Pair(claimed, after, without, with_, fixed[0] if fixed else None, years, real), planned
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Pair:
+    """Simulate the contract without and with the joiners; where they raise its cap, also with the cap as it was."""
+    cap = before.scenario.contract.cap_gbp
+    cases = {"before": before, "after": after}
+    if after.scenario.contract.cap_gbp != cap:
+        cases[FIXED_CAP] = replace(after, scenario=with_values(after.scenario, {"contract.cap_gbp": cap}))
+    columns = {"before": MAIN_COLUMNS, "after": FULL_COLUMNS, FIXED_CAP: ("net_saving_gbp", "cap_binds")}
+    rows = experiment(cases, seed, replications, columns, workers=workers, progress=progress)
+    real = real_value_by_year(after.plan(), after.scenario)
+    fixed = rows.get((FIXED_CAP, OWN))
+    return Pair(before, after, rows["before", OWN], rows["after", OWN], fixed, real)
 
 
-def _planned_starts(before: Lives, claimed: Counterfactual, seed: int, replications: int) -> float:
-    """Return the expected starts without joiners, from the first replications whatever their number."""
-    if replications >= PLANNED_FROM:
-        rows = before.chunks[0].result()[0]
-    else:
-        rows = lived_rows(claimed, seed, PLANNED_FROM, full=False)
-    return float(rows["started"][:PLANNED_FROM].sum(axis=1).mean())
+def _in_doubt(
+    pair: Pair, joinings: Sequence[Joining], outer_draws: int, replications: int, seed: int, workers: int | None
+) -> JoinInDoubt:
+    """Return the main figures with inputs drawn: those that both sides share are the same in both."""
+    before = with_draws(pair.before, outer_draws, seed)
+    assert before.draws is not None
+    own, scenario = before.draws.of, pair.after.scenario
+
+    def of(number: int) -> Drawn:
+        values = draw_values(scenario, seed, number)
+        return replace(own(number), scenario=with_values(scenario, values), values=values)
+
+    after = replace(pair.after, draws=Draws(outer_draws, Remembered(of)))
+    drawn = make_pair(before, after, replications, seed, workers)
+    return JoinInDoubt(
+        outer_draws,
+        {one.joiner.slug: in_doubt(drawn.with_, one.joiner.slug, None) for one in joinings},
+        {slug: _incumbent_in_doubt(drawn, slug) for slug in pair.before.scenario.boroughs},
+        drawn.with_.paired(drawn.with_.at("profit_gbp") - drawn.without.at("profit_gbp")),
+        Level(*(rows.prob(rows.at("profit_gbp") < 0) for rows in (drawn.without, drawn.with_))),
+    )
 
 
-# ---- figures -------------------------------------------------------------------------------------------------------
+def _incumbent_in_doubt(pair: Pair, slug: str) -> IncumbentInDoubt:
+    change = _change(pair, "net_saving_gbp", slug)
+    better = pair.with_.chance(change > 0)
+    return IncumbentInDoubt(pair.with_.paired(change), better.prob, better.se)
 
 
-def paired(difference: Floats) -> dict[str, float | None]:
-    """Return mean and standard error of a paired difference, and its middle 80%."""
-    low, high = np.quantile(difference, [0.1, 0.9])
-    return {"mean": float(difference.mean()), "se": _error(difference), "p10": float(low), "p90": float(high)}
+# ---- figures -----------------------------------------------------------------------------------------------------
 
 
-def _wait(rows: Rows, i: int | list[int]) -> float | None:
-    """Return the mean wait of those who start in a borough, or in several, days."""
-    started = rows["started"][:, i].sum()
-    return float(rows["waiting_days"][:, i].sum() / started) if started else None
+def _change(pair: Pair, column: str, slug: str) -> Floats:
+    """Return what the joining changes for a borough already in: (replication,)."""
+    with_, without = (rows.at(column, borough=slug) for rows in (pair.with_, pair.without))
+    return np.asarray(with_ - without, dtype=float)
 
 
-def _joiner(pair: Pair, joining: Joining) -> dict[str, Any]:
-    slug = joining.joiner.slug
-    i = list(pair.after.scenario.boroughs).index(slug)
-    borough = pair.after.scenario.boroughs[slug]
-    return {
-        "name": borough.name,
-        "join_date": str(borough.join_date),
-        "teams": joining.teams,
-        "referrals_per_year": borough.referrals_per_year,
-        "waiting_days": _wait(pair.with_, i),
-        "worse_off_prob": float((pair.with_["net_saving"][:, i] < 0).mean()),
-        **borough_figures(pair.with_, i, pair.years, pair.real, None),
-    }
+def _waits(rows: Rows, slugs: Sequence[str]) -> tuple[Floats, Floats]:
+    """Return waiting days and starts of some boroughs together: (replication,) each."""
+    days, started = (
+        np.sum([rows.at(name, borough=slug) for slug in slugs], axis=0, dtype=float)
+        for name in ("waiting_days", "started")
+    )
+    return days, started
 
 
-def incumbents(pair: Pair) -> dict[str, Any]:
-    """Return what changes for each borough already in."""
-    found = {}
-    after = list(pair.after.scenario.boroughs)
-    for i, (slug, borough) in enumerate(pair.before.scenario.boroughs.items()):
-        j = after.index(slug)
-        saving = pair.with_["net_saving"][:, j] - pair.without["net_saving"][:, i]
-        waits = _wait(pair.without, i), _wait(pair.with_, j)
-        found[slug] = {
-            "name": borough.name,
-            "waiting_days": {"without": waits[0], "with": waits[1], "change": _wait_change(pair, i, j)},
-            "change_in_starts": paired((pair.with_["started"][:, j] - pair.without["started"][:, i]).astype(float)),
-            "change_in_payments_gbp": paired(pair.with_["payments"][:, j] - pair.without["payments"][:, i]),
-            "net_saving_gbp": {
-                "without": float(pair.without["net_saving"][:, i].mean()),
-                "with": float(pair.with_["net_saving"][:, j].mean()),
-            },
-            "change_in_net_saving_gbp": paired(saving),
-            "worse_off_prob": float((saving < 0).mean()),
-            "better_off_prob": float((saving > 0).mean()),
-            "better_off_than_nothing_prob": {
-                "without": float((pair.without["net_saving"][:, i] > 0).mean()),
-                "with": float((pair.with_["net_saving"][:, j] > 0).mean()),
-            },
-            "effect_of_a_fixed_cap_gbp": None
-            if pair.fixed_cap is None
-            else paired(pair.fixed_cap["net_saving"][:, j] - pair.with_["net_saving"][:, j]),
-        }
-    return found
+def _wait(rows: Rows, *slugs: str) -> float | None:
+    """Return the mean wait of those who start in some boroughs, days."""
+    days, started = _waits(rows, slugs)
+    return float(days.sum() / started.sum()) if started.sum() else None
 
 
-def _wait_change(pair: Pair, i: int, j: int) -> dict[str, float | None]:
+def _wait_change(pair: Pair, slug: str) -> Change:
     """Return the change of the mean wait of those who start, days, with the error of the ratio's difference."""
     parts = []
-    for rows, k in ((pair.without, i), (pair.with_, j)):
-        started, days = rows["started"][:, k].astype(float), rows["waiting_days"][:, k].astype(float)
+    for rows in (pair.without, pair.with_):
+        days, started = _waits(rows, [slug])
         if not started.sum():
-            return {"mean": None, "se": None}
+            return Change(None, None)
         mean = days.sum() / started.sum()
         parts.append((mean, (days - mean * started) / started.mean()))
-    residual = parts[1][1] - parts[0][1]
-    return {"mean": float(parts[1][0] - parts[0][0]), "se": _error(residual)}
+    return Change(float(parts[1][0] - parts[0][0]), standard_error(parts[1][1] - parts[0][1]))
 
 
-def _providers(pair: Pair) -> dict[str, Any]:
-    found = {}
-    before = list(pair.before.scenario.teams)
-    for j, name in enumerate(pair.after.scenario.teams):
-        used = _use(pair.with_, j)
-        was = _use(pair.without, before.index(name)) if name in before else None
-        found[name] = {
-            "slots_used_share": {
-                "without": None if was is None else float(was.mean()),
-                "with": float(used.mean()),
-                "change": None if was is None else paired(used - was),
-            },
-            "new": was is None,
-        }
-    return found
+def _joiner(pair: Pair, joining: Joining) -> JoinerAnswer:
+    slug = joining.joiner.slug
+    borough = pair.after.scenario.boroughs[slug]
+    return JoinerAnswer(
+        **vars(borough_exposure(pair.with_, slug, borough.name, pair.real, None)),
+        join_date=str(borough.join_date),
+        teams=joining.teams,
+        referrals_per_year=borough.referrals_per_year,
+        waiting_days=_wait(pair.with_, slug),
+        worse_off_prob=pair.with_.prob(pair.with_.at("net_saving_gbp", borough=slug) < 0),
+    )
 
 
-def _use(rows: Rows, team: int) -> Floats:
-    """Return the share of a team's slot-days that is used: (replication,). What is available is no matter of luck."""
-    return np.asarray(rows["slot_days_used"][:, team] / np.maximum(rows["slot_days_available"][:, team], 1))
+def incumbents(pair: Pair) -> dict[str, Incumbent]:
+    """Return what changes for each borough already in."""
+    return {slug: _incumbent(pair, slug, borough.name) for slug, borough in pair.before.scenario.boroughs.items()}
 
 
-def _investor(pair: Pair) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    rates = []
-    for name, rows in (("without", pair.without), ("with", pair.with_)):
-        rates.append(_expected_rate(rows))
-        found[name] = {
-            "irr_of_expected_flows": rates[-1][0],
-            "money_multiple": _mean(rows["money_multiple"]),
-            "profit_gbp": spread(rows["profit"]),
-            "peak_funding_gbp": spread(rows["peak_funding"]),
-            "loss_prob": float((rows["profit"] < 0).mean()),
-        }
-    (rate, effect), (rate_with, effect_with) = rates
-    known = rate is not None and rate_with is not None
-    multiple = pair.with_["money_multiple"] - pair.without["money_multiple"]
-    there = multiple[np.isfinite(multiple)]
-    change = {
-        "irr_of_expected_flows": {
-            "mean": cast(float, rate_with) - cast(float, rate) if known else None,
-            "se": _error(effect_with - effect) if known else None,
-        },
-        "money_multiple": paired(there) if len(there) else None,
-        "profit_gbp": paired(pair.with_["profit"] - pair.without["profit"]),
-        "peak_funding_gbp": paired(pair.with_["peak_funding"] - pair.without["peak_funding"]),
-        "loss_prob": paired((pair.with_["profit"] < 0).astype(float) - (pair.without["profit"] < 0)),
-    }
-    return found | {"change": change}
+def _incumbent(pair: Pair, slug: str, name: str) -> Incumbent:
+    saving, sides = _change(pair, "net_saving_gbp", slug), (pair.without, pair.with_)
+    levels = [rows.at("net_saving_gbp", borough=slug) for rows in sides]
+    fixed = None if pair.fixed_cap is None else pair.fixed_cap.at("net_saving_gbp", borough=slug) - levels[1]
+    return Incumbent(
+        name=name,
+        waiting_days=Wait(_wait(pair.without, slug), _wait(pair.with_, slug), _wait_change(pair, slug)),
+        change_in_starts=paired(_change(pair, "started", slug)),
+        change_in_payments_gbp=paired(_change(pair, "payments_gbp", slug)),
+        net_saving_gbp=Level(*(float(level.mean()) for level in levels)),
+        change_in_net_saving_gbp=paired(saving),
+        worse_off_prob=float((saving < 0).mean()),
+        better_off_prob=float((saving > 0).mean()),
+        better_off_than_nothing_prob=Level(*(float((level > 0).mean()) for level in levels)),
+        effect_of_a_fixed_cap_gbp=None if fixed is None else paired(fixed),
+    )
 
 
-def _expected_rate(rows: Rows) -> tuple[float | None, Floats]:
-    """Return the rate r of the expected flows, and by how much each replication moves it.
+def _providers(pair: Pair) -> dict[str, Provider]:
+    before = pair.before.scenario.teams
+    return {name: _provider(pair, name, name in before) for name in pair.after.scenario.teams}
+
+
+def _provider(pair: Pair, team: str, was_there: bool) -> Provider:
+    used = _use(pair.with_, team)
+    if not was_there:
+        return Provider(Use(None, float(used.mean()), None), new=True)
+    was = _use(pair.without, team)
+    return Provider(Use(float(was.mean()), float(used.mean()), paired(used - was)), new=False)
+
+
+def _use(rows: Rows, team: str) -> Floats:
+    """Return the share of a team's places that is used: (replication,). Availability is deterministic."""
+    return np.asarray(rows.at("slot_days_used", team=team) / np.maximum(rows.at("slot_days", team=team), 1))
+
+
+def _investor(pair: Pair) -> JoinInvestor:
+    without, with_ = (_investor_side(rows) for rows in (pair.without, pair.with_))
+    known = without.irr_of_expected_flows is not None and with_.irr_of_expected_flows is not None
+    multiple = pair.with_.at("money_multiple") - pair.without.at("money_multiple")
+    exists = multiple[np.isfinite(multiple)]
+
+    def change(name: str) -> Floats:
+        return np.asarray(pair.with_.at(name) - pair.without.at(name), dtype=float)
+
+    rate = Change(None, None)
+    if known:
+        moved = cast(float, with_.irr_of_expected_flows) - cast(float, without.irr_of_expected_flows)
+        rate = Change(moved, standard_error(_influence(pair.with_) - _influence(pair.without)))
+    losses = (pair.with_.at("profit_gbp") < 0).astype(float) - (pair.without.at("profit_gbp") < 0)
+    return JoinInvestor(
+        without,
+        with_,
+        InvestorChange(
+            rate,
+            paired(exists) if len(exists) else None,
+            paired(change("profit_gbp")),
+            paired(change("peak_funding_gbp")),
+            paired(losses),
+        ),
+    )
+
+
+def _investor_side(rows: Rows) -> InvestorSide:
+    return InvestorSide(
+        expected_rate(rows),
+        rows.stat("money_multiple").mean,
+        rows.spread("profit_gbp"),
+        rows.spread("peak_funding_gbp"),
+        rows.prob(rows.at("profit_gbp") < 0),
+    )
+
+
+def _influence(rows: Rows) -> Floats:
+    """Return by how much each replication moves the rate r of the expected flows: (replication,).
 
     With present value v(r) = mean of v_i(r) = 0, replication i moves the root by -v_i(r) / v'(r) (delta method).
     """
-    flows, days = rows["flows"], rows["flow_days"][0]
-    rate = internal_rate(flows.sum(axis=0), days)
+    rate, flows, days = expected_rate(rows), rows.columns["flows"], np.array(rows.labels["date"])
     if rate is None or rate <= -1:
-        return rate, np.zeros(len(flows))
+        return np.zeros(len(flows))
     years = (days - days[0]) / DAYS_PER_YEAR
     discount = (1 + rate) ** -years
     slope = -(flows.mean(axis=0) * years * discount).sum() / (1 + rate)
-    return rate, np.asarray(-(flows * discount).sum(axis=1) / slope)
+    return np.asarray(-(flows * discount).sum(axis=1) / slope)
 
 
-def _error(values: Floats) -> float | None:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
-
-
-def _mean(values: Floats) -> float | None:
-    there = values[np.isfinite(values)]
-    return float(there.mean()) if len(there) else None
-
-
-def _contract(pair: Pair, cap_on_join: str, joinings: Sequence[Joining]) -> dict[str, Any]:
-    """Return figures of all boroughs together; teams: None where joiners bring different ones."""
+def _contract(pair: Pair, cap_on_join: str, joinings: Sequence[Joining]) -> JoinContract:
     teams = {one.teams for one in joinings}
-    before, after = pair.before.scenario.contract.cap_gbp, pair.after.scenario.contract.cap_gbp
-    kept = _kept(pair)
-    starts = [pair.without["started"].sum(axis=1), pair.with_["started"].sum(axis=1)]
-    of_kept = pair.with_["started"][:, kept].sum(axis=1)
-    saved = [pair.without["net_saving"].sum(axis=1), pair.with_["net_saving"].sum(axis=1)]
-    return {
-        "teams": teams.pop() if len(teams) == 1 else None,
-        "cap_on_join": cap_on_join,
-        "cap_gbp": {"without": before, "with": after},
-        "cap_binds_prob": {
-            "without": float(pair.without["cap_binds"].mean()),
-            "with": float(pair.with_["cap_binds"].mean()),
-            "change": paired(pair.with_["cap_binds"].astype(float) - pair.without["cap_binds"]),
-            "with_fixed_cap": None if pair.fixed_cap is None else float(pair.fixed_cap["cap_binds"].mean()),
-        },
-        "starts": {
-            "without": spread(starts[0]),
-            "with": spread(starts[1]),
-            "change": paired((starts[1] - starts[0]).astype(float)),
-        },
-        "change_in_starts_of_those_in": paired((of_kept - starts[0]).astype(float)),
-        "change_in_net_saving_of_those_in_gbp": paired(pair.with_["net_saving"][:, kept].sum(axis=1) - saved[0]),
-        "change_in_net_saving_of_all_gbp": paired(saved[1] - saved[0]),
-        "concentration": {
-            "without": concentration(pair.without, pair.before.scenario),
-            "with": concentration(pair.with_, pair.after.scenario),
-        },
-    }
+    sides = pair.without, pair.with_
+    binds = [rows.at("cap_binds") for rows in sides]
+    return JoinContract(
+        teams=teams.pop() if len(teams) == 1 else None,
+        cap_on_join=cap_on_join,
+        cap_gbp=Level(pair.before.scenario.contract.cap_gbp, pair.after.scenario.contract.cap_gbp),
+        cap_binds_prob=CapBinds(
+            float(binds[0].mean()),
+            float(binds[1].mean()),
+            paired(binds[1].astype(float) - binds[0]),
+            None if pair.fixed_cap is None else float(pair.fixed_cap.at("cap_binds").mean()),
+        ),
+        starts=Starts(
+            pair.without.spread("started"),
+            pair.with_.spread("started"),
+            paired((pair.with_.at("started") - pair.without.at("started")).astype(float)),
+        ),
+        change_in_starts_of_those_in=paired(_of_those_in(pair, "started")),
+        change_in_net_saving_of_those_in_gbp=paired(_of_those_in(pair, "net_saving_gbp")),
+        change_in_net_saving_of_all_gbp=paired(pair.with_.at("net_saving_gbp") - pair.without.at("net_saving_gbp")),
+        concentration=Concentrations(*(concentration(rows) for rows in sides)),
+    )
 
 
-def _kept(pair: Pair) -> list[int]:
-    """Return the places, in the world with the joiners, of the boroughs already in."""
-    after = list(pair.after.scenario.boroughs)
-    return [after.index(slug) for slug in pair.before.scenario.boroughs]
+def _of_those_in(pair: Pair, column: str) -> Floats:
+    """Return what the joining changes for all boroughs already in: (replication,)."""
+    return np.asarray(np.sum([_change(pair, column, slug) for slug in pair.before.scenario.boroughs], axis=0))
 
 
 # ---- in sequence ---------------------------------------------------------------------------------------------------
@@ -406,31 +622,29 @@ def _kept(pair: Pair) -> list[int]:
 JoinedBy = Callable[[Sequence[Joining], Rows], Pair]
 
 
-def in_steps(pair: Pair, joinings: Sequence[Joining], joined_by: JoinedBy) -> list[dict[str, Any]]:
+def in_steps(pair: Pair, joinings: Sequence[Joining], joined_by: JoinedBy) -> list[Step]:
     """Return what each joiner changes for all who are in before it, in the order named; the last step ends at `pair`.
 
     pair: without and with all of them.
     """
-    found, before, without = [], pair.before, pair.without
+    steps, before, without = [], pair.before, pair.without
     for k, joining in enumerate(joinings):
-        last = k == len(joinings) - 1
-        reached = pair if last else joined_by(joinings[: k + 1], pair.without)
-        step = replace(reached, before=before, without=without)
+        reached = pair if k == len(joinings) - 1 else joined_by(joinings[: k + 1], pair.without)
+        step = replace(reached, before=before, without=without, fixed_cap=None)
         slug = joining.joiner.slug
-        saving = step.with_["net_saving"][:, list(step.after.scenario.boroughs).index(slug)]
-        found.append(
-            {
-                "joiner": slug,
-                "name": joining.joiner.borough.name,
-                "join_date": str(step.after.scenario.boroughs[slug].join_date),
-                "net_saving_gbp": spread(saving),
-                "better_off_prob": float((saving > 0).mean()),
-                "incumbents": incumbents(replace(step, fixed_cap=None)),
-                "change_in_profit_gbp": paired(step.with_["profit"] - step.without["profit"]),
-            }
+        steps.append(
+            Step(
+                joiner=slug,
+                name=joining.joiner.borough.name,
+                join_date=str(step.after.scenario.boroughs[slug].join_date),
+                net_saving_gbp=step.with_.spread("net_saving_gbp", borough=slug),
+                better_off_prob=float((step.with_.at("net_saving_gbp", borough=slug) > 0).mean()),
+                incumbents=incumbents(step),
+                change_in_profit_gbp=paired(step.with_.at("profit_gbp") - step.without.at("profit_gbp")),
+            )
         )
         before, without = step.after, step.with_
-    return found
+    return steps
 
 
 # ---- limits --------------------------------------------------------------------------------------------------------
@@ -451,41 +665,37 @@ def teams_on_offer(scenario: Scenario) -> list[str]:
     return [choice for choice in TEAM_CHOICES if choice.removeprefix("plus-") in {"as-is", "own", *given}]
 
 
-def find_limits(pair: Pair, joinings: Sequence[Joining], again: Callable[[Sequence[Joining]], Pair]) -> dict[str, Any]:
+def find_limits(pair: Pair, joinings: Sequence[Joining], again: Callable[[Sequence[Joining]], Pair]) -> Limits:
     """Return the limits of the answer: volume, date (the same for all joiners), teams.
 
-    again: live another choice on the same luck.
+    again: simulate another choice with the same random draws.
     """
-    joiners = [one.joiner for one in joinings]
+    slugs = [one.joiner.slug for one in joinings]
 
-    def choice(changed: Sequence[Joining]) -> dict[str, Any]:
-        return _short(again(changed), joiners)
+    def choice(changed: Sequence[Joining]) -> Choice:
+        return _short(again(changed), slugs)
 
-    def from_day(day: date) -> dict[str, Any]:
-        return {"join_date": str(day), **choice([replace(one, when=day) for one in joinings])}
+    def at_volume(factor: float) -> Choice:
+        return replace(
+            choice([replace(one, joiner=_at_volume(one.joiner, factor)) for one in joinings]), referrals_share=factor
+        )
 
-    by_volume = [
-        {
-            "referrals_share": factor,
-            **choice([replace(one, joiner=_at_volume(one.joiner, factor)) for one in joinings]),
-        }
-        for factor in VOLUME_CHOICES
-    ]
+    def from_day(day: date) -> Choice:
+        return replace(choice([replace(one, when=day) for one in joinings]), join_date=str(day))
+
+    by_volume = [at_volume(factor) for factor in VOLUME_CHOICES]
     teams = teams_on_offer(pair.before.scenario)
-    by_teams = {name: choice([replace(one, teams=cast(Teams, name)) for one in joinings]) for name in teams}
     by_date, latest = latest_month(joining_months(pair.before.scenario), from_day)
-    return {
-        "by_volume": by_volume,
-        "break_even_referrals_share": _crossing(by_volume),
-        "by_join_date": by_date,
-        "latest_date_that_pays": latest,
-        "by_teams": by_teams,
-    }
+    return Limits(
+        by_volume=by_volume,
+        break_even_referrals_share=_crossing(by_volume),
+        by_join_date=by_date,
+        latest_date_that_pays=latest,
+        by_teams={name: choice([replace(one, teams=cast(Teams, name)) for one in joinings]) for name in teams},
+    )
 
 
-def latest_month(
-    months: Sequence[date], from_day: Callable[[date], dict[str, Any]]
-) -> tuple[list[dict[str, Any]], str | None]:
+def latest_month(months: Sequence[date], from_day: Callable[[date], Choice]) -> tuple[list[Choice], str | None]:
     """Return the figures of the dates tried, in order, and the latest at which the joiners save on average.
 
     Every third month and the last are tried, then the months between the latest of these that pays and the next are
@@ -494,7 +704,7 @@ def latest_month(
     tried = {k: from_day(months[k]) for k in sorted({*range(0, len(months), MONTHS_BETWEEN), len(months) - 1})}
 
     def pays(k: int) -> bool:
-        return bool(tried[k]["joiner_net_saving_gbp"] > 0)
+        return tried[k].joiner_net_saving_gbp > 0
 
     paying = [k for k in tried if pays(k)]
     if paying:
@@ -511,31 +721,28 @@ def _at_volume(joiner: Joiner, factor: float) -> Joiner:
     return with_referrals(joiner, joiner.borough.referrals_per_year * factor)
 
 
-def _short(pair: Pair, joiners: Sequence[Joiner]) -> dict[str, Any]:
+def _short(pair: Pair, joiners: Sequence[str]) -> Choice:
     """Return the few figures by which one choice is held against another."""
-    after, kept = list(pair.after.scenario.boroughs), _kept(pair)
-    own = [after.index(joiner.slug) for joiner in joiners]
-    saving = pair.with_["net_saving"][:, own].sum(axis=1)
-    others = pair.with_["net_saving"][:, kept].sum(axis=1) - pair.without["net_saving"].sum(axis=1)
-    starts = pair.with_["started"][:, kept].sum(axis=1) - pair.without["started"].sum(axis=1)
-    waits = {slug: _wait_change(pair, i, kept[i]) for i, slug in enumerate(pair.before.scenario.boroughs)}
-    longest = max(waits, key=lambda slug: waits[slug]["mean"] or 0.0)
-    return {
-        "joiner_net_saving_gbp": float(saving.mean()),
-        "joiner_net_saving_se_gbp": _error(saving),
-        "joiner_better_off_prob": float((saving > 0).mean()),
-        "joiner_wait_days": _wait(pair.with_, own),
-        "change_for_incumbents_gbp": paired(others),
-        "change_in_starts_of_those_in": paired(starts.astype(float)),
-        "longest_added_wait_days": {"borough": longest, **waits[longest]},
-        "change_in_profit_gbp": paired(pair.with_["profit"] - pair.without["profit"]),
-    }
+    saving = np.sum([pair.with_.at("net_saving_gbp", borough=slug) for slug in joiners], axis=0)
+    waits = {slug: _wait_change(pair, slug) for slug in pair.before.scenario.boroughs}
+    longest = max(waits, key=lambda slug: waits[slug].mean or 0.0)
+    return Choice(
+        joiner_net_saving_gbp=float(saving.mean()),
+        joiner_net_saving_se_gbp=standard_error(saving),
+        joiner_better_off_prob=float((saving > 0).mean()),
+        joiner_wait_days=_wait(pair.with_, *joiners),
+        change_for_incumbents_gbp=paired(_of_those_in(pair, "net_saving_gbp")),
+        change_in_starts_of_those_in=paired(_of_those_in(pair, "started")),
+        longest_added_wait_days=LongestWait(waits[longest].mean, waits[longest].se, longest),
+        change_in_profit_gbp=paired(pair.with_.at("profit_gbp") - pair.without.at("profit_gbp")),
+    )
 
 
-def _crossing(rows: Sequence[dict[str, Any]]) -> float | None:
+def _crossing(choices: Sequence[Choice]) -> float | None:
     """Return the share of referrals at which the joiners' expected net saving is nil, straight between two points."""
-    for a, b in pairwise(rows):
-        x, y = a["joiner_net_saving_gbp"], b["joiner_net_saving_gbp"]
+    for a, b in pairwise(choices):
+        x, y = a.joiner_net_saving_gbp, b.joiner_net_saving_gbp
         if (x < 0) != (y < 0):
-            return float(a["referrals_share"] + (b["referrals_share"] - a["referrals_share"]) * x / (x - y))
+            low, high = cast(float, a.referrals_share), cast(float, b.referrals_share)
+            return float(low + (high - low) * x / (x - y))
     return None

@@ -28,17 +28,16 @@ from edgeofcare.results import (
 from edgeofcare.walk import Run, run
 
 MOST_DIFFERENCES = 20
-SCENARIO_CHANGED = "scenario.json was changed after the run"
 
 
 @dataclass(frozen=True)
 class Verification:
     """What a second run showed.
 
-    reproduced: whether it gave the results noted in the manifest, bit for bit; None if it could not be made.
-    changed: files changed after the run. differences: where the stored results are not those of the second run.
-    changes: what is not as it was when the run was made (version, sources, platform, libraries); it may explain
-    differences if there are any.
+    reproduced: whether it gave the results noted in the manifest, bit for bit; None if it was not made.
+    changed: files that are not as they were written; then nothing in the folder is read, and nothing is run.
+    differences: where the stored results are not those of the second run. changes: what is not as it was when the run
+    was made (version, sources, platform, libraries); it may explain differences if there are any.
     """
 
     folder: str
@@ -70,7 +69,7 @@ def verify(
         raise RunFolderError(f"{place} is not a run folder: there is no such folder.")
     made, changed = read_manifest(place), tuple(check_folder(place))
     changes = tuple(_changes(made))
-    if SCENARIO_CHANGED in changed:
+    if changed:
         return Verification(str(place), None, changed, (), changes, 0.0)
     again = _run_again(place, made, workers, progress)
     differences = tuple(_differences(place, again))
@@ -181,9 +180,9 @@ def _verdict(found: Verification) -> str:
     if found.passed:
         return f"verified. A second run gives the same numbers, bit for bit ({found.seconds:.1f} s)."
     if found.reproduced is None:
-        return "NOT verified. It was not run again, for its scenario is not the one that it ran:"
+        return "NOT verified. It was not run again, for these files are not as they were written:"
     if found.reproduced:
-        return "NOT verified. A second run gives what the manifest says, but the folder was changed since:"
+        return "NOT verified. A second run gives what the manifest says, but not what is in the folder:"
     return "NOT verified. A second run gives other numbers than the manifest says:"
 
 

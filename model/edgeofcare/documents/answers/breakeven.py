@@ -6,6 +6,7 @@ In: a `Breakeven`. Out: a `Document`, and its sentences. It computes nothing but
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph
 from edgeofcare.documents.words import in_hundred, percent
@@ -25,6 +26,23 @@ def breakeven_document(answer: Breakeven) -> Document:
         footer=f"edgeofcare; {made}.",
         keywords=("outcomes contract", "break-even", "price"),
     )
+
+
+def breakeven_json(answer: Breakeven) -> dict[str, Any]:
+    """Return the object that `--json` prints: the answer with what it says in words."""
+    found = answer.as_dict()
+    found["range_words"] = range_words(answer)
+    words = {
+        "price": price_words(answer, answer.price),
+        "price_at_chance": price_words(answer, answer.price_at_chance, answer.chance),
+        "price_without_cap": price_words(answer, answer.price_without_cap, capped=False),
+        "effect": curve_words(answer, answer.effect, EFFECT_OF),
+        "volume": curve_words(answer, answer.volume, VOLUME_OF),
+    }
+    for what, by_party in words.items():
+        for party, rest in by_party.items():
+            found[what][party]["words"] = f"{answer.names[party]} {rest}"
+    return found
 
 
 def _blocks(answer: Breakeven) -> Iterator[Block]:

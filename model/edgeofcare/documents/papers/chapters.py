@@ -13,6 +13,7 @@ from edgeofcare.documents.document import Block, Callout, Figure
 from edgeofcare.documents.papers.assurance_logs import input_units, input_words
 from edgeofcare.documents.words import bare, pounds, value_words
 from edgeofcare.inputs.published import reference_file
+from edgeofcare.questions.breakeven import BOROUGHS, INVESTOR, Breakeven
 
 Case = Mapping[str, Any]
 Blocks = Iterator[Block]
@@ -109,11 +110,11 @@ def inputs_of(case: Case) -> dict[str, Any]:
     return {row["id"]: row["value"] for row in case["inputs"]["inputs"]}
 
 
-def turns(roots: Case) -> str:
-    """Return where the investor and the payers turn, without the words in brackets that say what was moved."""
-    areas = [party for party in roots if party not in ("investor", "boroughs")]
-    words = [roots[party]["words"] for party in ("investor", areas[0] if len(areas) == 1 else "boroughs")]
-    return "; ".join(text.rpartition(" (")[0] or text for text in words)
+def turns(answer: Breakeven, words: Mapping[str, str]) -> str:
+    """Return where the investor and the payers break even, without the words in brackets that say what was moved."""
+    areas = [party for party in words if party not in (INVESTOR, BOROUGHS)]
+    two = (INVESTOR, areas[0] if len(areas) == 1 else BOROUGHS)
+    return "; ".join(f"{answer.names[party]} {words[party].partition(' (')[0]}" for party in two)
 
 
 def drivers(case: Case, most: int) -> Iterator[tuple[str, str, str, str, str, str]]:

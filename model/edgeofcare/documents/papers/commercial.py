@@ -5,10 +5,14 @@ It computes nothing but roundings. Must not know: formats, engines.
 
 from __future__ import annotations
 
+from edgeofcare.documents.answers.breakeven import price_words
+from edgeofcare.documents.answers.breakeven import range_words as bargaining_words
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, table_of
 from edgeofcare.documents.papers.chapters import Blocks, Case, figures, has_effect, turns, with_parts
 from edgeofcare.documents.text_pages.contracts import contract_words, own_contract, risk_words
 from edgeofcare.documents.words import chance, how_many, middle, percent, pounds, unit_price
+from edgeofcare.questions.breakeven import Breakeven
+from edgeofcare.results import typed
 
 # What a term pays, with its price put in.
 TERM_WORDS = {
@@ -84,13 +88,14 @@ def _payment_words(case: Case) -> Blocks:
 
 
 def _breakeven(case: Case) -> Blocks:
-    found = case["breakeven"]
+    answer = typed(Breakeven, case["breakeven"])
     yield Paragraph(
-        f"{found['range_words']} The contract pays £{found['own_price']:,.2f}. An investor breaks even here if it "
-        f"earns the {percent(found['target_irr_per_year'], 1)} a year that it looks for."
+        f"{bargaining_words(answer)} The contract pays £{answer.own_price:,.2f}. An investor breaks even here if it "
+        f"earns the {percent(answer.target_irr_per_year, 1)} a year that it looks for."
     )
-    if found["price_without_cap"]:
-        yield Paragraph(f"Had the contract no cap: {turns(found['price_without_cap'])}.")
+    if answer.price_without_cap:
+        words = price_words(answer, answer.price_without_cap, capped=False)
+        yield Paragraph(f"Had the contract no cap: {turns(answer, words)}.")
 
 
 def _contracts(case: Case) -> Blocks:

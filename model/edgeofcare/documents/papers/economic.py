@@ -5,10 +5,13 @@ It computes nothing but roundings, and holds no figure of the financial case. Mu
 
 from __future__ import annotations
 
+from edgeofcare.documents.answers.breakeven import EFFECT_OF, VOLUME_OF, curve_words
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, table_of
 from edgeofcare.documents.papers.chapters import Blocks, Case, inputs_of, turns, with_parts
 from edgeofcare.documents.words import middle, percent, pounds, ratio
 from edgeofcare.inputs.published import reference_file
+from edgeofcare.questions.breakeven import BOROUGHS, Breakeven
+from edgeofcare.results import typed
 
 SMALLEST_RANGE = 0.01  # of a share: an effect looked at over less is no range
 
@@ -59,15 +62,15 @@ def _social_ratios(case: Case) -> Blocks:
 
 
 def _switching(case: Case) -> Blocks:
-    found = case["breakeven"]
+    answer = typed(Breakeven, case["breakeven"])
     texts = []
-    effect, volume = found["effect"], found["volume"]
-    if effect["boroughs"]["high"] - effect["boroughs"]["low"] >= SMALLEST_RANGE:
+    along = answer.effect[BOROUGHS]
+    if along.high - along.low >= SMALLEST_RANGE:
         texts += [
-            f"Days out of care with therapy ({percent(found['therapy'])} as assumed, {percent(found['usual'])} "
-            f"without): {turns(effect)}."
+            f"Days out of care with therapy ({percent(answer.therapy)} as assumed, {percent(answer.usual)} "
+            f"without): {turns(answer, curve_words(answer, answer.effect, EFFECT_OF))}."
         ]
     else:
         texts += ["This case assumes no effect, so there is no effect to move."]
-    texts.append(f"Number of referrals: {turns(volume)}.")
+    texts.append(f"Number of referrals: {turns(answer, curve_words(answer, answer.volume, VOLUME_OF))}.")
     yield Bullets(tuple(texts))

@@ -9,10 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edgeofcare.documents.answers.breakeven import breakeven_document
-from edgeofcare.documents.document import Bullets, Callout, Heading, Paragraph
 from edgeofcare.documents.words import millions, percent, pounds, ratio, small_percent
-from edgeofcare.questions.breakeven import Breakeven
 from edgeofcare.questions.counterfactuals import BASE_WORDS, EFFECT_WORDS
 from edgeofcare.questions.lint import Finding
 
@@ -202,25 +199,6 @@ def log_page(rows: Sequence[Mapping[str, Any]]) -> str:
         moved = f"{row['source']:>20} -> {row['payee']:<20}{pounds(row['gbp']):>10}" if row["payee"] else "(trigger)"
         lines.append(f"  {row['date']}  {row['what']:<28}{moved}")
     return "\n".join(lines)
-
-
-# ---- break-even ----------------------------------------------------------------------------------------------------
-
-
-def breakeven_page(found: Breakeven) -> str:
-    """Return where each party breaks even, as text."""
-    lines: list[str] = []
-    for block in breakeven_document(found).blocks:
-        match block:
-            case Callout(text):
-                lines += ["THE ANSWER", *_wrapped(text)]
-            case Heading(text):
-                lines += ["", text]
-            case Bullets(items):
-                lines += [line for item in items for line in _wrapped(item)]
-            case Paragraph(text):
-                lines += _wrapped(text)
-    return "\n".join(lines) + "\n"
 
 
 # ---- faults of a contract ------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.provenance import cache_folder, library_versions, source_hash
+from edgeofcare.provenance import cache_folder, library_versions, rooms_hash
 
 Row = dict[str, Any]
 
@@ -29,7 +29,7 @@ class Store:
             "what": what,
             "scenario": scenario_hash(scenario),
             **settings,
-            "sources": source_hash(
+            "sources": rooms_hash(
                 "questions/sensitivity/normal_scores.py",
                 "questions/sensitivity/one_at_a_time.py",
                 "care",

@@ -1,0 +1,94 @@
+"""Locks between real processes: one writer at a time, named; a killed one leaves nothing that has to be cleared up."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from edgeofcare.errors import BusyError
+from edgeofcare.locks import Lock
+
+HOLD = """
+import sys
+from pathlib import Path
+from edgeofcare.locks import Lock
+lock = Lock(Path(sys.argv[1])).acquire()
+print("held", flush=True)
+sys.stdin.read()
+lock.release()
+"""
+
+
+def holder(path: Path) -> subprocess.Popen[str]:
+    """Another process that holds the lock until its input ends."""
+    found = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert found.stdout is not None and found.stdout.readline() == "held\n"
+    return found
+
+
+def test_another_process_is_named(tmp_path: Path) -> None:
+    other = holder(tmp_path / "lock")
+    with pytest.raises(BusyError, match=rf"another run is writing here \(process {other.pid} since \d\d:\d\d\)"):
+        Lock(tmp_path / "lock").acquire()
+    other.communicate("")
+    assert list(tmp_path.iterdir()) == []
+    with Lock(tmp_path / "lock"):
+        assert (tmp_path / "lock").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    other = holder(tmp_path / "lock")
+    os.kill(other.pid, signal.SIGKILL)
+    other.wait()
+    assert (tmp_path / "lock").exists(), "its files are left, its lock is not"
+    with Lock(tmp_path / "lock"):
+        assert re.search(rf'"process": {os.getpid()}\b', (tmp_path / "lock.json").read_text())
+
+
+def test_two_parts_of_one_process(tmp_path: Path) -> None:
+    with Lock(tmp_path / "lock"), pytest.raises(BusyError, match=f"process {os.getpid()} since"):
+        Lock(tmp_path / "lock").acquire()
+
+
+def test_waiting_for_the_other(tmp_path: Path) -> None:
+    other = holder(tmp_path / "lock")
+    threading.Timer(0.3, lambda: other.communicate("")).start()
+    with Lock(tmp_path / "lock").acquire(wait_seconds=60):
+        assert other.wait() == 0
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"process": "x", "host": 1, "since": 2}'])
+def test_a_name_that_cannot_be_read_is_no_fault(tmp_path: Path, text: str | None) -> None:
+    with Lock(tmp_path / "lock") as lock:
+        lock.writer.unlink() if text is None else lock.writer.write_text(text)
+        with pytest.raises(BusyError, match=r"another run is writing here \(it has just begun\)"):
+            Lock(tmp_path / "lock").acquire()
+
+
+def test_of_many_that_start_at_once_one_wins(tmp_path: Path) -> None:
+    """Six processes take the same lock again and again, and note their passage: never two at a time."""
+    code = """
+import sys
+from pathlib import Path
+from edgeofcare.locks import Lock
+folder = Path(sys.argv[1])
+for _ in range(20):
+    with Lock(folder / "lock").acquire(wait_seconds=120):
+        inside = folder / "inside"
+        inside.touch(exist_ok=False)
+        inside.unlink()
+"""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    others = [subprocess.Popen([sys.executable, "-c", code, str(folder)]) for _ in range(6)]
+    assert [other.wait() for other in others] == [0] * 6
