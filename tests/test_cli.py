@@ -322,7 +322,8 @@ def test_a_defect_of_the_surroundings_is_a_sentence_too(cli: Cli, monkeypatch: p
 
 
 def test_without_numba_one_line_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgeofcare.experiment.available_engine", lambda asked: asked or "reference")
+    for room in ("experiment", "walk"):
+        monkeypatch.setattr(f"edgeofcare.{room}.available_engine", lambda asked: asked or "reference")
     code, out, errors = cli("run", "pan_london", "--replications", "2", "--json", "--quiet")
     assert code == 0 and json.loads(out)["engine"] == "reference"
     assert errors.startswith("edgeofcare: numba is not installed") and errors.count("\n") == 1
