@@ -49,7 +49,7 @@ def check(
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs simulated contracts.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a scenario file: faults, warnings, what it inherits."""
+    """Check a scenario: faults, warnings, what it inherits."""
     from edgeofcare.documents.answers.check import check_text
     from edgeofcare.inputs.load import load
     from edgeofcare.questions.check import check as checked
