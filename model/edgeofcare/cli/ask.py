@@ -79,14 +79,14 @@ def exposure(
 ) -> Answer:
     """Show what each borough pays, saves and risks."""
     from edgeofcare.documents.text_pages.join import exposure_page
-    from edgeofcare.questions.exposure import exposures
+    from edgeofcare.questions.exposure import exposure as exposed
 
     scenario = asked.scenario
     unknown = [slug for slug in borough or [] if slug not in scenario.boroughs]
     if unknown:
         known = ", ".join(scenario.boroughs)
         raise OptionError(f"there is no borough {', '.join(unknown)} in {scenario.name}. It has {known}.")
-    found = exposures(scenario, budgets=budgets_of(budget), **asked.options).as_dict()
+    found = exposed(scenario, budgets=budgets_of(budget), **asked.options).as_dict()
     return Answer(found, lambda: exposure_page(found, borough or ()))
 
 

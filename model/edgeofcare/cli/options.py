@@ -52,9 +52,9 @@ NUMBERS: tuple[str, ...] = ("replications", "outer_draws", "seed", "workers")
 # The one table: a question that learns an option gets it here, and its function gets it by this name.
 QUESTIONS = {
     "run": Offer(200, outer_draws=1, workers=True),
-    "join": Offer(5000, "with the joiner, and as many without", csv=True),
+    "join": Offer(5000, "with the joiner, and as many without", outer_draws=1, workers=True, csv=True),
     "contracts": Offer(1000, "under each assumption", outer_draws=1, workers=True, csv=True),
-    "exposure": Offer(1000, "under each assumption", contract=True),
+    "exposure": Offer(1000, "under each assumption", outer_draws=1, workers=True, contract=True),
     "cost-sharing": Offer(1000, "for starts and avoided cost"),
     "breakeven": Offer(1000, "at each point", outer_draws=1, contract=True, csv=True, counted="points"),
     "stress": Offer(5000, "under each stress", workers=True, contract=True),
