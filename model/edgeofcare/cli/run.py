@@ -13,7 +13,7 @@ import typer
 
 from edgeofcare.cli.options import Answer, AsJson, Asked, Quiet, ScenarioName, Workers
 from edgeofcare.cli.output import USERS_MISTAKE, complain, progress_bar, say
-from edgeofcare.errors import InputError, OptionError
+from edgeofcare.errors import EdgeOfCareError, InputError, OptionError
 
 
 def run(
@@ -85,12 +85,10 @@ def verify(
 
 
 def new_run_folder(name: str) -> Path:
-    """Return a name in runs/ that is not taken: scenario, date and time."""
-    place = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    number = 1
-    while (free := place if number == 1 else place.with_name(f"{place.name}-{number}")).exists():
-        number += 1
-    return free
+    """Return a name in runs/ that is not taken, and keep it: scenario, date and time."""
+    from edgeofcare.results import reserve
+
+    return reserve(Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
 
 
 def tell_slow_engine(engine: str | None) -> None:
@@ -103,10 +101,16 @@ def tell_slow_engine(engine: str | None) -> None:
 
 @contextlib.contextmanager
 def told_how_to_continue(place: Path | None) -> Iterator[None]:
-    """Say after Ctrl-C how the run can be continued."""
+    """Say after Ctrl-C how the run can be continued; give back a name that was kept for a run that never began."""
+    from edgeofcare.results import can_resume
+
     try:
         yield
     except KeyboardInterrupt:
-        resumable = place is not None and place.with_name(place.name + ".partial").exists()
+        resumable = place is not None and can_resume(place)
         complain(f"stopped. Add --out {place} --resume to continue." if resumable else "stopped.")
+        raise
+    except EdgeOfCareError:
+        if place is not None:
+            can_resume(place)
         raise
