@@ -8,7 +8,7 @@ app = marimo.App(width="full", app_title="What does each payment structure cost 
 with app.setup:
     import marimo as mo
 
-    from edgeofcare import compare_contracts
+    from edgeofcare import contracts
     from edgeofcare.documents.answers.contracts import SORTS, payments_document, payments_headline
     from edgeofcare.inputs.contracts import names_for
     from edgeofcare.pages import Choice, Page, Several, View, Visit, head, link_inputs, section
@@ -43,7 +43,7 @@ def questions(scenario, texts):
 def live(scenario, values, progress):
     """Every contract on the same lives."""
     assumed = with_effect(scenario, values)
-    found = compare_contracts(
+    found = contracts(
         assumed,
         list(names_for(scenario)),
         values["replications"],
