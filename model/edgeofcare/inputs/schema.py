@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, InstanceOf, Strict, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from edgeofcare.inputs.contract import Capital, Contract, PriceIndex, Tracking
+from edgeofcare.inputs.contract import Capital, Contract, PriceIndex
+from edgeofcare.inputs.terms.base import Tracking
 from edgeofcare.inputs.types import (
     Day,
     Days,

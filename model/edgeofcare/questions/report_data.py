@@ -16,13 +16,13 @@ import numpy.typing as npt
 from edgeofcare.calendar import date_of
 from edgeofcare.engine.counts import ARMS, EVENTS, Trace
 from edgeofcare.engine.observe import trace_with
-from edgeofcare.engine.plan import make_plan, term_track
+from edgeofcare.engine.plan import make_plan
 from edgeofcare.experiment import available_engine
-from edgeofcare.inputs.contract import AnyTerm, PerCareDaySaved, PerCompletion, PerStart, TrackedTerm
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
+from edgeofcare.inputs.terms.base import Term
 from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.money.pence import summed
-from edgeofcare.money.terms import settlement_periods, term_pence
+from edgeofcare.money.terms import Counted, counted_for, formula, settlement_periods
 from edgeofcare.outcomes import PENCE
 from edgeofcare.questions.before_experiment import CHUNK, Lived, Settled, live, settle
 from edgeofcare.questions.counterfactuals import Counterfactual
@@ -131,15 +131,8 @@ def mean_case(world: Counterfactual, replications: int, seed: int) -> dict[str, 
     terms = []
     for term in contract.terms:
         row: dict[str, Any] = {"pays": term.pays, **term.model_dump(mode="json", exclude={"pays", "tracking"})}
-        if isinstance(term, PerStart | PerCompletion):
-            measure = "started" if isinstance(term, PerStart) else "completed"
-            row["units"] = mean(lambda p, m=measure: p[0].counts.served(m))
-        elif isinstance(term, TrackedTerm):
-            track = term_track(term, contract, scenario)
-            at = plan.track_of(track) if track else 0
-            names = ("tracked_days", "care_days") if isinstance(term, PerCareDaySaved) else ("paid_units",)
-            row |= {name: mean(lambda p, m=name, t=at: p[0].counts.outcome("therapy", m, t)) for name in names}
-        row["due_gbp"] = mean(lambda p, t=term: _due(t, p[0], scenario))
+        row |= {name: mean(lambda p, m=name, t=term: _lived(t, p[0], scenario).of(m)) for name in term.counted}
+        row["due_gbp"] = mean(lambda p, t=term: formula(t, _lived(t, p[0], scenario)) / PENCE)
         row["settles"] = settlement_periods(periods).tolist()
         terms.append(row)
     days = lived.service.days.tolist()
@@ -178,10 +171,9 @@ def mean_case(world: Counterfactual, replications: int, seed: int) -> dict[str, 
     }
 
 
-def _due(term: AnyTerm, lived: Lived, scenario: Scenario) -> Values:
-    """Return what a term comes to before all modifiers, GBP: (replication, borough, period)."""
-    pence = term_pence(term, scenario.contract, lived.counts, lived.plan, scenario, lived.service, "therapy")
-    return np.asarray(pence / PENCE)
+def _lived(term: Term, lived: Lived, scenario: Scenario) -> Counted:
+    """Return what a term's formula reads of lives with therapy."""
+    return counted_for(term, scenario.contract, lived.counts, lived.plan, scenario, lived.service, "therapy")
 
 
 # ---- lives ---------------------------------------------------------------------------------------------------------
