@@ -400,7 +400,7 @@ def test_rules_beyond_the_sheet_are_shown_as_simulated_values() -> None:
     data = workbook({"mean": mean})
     assert block(data, "Boroughs' own part") == [[7.0] * 6, [8.0] * 6]
     notes = openpyxl.load_workbook(io.BytesIO(data))
-    assert "Floor (GBP)" in notes["Payments"]["A3"].value
+    assert "floor of the contract" in notes["Payments"]["A3"].value
     assert "not rebuil" in notes["Waterfall"]["A2"].value or "does not rebuild" in notes["Waterfall"]["A2"].value
     got = labelled(data, "Returns")
     days = (date(2019, 7, 1) - date(2018, 4, 1)).days
