@@ -228,7 +228,7 @@ SENTENCES: list[tuple[str, str, Expected]] = [
     ),
     (
         "stress",
-        rf"If therapy does nothing, {N} is still paid: .* up {N} worse off, and the investor loses {N}\.",
+        rf"If therapy does nothing, {N} is still paid: .* up {N} worse off, and the investor loses {N} on average",
         lambda case: [
             stressed(case, "payments_gbp"),
             stressed(case, "net_saving_gbp"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
@@ -15,38 +17,18 @@ from typing import Any
 
 import pytest
 
-from edgeofcare import cli as module
+import edgeofcare as eoc
+from edgeofcare.cli import main
+from edgeofcare.cli.options import QUESTIONS
+from edgeofcare.cli.output import READER_GONE, printable
+from edgeofcare.cli.program import HEADINGS, STOPPED, VERBS, function_of
+from edgeofcare.cli.run import new_run_folder
 from edgeofcare.inputs.load import load, shipped
+from edgeofcare.provenance import version
 from edgeofcare.results import RunFolder
 from edgeofcare.walk import prepare
 
 HERE = "from edgeofcare.cli import main; main()"
-VERBS = (
-    "run",
-    "check",
-    "show",
-    "diff",
-    "assumptions",
-    "payments",
-    "breakeven",
-    "lint",
-    "join",
-    "exposure",
-    "shares",
-    "new-borough",
-    "stress",
-    "tornado",
-    "switch",
-    "grid",
-    "reverse",
-    "sobol",
-    "voi",
-    "case",
-    "report",
-    "schema",
-    "new",
-    "verify",
-)
 Answer = tuple[int, str, str]
 Cli = Callable[..., Answer]
 
@@ -60,7 +42,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         monkeypatch.setattr(sys, "argv", ["edgeofcare", *words])
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
-            module.main()
+            main()
         code = end.value.code
         assert isinstance(code, int)
         return (code, *capsys.readouterr())
@@ -76,19 +58,63 @@ def process(*words: str, folder: Path, **env: str) -> subprocess.CompletedProces
 # ---- verbs --------------------------------------------------------------------------------------------------------
 
 
-def test_help_lists_every_verb_and_loads_nothing_heavy(tmp_path: Path) -> None:
-    heavy = "{'numpy', 'pandas', 'numba', 'scipy', 'matplotlib', 'pyarrow', 'simpy', 'distributed'}"
+def test_help_lists_every_verb_under_its_heading_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    heavy = "{'numpy', 'pandas', 'numba', 'scipy', 'matplotlib', 'pyarrow', 'simpy', 'distributed', 'pydantic', 'rich'}"
     script = f"import sys, atexit; atexit.register(lambda: print({heavy} & set(sys.modules), file=sys.stderr)); {HERE}"
-    done = subprocess.run([sys.executable, "-c", script, "--help"], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", script, "-h"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0 and done.stderr.strip() == "set()"
-    assert all(re.search(rf"^  {verb} +\w", done.stdout, re.MULTILINE) for verb in VERBS)
-    assert "..." not in done.stdout[done.stdout.index("Commands:") :], "no line is cut short"
+    for heading, _, verbs in HEADINGS:
+        section = done.stdout.split(f"\n{heading}:\n")[1].split("\n\n")[0]
+        assert [line.split()[0] for line in section.splitlines()] == list(verbs), "each in one line"
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(cli: Cli, verb: str) -> None:
-    code, out, errors = cli(verb, "--help")
+    code, out, errors = cli(verb, "-h")
     assert code == 0 and out.startswith("Usage: edgeofcare") and not errors
+    assert cli(verb, "--help")[1] == out
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version")[:2] == (0, f"edgeofcare {version()}\n")
+
+
+def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "edgeofcare.cli", "--version"]
+    assert subprocess.run(words, capture_output=True, text=True, cwd=tmp_path).stdout == f"edgeofcare {version()}\n"
+
+
+@pytest.mark.parametrize("verb", QUESTIONS)
+def test_every_question_has_the_shared_options_that_its_row_offers(cli: Cli, verb: str) -> None:
+    offer, out = QUESTIONS[verb], cli(verb, "--help")[1]
+    offered = {
+        "replications": offer.replications is not None,
+        "outer-draws": offer.outer_draws is not None,
+        "seed": True,
+        "workers": offer.workers,
+        "contract": offer.contract,
+        "json": True,
+        "csv": offer.csv,
+        "quiet": True,
+    }
+    found = {name: re.search(rf"^  --{name}\b(?!s)", out, re.MULTILINE) is not None for name in offered}
+    assert found == offered
+
+
+def test_every_question_is_a_public_function_of_the_same_name() -> None:
+    for verb in QUESTIONS:
+        assert callable(getattr(eoc, verb.replace("-", "_"))), verb
+        assert function_of(verb).__doc__
+
+
+def test_csv_holds_every_number_of_an_answer(cli: Cli) -> None:
+    code, out, errors = cli("join", "pan_london", "haringey", "--replications", "20", "--csv", "--quiet")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 0 and not errors and {row["unit"] for row in rows} >= {"gbp", "share", "days", "count"}
+    assert all(float(row["value"]) or True for row in rows if row["unit"] and row["value"])
+    assert (
+        cli("join", "pan_london", "haringey", "--csv", "--json")[2] == "edgeofcare: give --json or --csv, not both.\n"
+    )
 
 
 def test_check(cli: Cli) -> None:
@@ -146,7 +172,7 @@ def test_new_refuses(cli: Cli, tmp_path: Path, words: tuple[str, ...], sentence:
 
 
 def test_run_prints_a_page_and_keeps_a_folder(cli: Cli, tmp_path: Path) -> None:
-    code, out, errors = cli("run", "pan_london", "--replications", "20")
+    code, out, errors = cli("run", "pan_london", "--replications", "20", "--quiet")
     assert code == 0 and not errors and "THE ANSWER" in out
     (folder,) = (tmp_path / "runs").iterdir()
     assert re.fullmatch(r"pan_london-\d{8}-\d{6}", folder.name) and f"runs/{folder.name}" in out
@@ -158,11 +184,13 @@ def test_two_runs_in_one_second_have_two_folders(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(time, "strftime", lambda _: "now")
     (tmp_path / "runs" / "x-now").mkdir(parents=True)
-    assert module.new_run_folder("x") == Path("runs/x-now-2")
+    assert new_run_folder("x") == Path("runs/x-now-2")
 
 
 def test_json_is_one_object_and_nothing_else_and_the_folder_holds_the_same(cli: Cli, tmp_path: Path) -> None:
-    code, out, errors = cli("run", "pan_london", "--replications", "20", "--seed", "11", "--json", "--out", "run")
+    code, out, errors = cli(
+        "run", "pan_london", "--replications", "20", "--seed", "11", "--json", "--out", "run", "--quiet"
+    )
     assert code == 0 and not errors and out.count("\n") == 1
     assert json.loads(out) == json.loads((tmp_path / "run" / "summary.json").read_text("utf-8"))
     assert json.loads(out)["scenario"]["name"] == "pan_london" and json.loads(out)["seed"] == 11
@@ -294,8 +322,9 @@ def test_a_defect_of_the_surroundings_is_a_sentence_too(cli: Cli, monkeypatch: p
 
 
 def test_without_numba_one_line_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgeofcare.experiment.available_engine", lambda asked: asked or "reference")
-    code, out, errors = cli("run", "pan_london", "--replications", "2", "--json")
+    for room in ("experiment", "walk"):
+        monkeypatch.setattr(f"edgeofcare.{room}.available_engine", lambda asked: asked or "reference")
+    code, out, errors = cli("run", "pan_london", "--replications", "2", "--json", "--quiet")
     assert code == 0 and json.loads(out)["engine"] == "reference"
     assert errors.startswith("edgeofcare: numba is not installed") and errors.count("\n") == 1
 
@@ -305,7 +334,7 @@ def test_without_numba_one_line_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatc
 
 def test_a_terminal_without_pound_signs(tmp_path: Path) -> None:
     done = process(
-        "run", "pan_london", "--replications", "5", folder=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0"
+        "run", "pan_london", "--replications", "5", "--quiet", folder=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0"
     )
     assert done.returncode == 0 and not done.stderr
     assert "care worth GBP " in done.stdout.decode("ascii")
@@ -314,13 +343,13 @@ def test_a_terminal_without_pound_signs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8", None])
 def test_text_is_made_printable(encoding: str | None) -> None:
-    text = module.printable("£1.5m in Île-de-France", encoding)
+    text = printable("£1.5m in Île-de-France", encoding)
     assert text == ("GBP 1.5m in ?le-de-France" if encoding in ("ascii", None) else "£1.5m in Île-de-France")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell is needed")
 @pytest.mark.parametrize(
-    "words", ["show pan_london", "run pan_london --replications 5", "assumptions pan_london --csv"]
+    "words", ["show pan_london", "run pan_london --replications 5 --quiet", "assumptions pan_london --csv"]
 )
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, words: str) -> None:
     script = tmp_path / "do.py"
@@ -339,7 +368,7 @@ def test_a_closed_pipe_ends_quietly(tmp_path: Path) -> None:
         assert running.stdout is not None and running.stderr is not None
         running.stdout.close()
         assert running.stderr.read() == b""
-    assert running.returncode == module.READER_GONE
+    assert running.returncode == READER_GONE
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -362,7 +391,7 @@ def test_ctrl_c_ends_a_long_run_at_once_and_says_how_to_continue(tmp_path: Path,
         running.send_signal(signal.SIGINT)
         out, errors = running.communicate(timeout=30)
     seconds = time.monotonic() - started
-    assert running.returncode == module.STOPPED and out == b""
+    assert running.returncode == STOPPED and out == b""
     assert errors.decode() == "edgeofcare: stopped. Add --out run --resume to continue.\n"
     assert seconds < 3, "within a second on an idle machine"
     assert not (tmp_path / "run").exists()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edgeofcare import cli as module
+from edgeofcare.cli import main
 from edgeofcare.documents.answers.breakeven import breakeven_document, range_words
 from edgeofcare.documents.formats.text import text
 from edgeofcare.documents.text_pages.contracts import comparison_page, lint_page, log_page, risk_words
@@ -40,7 +40,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         monkeypatch.setattr(sys, "argv", ["edgeofcare", *words])
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
-            module.main()
+            main()
         code = end.value.code
         assert isinstance(code, int)
         return (code, *capsys.readouterr())
@@ -197,12 +197,12 @@ def test_the_log_wants_one_contract_and_a_number_from_nought() -> None:
 
 
 def test_payments_prints_one_object_of_twelve_contracts(cli: Cli) -> None:
-    code, out, errors = cli("payments", "pan_london", "--contracts", "all", "--replications", "5", "--json", "--quiet")
+    code, out, errors = cli("contracts", "pan_london", "--contracts", "all", "--replications", "5", "--json", "--quiet")
     found = json.loads(out)
     assert code == 0 and not errors and list(found["contracts"]) == shipped_contracts()
     assert len(found["contracts"]) == 12 and "worlds" not in found
-    code, out, _ = cli("payments", "pan_london", "--contracts", "essex", "--replications", "5", "--quiet")
-    assert code == 0 and out.startswith("1 contract on the same children") and "\nNext: edgeofcare payments" in out
+    code, out, _ = cli("contracts", "pan_london", "--contracts", "essex", "--replications", "5", "--quiet")
+    assert code == 0 and out.startswith("1 contract on the same children") and "\nNext: edgeofcare contracts" in out
 
 
 def test_breakeven_and_lint_print_one_object(cli: Cli) -> None:
@@ -218,7 +218,7 @@ def test_breakeven_and_lint_print_one_object(cli: Cli) -> None:
 
 
 def test_log_prints_movements(cli: Cli) -> None:
-    words = ("payments", "pan_london", "--contracts", "dn2", "--log", "0")
+    words = ("contracts", "pan_london", "--contracts", "dn2", "--log", "0")
     code, out, _ = cli(*words)
     assert code == 0 and out.startswith("WHAT MOVED, AND WHAT SET IT OFF") and "receive" in out
     rows = json.loads(cli(*words, "--json")[1])
@@ -228,13 +228,13 @@ def test_log_prints_movements(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("payments pan_london --contracts esssex", r"there is no contract of this name\. Did you mean 'essex'\?"),
-        ("payments pan_london --contracts essex --replications 0", "replications must be a whole number from 1"),
-        ("payments pan_london --contracts essex --seed -1", "seed must be a whole number from 0"),
-        ("payments pan_london --contracts essex --workers 0", "workers must be a whole number from 1 to 1,024"),
-        ("payments pan_london --contracts essex --log -1", r"from 0 \(got -1\)"),
-        ("payments pan_london --log 0", r"one contract is wanted here \(got 12\)"),
-        ("payments pan_london_evidence", "draws its effect from the evidence"),
+        ("contracts pan_london --contracts esssex", r"there is no contract of this name\. Did you mean 'essex'\?"),
+        ("contracts pan_london --contracts essex --replications 0", "replications must be a whole number from 1"),
+        ("contracts pan_london --contracts essex --seed -1", "seed must be a whole number from 0"),
+        ("contracts pan_london --contracts essex --workers 0", "workers must be a whole number from 1 to 1,024"),
+        ("contracts pan_london --contracts essex --log -1", r"from 0 \(got -1\)"),
+        ("contracts pan_london --log 0", r"one contract is wanted here \(got 12\)"),
+        ("contracts pan_london_evidence", "draws its effect from the evidence"),
         ("breakeven pan_london --chance 2", r"--chance must lie between 0 and 1 \(got 2\)"),
         ("breakeven pan_london --target-irr 8", "--target-irr must lie between"),
         ("breakeven pan_london --contract essex,dn2", r"one contract is wanted here \(got 2\)"),

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from edgeofcare.documents.answers.investor import (
     investor_headline,
     missed_count,
 )
+from edgeofcare.documents.answers.stress import stress_table
 from edgeofcare.documents.document import Bullets, Callout, Document, Said, Table
 from edgeofcare.documents.formats.html import html
 from edgeofcare.documents.pictures.investor import MOST_STRESSES, stress_profits
@@ -139,7 +141,7 @@ def test_a_chance_is_the_same_in_words_and_in_tables(parts: Parts, prob: float, 
         for row in table(document, "What the investor puts in").rows
         if row[0].startswith(("Loses money", "Never paid back", "Money runs out"))
     ]
-    told += [row[4] for row in table(document, "Each stress").rows]
+    told += [row[5] for row in table(document, "Each stress").rows]
     assert len(told) > 4 and set(told) == {words} == {dict(investor_headline(parts))["Loses money in"]}
     assert numbers(tuple(told)) == [prob] * len(told)
     assert f"loses money in {words.replace(f'of {FEW}', f'of the {FEW}')} simulated contracts" in answer(parts)
@@ -235,7 +237,9 @@ def test_every_number_of_a_stress_is_in_the_table_unrounded(parts: Parts) -> Non
             investor["profit_gbp"]["value"],
             investor["profit_gbp"]["change"],
             investor["irr_of_expected_flows"]["value"],
+            investor["missed_target_prob"]["value"],
             investor["loss_prob"]["value"],
+            investor["cost_unpaid_gbp"]["value"],
             row["net_saving_gbp"]["change"],
         ]
 
@@ -259,18 +263,19 @@ def test_a_table_sorted_for_somebody_else_is_sorted_for_the_investor(parts: Part
     found["stresses"].reverse()
     found["party"], found["party_name"] = "newham", "Newham"
     document = investor_document(parts)
-    changes = [numbers(row)[1] for row in table(document, "Each stress").rows[1:]]
-    assert changes == sorted(c for c in changes if c is not None)
+    harmful = sorted(found["stresses"], key=lambda row: row["investor"]["npv_gbp"]["change"])
+    assert [row[0] for row in table(document, "Each stress").rows[1:]] == [row["title"] for row in harmful]
     after = document.blocks[document.blocks.index(document.figures[0]) - 1]
     assert not isinstance(after, Bullets), "what sinks it for Newham is no answer for the investor"
 
 
 def test_the_picture_draws_at_most_so_many_and_its_table_has_all(parts: Parts) -> None:
-    row = parts["stress"]["stresses"][0]
-    rows = [{**deepcopy(row), "title": f"Stress {i}"} for i in range(MOST_STRESSES + 5)]
-    figure = stress_profits(parts["stress"], rows)
+    found = stress_table(parts["stress"])
+    rows = [replace(found.stresses[0], title=f"Stress {i}") for i in range(MOST_STRESSES + 5)]
+    figure = stress_profits(found, rows)
     assert len(figure.table.rows) == MOST_STRESSES + 5
-    assert numbers(figure.table.rows[0]) == [row["investor"]["profit_gbp"][key] for key in ("value", "change")]
+    profit = rows[0].investor.profit_gbp
+    assert numbers(figure.table.rows[0]) == [profit.value, profit.change]
     assert f"Under {len(rows)} of {len(rows)} stresses they lose money" in figure.description
 
 
@@ -280,7 +285,9 @@ def test_the_picture_can_be_drawn_whatever_happens(parts: Parts, profit: float) 
     row["investor"]["profit_gbp"]["value"] = profit
     row["title"] = "A <b>name</b> & $more$"
     parts["stress"]["base"]["investor"]["profit_gbp"]["value"] = profit
-    figure = stress_profits(parts["stress"], [row])
+    parts["stress"]["stresses"] = [row]
+    found = stress_table(parts["stress"])
+    figure = stress_profits(found, found.stresses)
     assert figure.svg.startswith("<svg")
     assert figure.png.startswith(b"\x89PNG")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edgeofcare import cli as module
+from edgeofcare.cli import main
 from edgeofcare.documents.text_pages.join import exposure_page, join_page, join_words, shares_page, teams_words
 from edgeofcare.inputs.boroughs import Answers, Joining, Teams, load_joiner, new_borough
 from edgeofcare.inputs.load import load, with_values
@@ -592,7 +592,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         monkeypatch.setattr(sys, "argv", ["edgeofcare", *words])
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
-            module.main()
+            main()
         assert isinstance(end.value.code, int)
         return (end.value.code, *capsys.readouterr())
 
@@ -627,7 +627,7 @@ MISTAKES = [
     (("exposure", "pan_london", "--budget", "haringey=4e5"), "no borough haringey", "It has sutton"),
     (("exposure", "pan_london", "--borough", "haringey"), "no borough haringey", "It has sutton"),
     (("exposure", "pan_london", "--replications", "0"), "replications", "from 1"),
-    (("shares", "pan_london", "--replications", "0"), "replications", "from 1"),
+    (("cost-sharing", "pan_london", "--replications", "0"), "replications", "from 1"),
 ]
 
 
@@ -652,7 +652,7 @@ def test_exposure_and_shares_have_pages(cli: Cli) -> None:
     )
     only = exposure_page(told, ["sutton"])
     assert "SUTTON" in only and "NEWHAM" not in only
-    code, out, _ = cli("shares", *quick)
+    code, out, _ = cli("cost-sharing", *quick)
     told = json.loads(out)
     assert code == 0 and told["exact"]
     for rule in told["rules"]:

@@ -10,7 +10,7 @@ from edgeofcare.errors import OptionError
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.questions.contracts import under
-from edgeofcare.questions.lint import data_not_held, gains_from_harm, lint, records_needed, too_many_terms
+from edgeofcare.questions.lint import data_not_held, gains_from_harm, lint, too_many_terms
 
 START: dict[str, Any] = {"pays": "per_start", "price_gbp": 100.0}
 FEW = 60
@@ -37,7 +37,7 @@ def test_five_terms_are_too_many_and_four_are_not() -> None:
 
 def test_what_each_kind_of_term_needs() -> None:
     def needs(**term: Any) -> tuple[str, ...]:
-        return tuple(records_needed(with_terms(term).contract.terms[0]))
+        return with_terms(term).contract.terms[0].records_needed()
 
     ladder = {
         "pays": "improvement_ladder",

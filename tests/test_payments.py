@@ -17,7 +17,8 @@ from cases.build import case_paths, make_scenario, money_case, pence, read_case,
 from edgeofcare.calendar import date_of, day_number, periods_between
 from edgeofcare.engine.counts import CONTROL, INTAKE, OUTCOMES, SERVICE
 from edgeofcare.errors import OptionError
-from edgeofcare.inputs.contract import AnyTerm, Contract, TopUp
+from edgeofcare.inputs.contract import Contract, TopUp
+from edgeofcare.inputs.terms.kinds import AnyTerm
 from edgeofcare.money.payments import NEVER_ENDS, Payments, capped, payments, topped_up
 from edgeofcare.money.pence import allowed_under, reduced, share_out
 from edgeofcare.money.terms import period_after_months, repayments, settled, settlement_periods

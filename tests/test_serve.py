@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edgeofcare import cli
+from edgeofcare.cli import main
 from edgeofcare.errors import OptionError
 from edgeofcare.pages.serve import FRONT_POLICY, HOST, POLICY, App, guarded, notebook_folder
 from edgeofcare.pages.serve import _listen as listen
@@ -230,7 +230,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     """Exit code of a command."""
     monkeypatch.setattr(sys, "argv", ["edgeofcare", *words])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main()
     assert isinstance(end.value.code, int)
     return end.value.code
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,21 +16,14 @@ import pytest
 from edgeofcare.engine.calibrate import calibrate
 from edgeofcare.errors import InputError, OptionError
 from edgeofcare.inputs.load import load, with_values
-from edgeofcare.questions.stress import (
-    StressTable,
-    _influence,
-    _rate,
-    figures,
-    make_trials,
-    measure,
-    sinks,
-    stress,
-    world_of,
-)
+from edgeofcare.outcomes import Against, Rows, against, rate_against
+from edgeofcare.questions.stress import StressRow, StressTable, sinks, stress
+from edgeofcare.questions.stress_cases import case_under, drawn_trials, make_trials
 from edgeofcare.results import plain
 from edgeofcare.walk import run
 
 N = 300
+SMALL = Path(__file__).parent / "pins" / "small.toml"
 LONDON = "no_effect,half_effect,start_effect,referrals_30,referrals_66,payments_late,base_11"
 COST_DIFFERS = 0.26e6
 
@@ -42,8 +34,8 @@ def table(name: str) -> StressTable:
     return stress(load(name), LONDON, replications=N)
 
 
-def row(name: str, stress_name: str) -> dict[str, Any]:
-    return next(one for one in table(name).rows if one["name"] == stress_name)
+def row(name: str, stress_name: str) -> StressRow:
+    return next(one for one in table(name).stresses if one.name == stress_name)
 
 
 # ---- figures -------------------------------------------------------------------------------------------------------
@@ -63,14 +55,14 @@ def test_london_as_expected(
     name: str, ratio: float, avoided: float, paid: float, irr: float, loss: tuple[float, float]
 ) -> None:
     found = row("pan_london", name)
-    investor = found["investor"]
-    assert found["hazard_ratio"] == pytest.approx(ratio, abs=0.01)
-    assert found["avoided_cost_gbp"]["value"] == pytest.approx(avoided, rel=0.05)
-    assert found["payments_gbp"]["value"] == pytest.approx(paid, rel=0.03)
-    assert investor["irr_of_expected_flows"]["value"] == pytest.approx(irr, abs=0.05)
-    assert loss[0] <= investor["loss_prob"]["value"] <= loss[1]
+    investor = found.investor
+    assert found.hazard_ratio == pytest.approx(ratio, abs=0.01)
+    assert found.avoided_cost_gbp.value == pytest.approx(avoided, rel=0.05)
+    assert found.payments_gbp.value == pytest.approx(paid, rel=0.03)
+    assert investor.irr_of_expected_flows.value == pytest.approx(irr, abs=0.05)
+    assert loss[0] <= investor.loss_prob.value <= loss[1]
     prototype = paid - 7.26e6
-    assert investor["profit_gbp"]["value"] == pytest.approx(prototype + COST_DIFFERS, abs=0.25e6)
+    assert investor.profit_gbp.value == pytest.approx(prototype + COST_DIFFERS, abs=0.25e6)
 
 
 @pytest.mark.parametrize(
@@ -86,23 +78,23 @@ def test_london_as_expected(
 )
 def test_essex_as_expected(name: str, paid: float, gain: float | None) -> None:
     found = row("essex", name)
-    assert found["payments_gbp"]["value"] == pytest.approx(paid, rel=0.06, abs=0.06e6)
+    assert found.payments_gbp.value == pytest.approx(paid, rel=0.06, abs=0.06e6)
     if gain is not None:
-        assert found["investor"]["profit_gbp"]["value"] == pytest.approx(gain, abs=0.1e6)
+        assert found.investor.profit_gbp.value == pytest.approx(gain, abs=0.1e6)
 
 
 def test_no_effect_avoids_exactly_nothing() -> None:
     found = row("pan_london", "no_effect")
-    assert found["avoided_cost_gbp"]["value"] == 0.0
-    assert found["started"]["change"] == 0.0 == found["places_used_share"]["change"]
+    assert found.avoided_cost_gbp.value == 0.0
+    assert found.started.change == 0.0 == found.places_used_share.change
 
 
 def test_late_payments_change_when_and_nothing_else() -> None:
     found = row("pan_london", "payments_late")
     for key in ("avoided_cost_gbp", "payments_gbp", "top_up_gbp", "net_saving_gbp", "places_used_share"):
-        assert found[key]["change"] == 0.0 and found[key]["se"] == 0.0
-    assert found["investor"]["profit_gbp"]["change"] == 0.0
-    assert found["investor"]["irr_of_expected_flows"]["change"] < 0 < found["investor"]["peak_funding_gbp"]["change"]
+        assert getattr(found, key).change == 0.0 == getattr(found, key).se
+    assert found.investor.profit_gbp.change == 0.0
+    assert found.investor.irr_of_expected_flows.change < 0 < found.investor.peak_funding_gbp.change
 
 
 @pytest.mark.parametrize("factor, name", [(0.66, "referrals_66"), (0.30, "referrals_30")])
@@ -115,23 +107,22 @@ def test_a_plain_run_of_the_changed_scenario_gives_the_same(factor: float, name:
     base = plain(run(scenario, replications=N).summary)
     found = row("pan_london", name)
     investor = again["investor"]
-    assert found["payments_gbp"]["value"] == pytest.approx(again["payments_gbp"]["total"]["mean"], rel=1e-12)
-    assert found["avoided_cost_gbp"]["value"] == pytest.approx(again["avoided_cost_gbp"]["nominal"]["mean"], rel=1e-12)
-    assert found["top_up_gbp"]["value"] == pytest.approx(again["payments_gbp"]["top_up"]["mean"], rel=1e-12)
-    assert found["investor"]["irr_of_expected_flows"]["value"] == investor["irr_of_expected_flows"]
-    assert found["investor"]["loss_prob"]["value"] == pytest.approx(investor["loss_prob"])
-    assert found["investor"]["money_multiple"]["value"] == pytest.approx(investor["money_multiple"]["mean"])
+    assert found.payments_gbp.value == pytest.approx(again["payments_gbp"]["total"]["mean"], rel=1e-12)
+    assert found.avoided_cost_gbp.value == pytest.approx(again["avoided_cost_gbp"]["nominal"]["mean"], rel=1e-12)
+    assert found.top_up_gbp.value == pytest.approx(again["payments_gbp"]["top_up"]["mean"], rel=1e-12)
+    assert found.investor.irr_of_expected_flows.value == investor["irr_of_expected_flows"]
+    assert found.investor.loss_prob.value == pytest.approx(investor["loss_prob"])
+    assert found.investor.money_multiple.value == pytest.approx(investor["money_multiple"]["mean"])
     for slug, borough in again["boroughs"].items():
-        chance = found["boroughs"][slug]["better_off_prob"]
-        assert chance["value"] == pytest.approx(borough["net_saving_prob"])
+        chance = found.boroughs[slug].better_off_prob
+        assert chance.value == pytest.approx(borough["net_saving_prob"])
         before = base["boroughs"][slug]["net_saving_prob"]
-        assert chance["change"] == pytest.approx(borough["net_saving_prob"] - before)
+        assert chance.change == pytest.approx(borough["net_saving_prob"] - before)
 
 
 def test_the_scenario_as_it_stands_differs_from_itself_in_nothing() -> None:
     base = table("pan_london").base
-    investor = base["investor"]
-    assert all(figure["change"] == figure["se"] == 0.0 for figure in [base["payments_gbp"], *investor.values()])
+    assert all(one.change == one.se == 0.0 for one in [base.payments_gbp, *vars(base.investor).values()])
 
 
 # ---- worlds --------------------------------------------------------------------------------------------------------
@@ -143,7 +134,7 @@ def odds(share: float) -> float:
 
 def test_the_claim_keeps_its_odds_ratio_on_another_base_which_holds() -> None:
     scenario = load("pan_london")
-    claimed, other = world_of(scenario, "claimed", "contract"), world_of(scenario, "claimed", "start_control")
+    claimed, other = case_under(scenario, "claimed", "contract"), case_under(scenario, "claimed", "start_control")
     ratio = odds(claimed.therapy) / odds(claimed.usual)
     assert odds(other.therapy) / odds(other.usual) == pytest.approx(ratio, rel=1e-3)
     placed = {
@@ -159,8 +150,8 @@ def test_the_claim_keeps_its_odds_ratio_on_another_base_which_holds() -> None:
 
 def test_the_trials_of_the_united_states_on_their_own_measure() -> None:
     scenario = load("pan_london")
-    world = world_of(scenario, "us_pooled", "contract")
-    assert world.entry_scale_days == world_of(scenario, "claimed", "contract").entry_scale_days
+    world = case_under(scenario, "us_pooled", "contract")
+    assert world.entry_scale_days == case_under(scenario, "claimed", "contract").entry_scale_days
     hazards = {
         "effect.measure": "never_in_care_by_day",
         "effect.day": 365,
@@ -175,19 +166,19 @@ def test_the_trials_of_the_united_states_on_their_own_measure() -> None:
 
 def test_half_is_half_of_the_points_and_start_has_its_odds_ratio() -> None:
     scenario = load("pan_london")
-    assert world_of(scenario, "half", "contract").therapy == pytest.approx(0.50, abs=1e-3)
-    start = world_of(scenario, "start", "contract")
+    assert case_under(scenario, "half", "contract").therapy == pytest.approx(0.50, abs=1e-3)
+    start = case_under(scenario, "start", "contract")
     assert odds(start.therapy) / odds(start.usual) == pytest.approx(1.25, abs=2e-3)
 
 
 def test_fading_keeps_the_hazards_of_the_claim() -> None:
     scenario = load("pan_london")
     trials, skipped = make_trials(scenario, "fading_effect,half_effect+fading_effect", 10, 1)
-    claimed, fading, half = (trial.worlds[0] for trial in trials)
+    claimed, fading, half = (trial.case for trial in trials)
     assert skipped == {}
     assert (fading.entry_scale_days, fading.hazard_ratio) == (claimed.entry_scale_days, claimed.hazard_ratio)
     assert fading.scenario.effect.log_ratio_share_by_year == half.scenario.effect.log_ratio_share_by_year
-    assert half.hazard_ratio == world_of(scenario, "half", "contract").hazard_ratio
+    assert half.hazard_ratio == case_under(scenario, "half", "contract").hazard_ratio
 
 
 def test_a_claim_out_of_reach_keeps_its_hazards_and_says_so(tmp_path: Path) -> None:
@@ -198,16 +189,17 @@ def test_a_claim_out_of_reach_keeps_its_hazards_and_says_so(tmp_path: Path) -> N
     mine.write_text(f'title = "A"\nkind = "base"\nsource = "B"\n[set]\n{text}')
     trials, _ = make_trials(load("pan_london"), str(mine), 10, 1)
     as_it_stands, short = trials
-    assert as_it_stands.targets_met and not short.targets_met
-    assert short.worlds[0].hazard_ratio == as_it_stands.worlds[0].hazard_ratio
-    assert short.worlds[0].scenario.care.stay.stay_to_18_prob_16_plus == 0.2
+    assert as_it_stands.met and not short.met
+    assert short.case.hazard_ratio == as_it_stands.case.hazard_ratio
+    assert short.case.scenario.care.stay.stay_to_18_prob_16_plus == 0.2
 
 
 # ---- errors --------------------------------------------------------------------------------------------------------
 
 
-def fake(flows: np.ndarray, draws: np.ndarray) -> dict[str, Any]:
-    return {"flows": flows, "flow_days": np.tile([0, 365, 1200], (len(flows), 1)), "draw": draws}
+def fake(flows: np.ndarray) -> Rows:
+    n = len(flows)
+    return Rows({"flows": flows.round().astype(np.int64)}, np.arange(n), np.zeros(n), {"date": (0, 365, 1200)})
 
 
 def test_the_error_of_a_rate_is_that_of_leaving_one_out() -> None:
@@ -215,28 +207,24 @@ def test_the_error_of_a_rate_is_that_of_leaving_one_out() -> None:
     n = 400
     here = np.column_stack([np.full(n, -1000), rng.normal(300, 150, n), rng.normal(900, 200, n)])
     there = here + np.column_stack([np.zeros(n), rng.normal(30, 40, n), np.zeros(n)])
-    a, b = (fake(flows.round().astype(np.int64), np.zeros(n)) for flows in (here, there))
-    rates = _rate(a), _rate(b)
-    assert rates[0] is not None and rates[1] is not None
-    moved = _influence(a, rates[0]) - _influence(b, rates[1])
-    found = moved.std(ddof=1) / np.sqrt(n)
 
-    def without(rows: dict[str, Any], i: int) -> float:
-        rate = _rate({**rows, "flows": np.delete(rows["flows"], i, axis=0)})
+    def without(flows: np.ndarray, i: int) -> float:
+        rate = fake(np.delete(flows, i, axis=0)).rate()
         assert rate is not None
         return rate
 
-    left_out = np.array([without(a, i) - without(b, i) for i in range(n)])
-    assert found == pytest.approx(np.sqrt((n - 1) ** 2 / n) * left_out.std(ddof=1), rel=0.02)
+    left_out = np.array([without(here, i) - without(there, i) for i in range(n)])
+    expected = np.sqrt((n - 1) ** 2 / n) * left_out.std(ddof=1)
+    assert rate_against(fake(here), fake(there)).se == pytest.approx(expected, rel=0.02)
 
 
 def test_with_outer_draws_the_error_is_between_draws() -> None:
-    found = stress(load("pan_london"), ["evidence_mixture"], replications=230).rows[0]
-    assert found["outer_draws"] == 100 and found["hazard_ratio"] is None
-    change = found["payments_gbp"]
+    found = stress(load("pan_london"), ["evidence_mixture"], replications=230).stresses[0]
+    assert found.outer_draws == 100 and found.hazard_ratio is None
+    change = found.payments_gbp
     # Payments by draw differ by about GBP 2m, by chance within one by 0.5m: of 100 draws the error is near 0.2m.
-    assert 0.1e6 < change["se"] < 0.4e6
-    assert found["started"]["change"] == pytest.approx(0.0, abs=2)
+    assert change.se is not None and 0.1e6 < change.se < 0.4e6
+    assert found.started.change == pytest.approx(0.0, abs=2)
 
 
 # ---- parties -------------------------------------------------------------------------------------------------------
@@ -244,15 +232,16 @@ def test_with_outer_draws_the_error_is_between_draws() -> None:
 
 @pytest.mark.parametrize("party", ["investor", "provider", "top_up", "newham"])
 def test_rows_stand_in_the_order_of_harm(party: str) -> None:
-    found = replace(table("pan_london"))
     again = stress(load("pan_london"), "no_effect,lower_cap,referrals_66", party, replications=40)
-    harms = [measure(one, party)["change"] for one in again.rows]
-    assert harms == sorted(harms, key=lambda change: change or 0.0) and found.party == "investor"
+    harms = [one.measure(party).change for one in again.stresses]
+    assert harms == sorted(harms, key=lambda change: change or 0.0)
 
 
-def made(name: str, kind: str, value: float, change: float) -> dict[str, Any]:
-    figure = {"value": value, "change": change, "se": 1.0}
-    return {"name": name, "title": name, "kind": kind, "investor": {"profit_gbp": figure}}
+def made(name: str, kind: str, value: float, change: float) -> StressRow:
+    """A stress of which only the investor's net present value matters."""
+    base = table("pan_london").stresses[0]
+    investor = replace(base.investor, npv_gbp=Against(value, change, 1.0))
+    return replace(base, name=name, title=name, kind=kind, investor=investor)
 
 
 @pytest.mark.parametrize(
@@ -265,51 +254,69 @@ def made(name: str, kind: str, value: float, change: float) -> dict[str, Any]:
 )
 def test_what_sinks_by_hand(up_by: float, chosen: list[str]) -> None:
     rows = [
-        made("all", "together", -90.0, -140.0),
-        made("a", "effect", -40.0, -90.0),
-        made("b", "effect", -35.0, -85.0),
-        made("d", "families", 10.0, -40.0),
-        made("e", "service", -5.0, -35.0),
-        made("f", "contract", 40.0, -10.0),
-        made("g", "prices", 49.0, -1.0),
+        made("all", "together", -90.0 + up_by, -140.0),
+        made("a", "effect", -40.0 + up_by, -90.0),
+        made("b", "effect", -35.0 + up_by, -85.0),
+        made("d", "families", 10.0 + up_by, -40.0),
+        made("e", "service", -5.0 + up_by, -35.0),
+        made("f", "contract", 40.0 + up_by, -10.0),
+        made("g", "prices", 49.0 + up_by, -1.0),
     ]
-    for row_ in rows:
-        row_["investor"]["profit_gbp"]["value"] += up_by
     found = sinks(made("base", "", 50.0, 0.0), rows, "investor")
-    assert [one["name"] for one in found["stresses"]] == chosen
-    value = {row_["name"]: row_["investor"]["profit_gbp"]["value"] for row_ in rows}
-    assert found["all_that_sink"] == [name for name in value if value[name] < 0]
-    assert [one["sunk"] for one in found["stresses"]] == [value[name] < 0 for name in chosen]
-    assert not found["sunk_as_it_stands"] and sinks(rows[0], rows, "investor")["sunk_as_it_stands"] == (up_by < 90)
+    assert [one.name for one in found.stresses] == chosen
+    value = {row_.name: row_.investor.npv_gbp.value or 0.0 for row_ in rows}
+    assert found.all_that_sink == [name for name in value if value[name] < 0]
+    assert [one.sunk for one in found.stresses] == [value[name] < 0 for name in chosen]
+    assert not found.sunk_as_it_stands and sinks(rows[0], rows, "investor").sunk_as_it_stands == (up_by < 90)
 
 
 def test_a_change_is_of_the_same_replications_only() -> None:
-    rows = {
-        key: np.zeros(3)
-        for key in (
-            "draw",
-            "started",
-            "avoided_cost_gbp",
-            "payments_gbp",
-            "top_up_gbp",
-            "top_up_gain_gbp",
-            "slot_days_used",
-            "profit_gbp",
-            "peak_funding_gbp",
-            "cost_unpaid_gbp",
-        )
-    }
-    rows |= {
-        "slot_days": np.ones(3),
-        "money_multiple": np.array([1.0, np.nan, 3.0]),
-        "flows": np.zeros((3, 2)),
-        "flow_days": np.zeros((3, 2)),
-        "borough_payments_gbp": np.zeros((3, 6)),
-        "borough_net_saving_gbp": np.zeros((3, 6)),
-    }
-    other = rows | {"money_multiple": np.array([2.0, 5.0, np.nan])}
-    found = figures(rows, other, load("pan_london"))["investor"]["money_multiple"]
-    assert found == {"value": 2.0, "change": -1.0, "se": None}
+    found = against(np.array([1.0, np.nan, 3.0]), np.array([2.0, 5.0, np.nan]))
+    assert found == Against(2.0, -1.0, None)
+
+
+def test_the_investor_fails_where_it_misses_its_target_and_loses_money_where_profit_is_negative() -> None:
+    """One rule: net present value at the target rate below nil. At 5% a year half an effect pays back, yet fails."""
+    found = row("pan_london", "half_effect").investor
+    assert found.profit_gbp.value is not None and found.npv_gbp.value is not None
+    assert found.npv_gbp.value < 0 < found.profit_gbp.value
+    assert "half_effect" in table("pan_london").sinks.all_that_sink
+    assert (found.missed_target_prob.value or 0) > (found.loss_prob.value or 0)
+
+
+# ---- inputs drawn ------------------------------------------------------------------------------------------------
+
+
+def test_with_inputs_drawn_each_figure_is_that_of_a_run_with_outer_draws() -> None:
+    """The scenario as planned is the run itself; lives shared by trials are those of each trial alone."""
+    scenario = load(str(SMALL))
+    both = stress(scenario, "no_effect,lower_cap,half_effect", replications=40, outer_draws=4)
+    again = plain(run(scenario, replications=40, outer_draws=4).summary)
+    drawn = both.uncertain
+    assert drawn is not None
+    assert drawn.payments_gbp.value == pytest.approx(again["payments_gbp"]["total"]["mean"], rel=1e-12)
+    assert drawn.investor.profit_gbp.value == pytest.approx(again["investor"]["profit_gbp"]["mean"], rel=1e-12)
+    alone = stress(scenario, "half_effect", replications=40, outer_draws=4)
+    (half,) = [one for one in both.stresses if one.name == "half_effect"]
+    assert half.uncertain == alone.stresses[0].uncertain and half.uncertain is not None
+    assert half == replace(alone.stresses[0])
+    assert (half.uncertain.payments_gbp.se or 0) > (half.payments_gbp.se or 0)  # between draws
+    chance_only = stress(scenario, "half_effect", replications=40).as_dict()
+    assert "uncertain" not in chance_only and "uncertain" not in chance_only["stresses"][0]
+
+
+def test_with_inputs_drawn_targets_are_met_again_under_the_stress() -> None:
+    """Half of the effect is half of the points that each draw takes for true; none is the ratio 1."""
+    trials, _ = make_trials(load("pan_london"), "half_effect,no_effect", 10, 1)
+    cases = drawn_trials(trials, 2, 1)
+    for number in range(2):
+        planned, half, none = (cases[trial.name].drawn(number) for trial in trials)
+        assert half.therapy == pytest.approx((planned.usual + planned.therapy) / 2, abs=5e-3)
+        assert half.entry_scale_days == planned.entry_scale_days and none.hazard_ratio == 1.0
+        assert none.scenario == planned.scenario
+
+
+# ---- mistakes ----------------------------------------------------------------------------------------------------
 
 
 def test_a_party_or_a_stress_that_is_not_there() -> None:

@@ -23,9 +23,11 @@ from hypothesis import strategies as st
 from edgeofcare.calendar import Periods, day_number
 from edgeofcare.documents.workbook.book import MISSING, SHEETS, workbook
 from edgeofcare.engine.plan import Plan, make_plan
-from edgeofcare.inputs.contract import Contract, PerCareDaySaved, TopUp
+from edgeofcare.inputs.contract import Contract, TopUp
 from edgeofcare.inputs.load import load
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.terms.base import UnitTerm
+from edgeofcare.inputs.terms.saved_days import PerCareDaySaved
 from edgeofcare.money.capital import capital, returns
 from edgeofcare.money.costs import ServiceCosts
 from edgeofcare.money.payments import NEVER_ENDS, Payments, capped, topped_up
@@ -166,8 +168,8 @@ def due_pence(mean: Mapping[str, Any], scenario: Scenario, settles: list[bool]) 
             value = np.cumsum(term.baseline_share * tracked - care, axis=1) * term.price_gbp * 100
             due.append(settled(value[None], np.array(settles)))
         else:
-            counted = np.array(units["units"] if "units" in units else units["paid_units"])
-            due.append(whole(counted * (term.price_gbp * 100))[None])
+            assert isinstance(term, UnitTerm)
+            due.append(whole(np.array(units[term.measure]) * (term.price_gbp * 100))[None])
     return np.stack(due, axis=-1)
 
 
@@ -309,7 +311,7 @@ def small(units: list[list[float]], contract: Mapping[str, Any], terms: list[dic
     lasts = ["2018-06-30", "2018-09-30", "2018-12-31", "2019-03-31", "2019-06-30", "2019-09-30"]
     years, zeros = ["2018-19"] * 4 + ["2019-20"] * 2, [[0.0] * 6 for _ in units]
     paid = [(date.fromisoformat(when) + timedelta(days=30)).isoformat() for when in lasts]
-    one = {"pays": "per_completion", "price_gbp": 1000.0, "units": units}
+    one = {"pays": "per_completion", "price_gbp": 1000.0, "completed": units}
     return {
         "scenario": "small",
         "replications": 1,
@@ -424,7 +426,7 @@ def test_every_kind_of_term_is_live_or_says_that_it_is_a_value() -> None:
     units = [[1.0, 2, 3, 0, 0, 0], [2.0, 0, 1, 0, 0, 0]]
     days = [[10.0, 10, 10, 0, 0, 0], [10.0, 10, 10, 0, 0, 0]]
     terms = [
-        {"pays": "per_start", "price_gbp": 100.0, "units": units},
+        {"pays": "per_start", "price_gbp": 100.0, "started": units},
         {"pays": "per_day_out_of_care", "price_gbp": 10.0, "deadweight_share": 0.3, "paid_units": units},
         {"pays": "milestone", "price_gbp": 50.0, "paid_units": units},
         {"pays": "milestone", "price_gbp": 70.0, "paid_units": units},
@@ -433,8 +435,6 @@ def test_every_kind_of_term_is_live_or_says_that_it_is_a_value() -> None:
             "price_gbp": 9.0,
             "baseline_share": [0.1, 0.5],
             "netting": "contract",
-            "tracked_days": days,
-            "care_days": days,
             "due_gbp": units,
         },
         {"pays": "block_fee", "due_gbp": days},
@@ -442,8 +442,8 @@ def test_every_kind_of_term_is_live_or_says_that_it_is_a_value() -> None:
     data = workbook({"mean": small(units, {}, terms)})
     assert block(data, "Tariff of a day")[0][:3] == pytest.approx([7, 14, 21])
     assert block(data, "Price of a milestone (2)")[1][:3] == [140, 0, 70]
-    assert block(data, "Per care day saved: simulated mean, a value") == units
-    assert block(data, "Block fee: simulated mean, a value") == days
+    assert block(data, "Care days saved below a baseline: simulated mean, a value") == units
+    assert block(data, "Fixed fee: simulated mean, a value") == days
     names = set(openpyxl.load_workbook(io.BytesIO(data)).defined_names)
     assert {"start_price_gbp", "deadweight_share", "milestone_price_gbp", "milestone_price_gbp_2"} <= names
     assert labelled(data, "Checks")["All of these"] is True
@@ -457,7 +457,7 @@ def test_rules_beyond_the_sheet_are_shown_as_simulated_values() -> None:
     data = workbook({"mean": mean})
     assert block(data, "Boroughs' own part") == [[7.0] * 6, [8.0] * 6]
     notes = openpyxl.load_workbook(io.BytesIO(data))
-    assert "Floor (GBP)" in notes["Payments"]["A3"].value
+    assert "floor of the contract" in notes["Payments"]["A3"].value
     assert "not rebuil" in notes["Waterfall"]["A2"].value or "does not rebuild" in notes["Waterfall"]["A2"].value
     got = labelled(data, "Returns")
     days = (date(2019, 7, 1) - date(2018, 4, 1)).days

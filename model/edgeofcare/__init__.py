@@ -1,4 +1,4 @@
-"""Open business cases for outcomes contracts that keep children on the edge of care at home."""
+"""Open business cases for outcomes contracts that help young people on the edge of care to stay at home."""
 
 from __future__ import annotations
 
@@ -13,33 +13,81 @@ if TYPE_CHECKING:
     from edgeofcare.questions.breakeven import breakeven as breakeven
     from edgeofcare.questions.case import make_case as make_case
     from edgeofcare.questions.contracts import contracts as contracts
+    from edgeofcare.questions.cost_sharing.cost_sharing import shares as cost_sharing
     from edgeofcare.questions.exposure import exposure as exposure
     from edgeofcare.questions.join import join as join
+    from edgeofcare.questions.lint import lint as lint
+    from edgeofcare.questions.reforecast import update as reforecast
+    from edgeofcare.questions.sensitivity.design_point import mildest as reverse_stress
+    from edgeofcare.questions.sensitivity.grid import grid as grid
+    from edgeofcare.questions.sensitivity.perfect_information import knowing as value_of_information
+    from edgeofcare.questions.sensitivity.sobol_study import drivers as sobol
+    from edgeofcare.questions.sensitivity.switching_values import switch as switching_values
+    from edgeofcare.questions.sensitivity.tornado import tornado as tornado
     from edgeofcare.questions.stress import stress as stress
+    from edgeofcare.questions.target_readings import readings as calibrate
+    from edgeofcare.questions.verify import verify as verify
     from edgeofcare.walk import Run as Run
     from edgeofcare.walk import run as run
 
+# Each public name, and where it is: questions have the names of the command line's verbs.
 _PUBLIC = {
-    "Run": "edgeofcare.walk",
-    "backtest": "edgeofcare.questions.backtest",
-    "breakeven": "edgeofcare.questions.breakeven",
-    "contracts": "edgeofcare.questions.contracts",
-    "exposure": "edgeofcare.questions.exposure",
-    "join": "edgeofcare.questions.join",
-    "load": "edgeofcare.inputs.load",
-    "make_case": "edgeofcare.questions.case",
-    "run": "edgeofcare.walk",
-    "stress": "edgeofcare.questions.stress",
-    "with_values": "edgeofcare.inputs.load",
-    "write_report": "edgeofcare.documents.papers.report",
+    "Run": "walk:Run",
+    "backtest": "questions.backtest:backtest",
+    "breakeven": "questions.breakeven:breakeven",
+    "calibrate": "questions.target_readings:readings",
+    "contracts": "questions.contracts:contracts",
+    "cost_sharing": "questions.cost_sharing.cost_sharing:shares",
+    "exposure": "questions.exposure:exposure",
+    "grid": "questions.sensitivity.grid:grid",
+    "join": "questions.join:join",
+    "lint": "questions.lint:lint",
+    "load": "inputs.load:load",
+    "make_case": "questions.case:make_case",
+    "reforecast": "questions.reforecast:update",
+    "reverse_stress": "questions.sensitivity.design_point:mildest",
+    "run": "walk:run",
+    "sobol": "questions.sensitivity.sobol_study:drivers",
+    "stress": "questions.stress:stress",
+    "switching_values": "questions.sensitivity.switching_values:switch",
+    "tornado": "questions.sensitivity.tornado:tornado",
+    "value_of_information": "questions.sensitivity.perfect_information:knowing",
+    "verify": "questions.verify:verify",
+    "with_values": "inputs.load:with_values",
+    "write_report": "documents.papers.report:write_report",
 }
-__all__ = sorted(_PUBLIC)
+__all__ = [
+    "Run",
+    "backtest",
+    "breakeven",
+    "calibrate",
+    "contracts",
+    "cost_sharing",
+    "exposure",
+    "grid",
+    "join",
+    "lint",
+    "load",
+    "make_case",
+    "reforecast",
+    "reverse_stress",
+    "run",
+    "sobol",
+    "stress",
+    "switching_values",
+    "tornado",
+    "value_of_information",
+    "verify",
+    "with_values",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first used, so that `import edgeofcare` costs nothing."""
     if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
+        module, _, attribute = _PUBLIC[name].partition(":")
+        return getattr(import_module(f"edgeofcare.{module}"), attribute)
     raise AttributeError(f"module 'edgeofcare' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 

@@ -14,12 +14,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from edgeofcare.calendar import DAYS_PER_YEAR
 from edgeofcare.engine.counts import ARMS, LIVES, SERVICE, Counts
 from edgeofcare.engine.plan import Plan
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
 from edgeofcare.money.capital import Cashflows, Returns
 from edgeofcare.money.costs import Costs, ServiceCosts, cashable_without_therapy, real_service_cost
 from edgeofcare.money.exposure import Exposure
+from edgeofcare.money.irr import internal_rate
 from edgeofcare.money.payments import Payments
 from edgeofcare.money.pence import summed
 
@@ -303,6 +305,18 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Against:
+    """A figure beside that of a base on the same random draws: its mean, its change, the standard error of the change.
+
+    None where there is no such number.
+    """
+
+    value: float | None
+    change: float | None
+    se: float | None
+
+
+@dataclass(frozen=True)
 class Chance:
     """How often something happens: share of replications, with its standard error."""
 
@@ -382,6 +396,42 @@ def paired(difference: Values, draws: Values | None = None) -> Paired:
     x = np.asarray(difference, dtype=float)
     low, high = quantiles(x, (0.1, 0.9))
     return Paired(float(x.mean()), standard_error(x, draws), low, high)
+
+
+def against(here: Values, there: Values, draws: Values | None = None) -> Against:
+    """Return a figure beside that of a base: (replication,) each.
+
+    The value is over replications in which it exists, the change over those in which both do.
+    """
+    x, base = np.asarray(here, dtype=float), np.asarray(there, dtype=float)
+    known = np.isfinite(x) & np.isfinite(base)
+    if not known.any():
+        return Against(None, None, None)
+    moved = x[known] - base[known]
+    se = standard_error(moved, None if draws is None else draws[known])
+    return Against(float(x[np.isfinite(x)].mean()), float(moved.mean()), se)
+
+
+def rate_against(here: Rows, there: Rows) -> Against:
+    """Return the rate of the expected flows beside that of a base on the same random draws; the error by influence.
+
+    At the rate r the mean flows have no net present value V; a replication moves r by -V_i(r) / V'(r).
+    """
+    rate, base = here.rate(), there.rate()
+    if rate is None or base is None:
+        return Against(rate, None, None)
+    se = None
+    if min(rate, base) > -1:
+        se = standard_error(_influence(here, rate) - _influence(there, base), here.clusters)
+    return Against(rate, rate - base, se)
+
+
+def _influence(rows: Rows, rate: float) -> Floats:
+    """Return how far each replication moves the rate of the expected flows: (replication,)."""
+    flows, years = rows.columns["flows"], np.array(rows.labels["date"]) / DAYS_PER_YEAR
+    discount = (1 + rate) ** -years
+    slope = -(flows.mean(axis=0) * years * discount).sum() / (1 + rate)
+    return np.asarray(-(flows @ discount) / slope)
 
 
 def chance(happens: Values, draws: Values | None = None) -> Chance:
@@ -473,6 +523,10 @@ class Rows:
     def paired(self, difference: Values) -> Paired:
         """Return the statistics of a difference on the same random draws."""
         return paired(difference, self.clusters)
+
+    def rate(self) -> float | None:
+        """Return the rate of the investors' flows summed over replications, a year; None without exactly one."""
+        return internal_rate(self.columns["flows"].sum(axis=0), np.array(self.labels["date"]))
 
     def first(self, n: int) -> Rows:
         """Return the first rows."""

@@ -13,7 +13,7 @@ from edgeofcare.calendar import date_of
 from edgeofcare.engine.calibrate import Calibration
 from edgeofcare.engine.counts import ARMS
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.money.irr import IRR_OUTCOMES, internal_rate
+from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.money.schedule import tranches_of
 from edgeofcare.money.waterfall import has_charges
 from edgeofcare.outcomes import Rows, Stat, ignorance_share, stat
@@ -333,7 +333,7 @@ def _investor(rows: Rows, scenario: Scenario) -> InvestorSummary:
 
 def expected_rate(rows: Rows) -> float | None:
     """Return the rate of the investors' flows summed over replications, a year; None without exactly one."""
-    return internal_rate(rows.columns["flows"].sum(axis=0), np.array(rows.labels["date"]))
+    return rows.rate()
 
 
 def _borough(rows: Rows, slug: str, name: str) -> BoroughSummary:

@@ -353,12 +353,12 @@ def whole_processes() -> tuple[list[str], list[tuple[str, str, str, bool]]]:
 
 
 QUESTIONS = (  # what is asked, the command, seconds that were set as a goal
-    ("twelve contracts over 10,000 replications of ten boroughs", ("payments", TEN, "--replications", "10000"), 8),
-    ("the same in every world of the grid, 2,000 each", ("payments", TEN, "--grid", "--replications", "2000"), 60),
+    ("twelve contracts over 10,000 replications of ten boroughs", ("contracts", TEN, "--replications", "10000"), 8),
+    ("the same in every world of the grid, 2,000 each", ("contracts", TEN, "--grid", "--replications", "2000"), 60),
     ("a borough joins, 5,000 replications with and without", ("join", SCENARIO, "haringey"), 5),
     ("the same with its limits", ("join", SCENARIO, "haringey", "--limits"), 90),
-    ("shares of six boroughs", ("shares", SCENARIO), 30),
-    ("shares of ten boroughs", ("shares", TEN), 300),
+    ("shares of six boroughs", ("cost-sharing", SCENARIO), 30),
+    ("shares of ten boroughs", ("cost-sharing", TEN), 300),
     ("every stress, 5,000 replications each", ("stress", SCENARIO), 60),
     ("tornado", ("tornado", SCENARIO), 30),
 )

@@ -26,18 +26,9 @@ from edgeofcare.calendar import (
 from edgeofcare.care.cohort import ADULT_AGE, FIRST_AGE, SCORE_LIMIT, SCORE_STEPS
 from edgeofcare.care.trajectory import Rates
 from edgeofcare.errors import Fault, InputError, OptionError
-from edgeofcare.inputs.contract import (
-    AnyTerm,
-    Contract,
-    ImprovementLadder,
-    Milestone,
-    PerCareDaySaved,
-    PerDayOutOfCare,
-    PerWeekOutOfCare,
-    TrackedTerm,
-    Tracking,
-)
+from edgeofcare.inputs.contract import Contract
 from edgeofcare.inputs.schema import Scenario, Team, Therapy
+from edgeofcare.inputs.terms.base import Term, TrackedTerm, Tracking
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -269,29 +260,26 @@ def make_tracks(scenario: Scenario, contracts: Sequence[Contract]) -> tuple[Trac
     return tuple(merged.values())
 
 
-def term_track(term: AnyTerm, contract: Contract, scenario: Scenario) -> Track | None:
+def term_track(term: Term, contract: Contract, scenario: Scenario) -> Track | None:
     """Return the track on which a term stands; None if it pays for no outcome inside a window.
 
     A window of the contract's or the term's own ends at the last possible start + delay + days; the scenario's own at
-    its end of outcomes.
+    its end of outcomes. What is counted in it the term says.
     """
     if not isinstance(term, TrackedTerm):
         return None
-    given = term.tracking or contract.tracking
+    counting, given = term.counting(), term.tracking or contract.tracking
     track = window(given or scenario.tracking, scenario, own=given is None)
-    only_days = track if given is None else replace(track, unit="day")  # the scenario's own counts days anyhow
-    match term:
-        case PerWeekOutOfCare():
-            return replace(track, max_units=term.max_units_per_child or NO_LIMIT)
-        case PerDayOutOfCare():
-            return replace(track, unit="day", max_units=term.max_units_per_child or NO_LIMIT)
-        case Milestone():
-            return replace(track, unit=term.counts, weeks=term.weeks, max_units=1)
-        case PerCareDaySaved():
-            return replace(only_days, by_intake=needs_intake(term))
-        case ImprovementLadder():
-            return replace(only_days, controlled=term.control != "fixed")
-    return track
+    # Days tracked and in care are counted with every unit: on the scenario's own track with the one that it has.
+    units = {"weeks": track.unit, "any": track.unit if given is None else "day"}
+    return replace(
+        track,
+        unit=units.get(counting.unit, counting.unit),
+        max_units=counting.max_units or NO_LIMIT,
+        weeks=counting.weeks,
+        by_intake=counting.by_intake,
+        controlled=counting.controlled,
+    )
 
 
 def periods_of(contract: Contract, plan: Plan, scenario: Scenario) -> int:
@@ -301,11 +289,6 @@ def periods_of(contract: Contract, plan: Plan, scenario: Scenario) -> int:
     """
     ends = [track.end_day for term in contract.terms if (track := term_track(term, contract, scenario))]
     return plan.periods.index(max(plan.outcomes_end, *ends, 1) - 1) + 1
-
-
-def needs_intake(term: PerCareDaySaved) -> bool:
-    """Return whether a term must be settled by intake group: a baseline by quarter since start, or groups apart."""
-    return term.netting == "group" or not isinstance(term.baseline_share, float)
 
 
 def window(tracking: Tracking, scenario: Scenario, own: bool) -> Track:

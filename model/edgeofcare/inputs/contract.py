@@ -6,19 +6,20 @@ A rule that belongs to one key begins with that key in square brackets; `words.p
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from edgeofcare.inputs.scaling import PositiveSizeGbp, PriceGbp, Scalable, SizeGbp, SumGbp
+from edgeofcare.inputs.terms.base import Tracking
+from edgeofcare.inputs.terms.kinds import AnyTerm
 from edgeofcare.inputs.types import (
     Day,
     Days,
     FinancialYear,
     Frozen,
-    Gbp,
     Growth,
-    NotNegative,
     Number,
     Positive,
     Share,
@@ -27,19 +28,6 @@ from edgeofcare.inputs.types import (
     Whole,
 )
 from edgeofcare.inputs.waterfall import ACTIONS, tranche_faults, waterfall_faults
-
-
-class Tracking(Frozen):
-    """The window in which a child's outcomes count."""
-
-    delay_days: Days
-    """Days from the start of therapy to the start of tracking."""
-    days: Annotated[Days, Field(ge=7)]
-    """Length of tracking, days; ends sooner at 18 and at the end of outcomes."""
-    covers: Literal["starters", "completers"] = "starters"
-    """Whose outcomes count."""
-    week_rule: Literal["grid", "run"] = "grid"
-    """Weeks out of care: on a fixed weekly grid, or whole weeks in each spell at home."""
 
 
 class PriceIndex(Frozen):
@@ -61,217 +49,36 @@ class PriceIndex(Frozen):
         return self
 
 
-class Term(Frozen):
-    """What all terms share."""
-
-    needs_data: tuple[Slug, ...] = ()
-    """Records that payers must hold for this term besides those that its kind needs; see `data_held` of boroughs."""
-
-
-class TrackedTerm(Term):
-    """What terms share that pay for outcomes inside a window."""
-
-    tracking: Tracking | None = None
-    """Window of this term; the contract's if not given."""
-
-
-class PerStart(Term):
-    """Pays for each child who starts therapy."""
-
-    pays: Literal["per_start"]
-    price_gbp: Gbp
-    """GBP for each."""
-
-
-class PerCompletion(Term):
-    """Pays for each completed therapy."""
-
-    pays: Literal["per_completion"]
-    price_gbp: Gbp
-    """GBP for each."""
-
-
-class PerWeekOutOfCare(TrackedTerm):
-    """Pays for each seven days running out of care inside the window."""
-
-    pays: Literal["per_week_out_of_care"]
-    price_gbp: Gbp
-    """GBP for each."""
-    max_units_per_child: Annotated[Whole, Field(ge=1)] | None = None
-    """Most weeks paid for one child; no limit if not given."""
-
-
-class PerDayOutOfCare(TrackedTerm):
-    """Pays for each day out of care inside the window, less a share that is agreed to be nobody's doing."""
-
-    pays: Literal["per_day_out_of_care"]
-    price_gbp: Gbp
-    """GBP for each day, before the deadweight share is taken off."""
-    deadweight_share: Share = 0.0
-    """Share of days that is not paid: a term of the contract, not an estimate."""
-    max_units_per_child: Annotated[Whole, Field(ge=1)] | None = None
-    """Most days counted for one child; no limit if not given."""
-
-
-class PerCareDaySaved(TrackedTerm):
-    """Pays for each care day below a fixed baseline share of tracked days, settled each quarter, no clawback."""
-
-    pays: Literal["per_care_day_saved"]
-    price_gbp: Gbp
-    """GBP for each day."""
-    baseline_share: Share | Annotated[tuple[Share, ...], Field(min_length=1, max_length=80)]
-    """Baseline share of tracked days in care: one number, or one for each quarter since an intake group's start
-    (the last continues)."""
-    netting: Literal["contract", "group"] = "contract"
-    """Whether intake groups offset one another, or each is floored at nil."""
-
-
-class Milestone(TrackedTerm):
-    """Pays once for a child, on the day on which it has been out of care for so many weeks."""
-
-    pays: Literal["milestone"]
-    price_gbp: Gbp
-    """GBP for each child who gets there."""
-    weeks: Annotated[Whole, Field(ge=1, le=520)]
-    """Number of weeks."""
-    counts: Literal["running", "at_week"] = "running"
-    """`running`: the first time that so many weeks running are out of care inside the window; `at_week`: out of care
-    on the last day of that week of the window."""
-
-
-class Band(Frozen):
-    """One rung of a ladder."""
-
-    from_improvement: Annotated[Number, Field(ge=-10, le=1)]
-    """Improvement from which this rung holds, up to the next; below the first rung nothing is paid."""
-    rate: NotNegative
-    """Rate a year (base `principal`), or GBP for each (other bases)."""
-    principal_share: Share = 1.0
-    """Share of the principal paid at the last settlement (base `principal`)."""
-
-
-class ImprovementLadder(TrackedTerm):
-    """Pays by the rung of a ladder that the improvement over a control has reached, at stated dates."""
-
-    pays: Literal["improvement_ladder"]
-    control: Literal["randomised", "matched", "fixed"]
-    """What the group is held against. `randomised`, `matched`: as many other children without therapy, one for each
-    who starts, at home after the same wait; `fixed`: a stated share of days in care."""
-    control_care_share: Share | None = None
-    """Share of tracked days in care of a fixed control."""
-    match_bias_log_or: Annotated[Number, Field(ge=-5, le=5)] = 0.0
-    """Log odds ratio by which a matched control's share in care is off, for what matching has missed."""
-    improvement: Literal["relative_reduction", "points"] = "relative_reduction"
-    """`relative_reduction`: 1 - share in care / the control's; `points`: the control's share in care less the
-    group's."""
-    bands: Annotated[tuple[Band, ...], Field(min_length=1, max_length=20)]
-    """The rungs, from the lowest up."""
-    base: Literal["principal", "per_care_day_reduced", "per_start"]
-    """What the rung is a rate on. `principal`: interest on a principal, and at the last settlement the principal;
-    `per_care_day_reduced`: care days fewer than the control's share would give; `per_start`: children who start."""
-    principal_gbp: Gbp | None = None
-    """Principal, GBP (base `principal`)."""
-    compound: bool = False
-    """Whether interest is compounded from one settlement to the next, instead of simple."""
-    floor_rate_per_year: NotNegative = 0.0
-    """Least rate a year at settlements up to `floor_until_month` (base `principal`)."""
-    floor_until_month: Whole = 0
-    """Months from day 0 for which the floor holds."""
-    settle_months: Annotated[tuple[Annotated[Whole, Field(ge=1, le=360)], ...], Field(min_length=1, max_length=40)]
-    """Months from day 0 at which the ladder is read, on all outcomes to date, and paid."""
-
-    @model_validator(mode="after")
-    def _coherent(self) -> Self:
-        faults = []
-        if (self.control == "fixed") != (self.control_care_share is not None):
-            faults.append("[control_care_share] belongs to a fixed control, and a fixed control needs it")
-        if (self.base == "principal") != (self.principal_gbp is not None):
-            faults.append("[principal_gbp] belongs to base principal, and base principal needs it")
-        rungs = [band.from_improvement for band in self.bands]
-        if any(b <= a for a, b in itertools.pairwise(rungs)):
-            faults.append("[bands] rungs must rise: each from_improvement must be above the one before")
-        months = self.settle_months
-        if any(b <= a for a, b in itertools.pairwise(months)):
-            faults.append("[settle_months] must rise")
-        if faults:
-            raise ValueError("\n".join(faults))
-        return self
-
-
-class BlockFee(Term):
-    """Pays a fixed fee a year, or the cost of the service with a margin, whatever the outcomes."""
-
-    pays: Literal["block_fee"]
-    gbp_per_year: Gbp | None = None
-    """Fixed fee, GBP a year, accruing by day."""
-    cost_margin_share: Annotated[Number, Field(ge=-0.5, le=1)] | None = None
-    """Instead: the service's cost in the period in which it falls, plus this share of it."""
-    starts: Day | None = None
-    """First day of a fixed fee; day 0 if not given."""
-    until: Day | None = None
-    """First day without a fixed fee; the end of delivery if not given."""
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.gbp_per_year is None) == (self.cost_margin_share is None):
-            raise ValueError("give either gbp_per_year or cost_margin_share, not both and not neither")
-        return self
-
-
-class SelfFinance(Term):
-    """The boroughs pay the cost of the service themselves, by a loan for each period's cost."""
-
-    pays: Literal["self_finance"]
-    rate_per_year: NotNegative
-    """Rate of the loan, a year."""
-    loan_years: Annotated[Number, Field(gt=0, le=30)]
-    """Years over which each period's loan is repaid in equal instalments, the first one period later."""
-
-
-AnyTerm = Annotated[
-    PerStart
-    | PerCompletion
-    | PerWeekOutOfCare
-    | PerDayOutOfCare
-    | PerCareDaySaved
-    | Milestone
-    | ImprovementLadder
-    | BlockFee
-    | SelfFinance,
-    Field(discriminator="pays"),
-]
-
-
-class TopUp(Frozen):
+class TopUp(Scalable):
     """A central payer's share of every outcome payment."""
 
     name: Text
     """Who pays it."""
     share: Share
     """Share of each payment."""
-    cap_gbp: Gbp | None = None
+    cap_gbp: SumGbp | None = None
     """Largest total, GBP; none if not given."""
     after_cap: Literal["borough_pays", "unpaid"] = "borough_pays"
     """What happens to the share once the cap is used up."""
 
 
-class GuaranteedStarts(Frozen):
+class GuaranteedStarts(Scalable):
     """A fee for each start by which boroughs fall short of a guaranteed number."""
 
     starts: Whole
     """Starts guaranteed over the whole contract, shared among boroughs by their expected referrals."""
-    shortfall_fee_gbp: Gbp
+    shortfall_fee_gbp: PriceGbp
     """GBP for each start that is missing."""
 
 
-class Standstill(Frozen):
+class Standstill(Scalable):
     """A time in which a fixed sum is paid instead of payments for outcomes, as in the pandemic."""
 
     starts: Day
     """First day; payments stop for the periods that begin on it or later."""
     until: Day
     """First day after it; payments go on with the periods that begin on it or later."""
-    gbp_per_year: Gbp
+    gbp_per_year: SumGbp
     """Fixed sum, GBP a year, shared among boroughs by their expected referrals."""
 
     @model_validator(mode="after")
@@ -302,7 +109,51 @@ class Termination(Frozen):
         return self
 
 
-class Contract(Frozen):
+@dataclass(frozen=True)
+class Modifier:
+    """What is true of a rule that changes what terms come to.
+
+    key: the contract's. label: what it is, for people. column: name of what it pays of its own among payments.
+    is_cap: whether it limits payments. limit: the limit as part of a sentence, with {} for the sum. in_workbook:
+    whether the workbook works it out; otherwise simulated means stand there.
+    """
+
+    key: str
+    label: str
+    column: str = ""
+    is_cap: bool = False
+    limit: str = ""
+    in_workbook: bool = False
+
+
+# In the order in which they act; the formulas stand in money/payments.py.
+MODIFIERS = (
+    Modifier("indexation", "Indexation of prices"),
+    Modifier("standstill", "Standstill", column="standstill"),
+    Modifier("guaranteed_starts", "Guaranteed starts", column="guaranteed_starts"),
+    Modifier(
+        "borough_year_cap_gbp",
+        "Cap of each borough in a financial year",
+        is_cap=True,
+        limit="no borough pays more than {} in a financial year",
+        in_workbook=True,
+    ),
+    Modifier(
+        "borough_cap_gbp",
+        "Cap of each borough",
+        is_cap=True,
+        limit="no borough pays more than {}",
+        in_workbook=True,
+    ),
+    Modifier("cap_gbp", "Cap of the contract", is_cap=True, limit="no more than {} is paid in all", in_workbook=True),
+    Modifier("floor_gbp", "Floor of the contract", column="floor", limit="at least {} is paid in all"),
+    Modifier("termination", "Early end", column="redemption"),
+    Modifier("top_up", "Central payer's share", in_workbook=True),
+)
+CAPS = tuple(modifier for modifier in MODIFIERS if modifier.is_cap)
+
+
+class Contract(Scalable):
     """Who pays what for which outcome."""
 
     name: Text
@@ -313,13 +164,13 @@ class Contract(Frozen):
     """What is paid, in order."""
     tracking: Tracking | None = None
     """Window of the contract's outcomes; the scenario's own if not given."""
-    cap_gbp: Gbp | None = None
+    cap_gbp: SumGbp | None = None
     """Largest total of all payments, GBP; none if not given."""
-    floor_gbp: Gbp | None = None
+    floor_gbp: SumGbp | None = None
     """Least total of all payments, GBP; what is missing is paid in the last period. None if not given."""
-    borough_cap_gbp: Gbp | None = None
+    borough_cap_gbp: SumGbp | None = None
     """Largest total for each borough, GBP; none if not given."""
-    borough_year_cap_gbp: Gbp | None = None
+    borough_year_cap_gbp: SumGbp | None = None
     """Largest total for each borough in one financial year, GBP; none if not given."""
     top_up: TopUp | None = None
     """A central payer's share."""
@@ -333,9 +184,18 @@ class Contract(Frozen):
     """A time of fixed payments."""
     termination: Termination | None = None
     """An early end."""
-    sized_for_gbp: Positive | None = None
+    sized_for_gbp: PositiveSizeGbp | None = None
     """Cost of the service, GBP, for which caps, floors, principals and tranches are written. Laid over other children
     they are scaled with the planned cost of their service; as written if not given."""
+
+    @property
+    def modifiers(self) -> tuple[Modifier, ...]:
+        """The rules beyond the terms that this contract has, in the order in which they act."""
+        return tuple(modifier for modifier in MODIFIERS if getattr(self, modifier.key) is not None)
+
+    def without_caps(self) -> Self:
+        """Return the contract without its caps (that of a top-up stays)."""
+        return self.model_copy(update={modifier.key: None for modifier in MODIFIERS if modifier.is_cap})
 
     @model_validator(mode="after")
     def _cap_above_floor(self) -> Self:
@@ -344,13 +204,13 @@ class Contract(Frozen):
         return self
 
 
-class Tranche(Frozen):
+class Tranche(Scalable):
     """One layer of the investors' money."""
 
     kind: Literal["grant", "first_loss", "equity", "junior", "senior", "capital_protected"]
     """`grant` is never paid back; `first_loss` and `equity` come last; `junior` after `senior`; `capital_protected`: a
     guarantor pays at the end what is missing of the protected share."""
-    commitment_gbp: Positive
+    commitment_gbp: PositiveSizeGbp
     """Most that can be drawn, GBP."""
     coupon_per_year: Annotated[Number, Field(ge=0, le=1)] = 0.0
     """Interest a year on what is outstanding, actual/365; what cannot be paid on a day of payments is added to the
@@ -384,7 +244,7 @@ Verb = Literal[
 ]
 
 
-class Step(Frozen):
+class Step(Scalable):
     """One action of the waterfall. Actions are read from top to bottom on every date on which money can move."""
 
     do: Verb
@@ -397,9 +257,9 @@ class Step(Frozen):
     """Account from which money is taken."""
     payee: Slug | dict[Slug, Share]
     """Account to which it goes; for split_residual, shares of several."""
-    limit_gbp: Gbp | None = None
+    limit_gbp: SizeGbp | None = None
     """Most that this action moves in total (reserve: holds at once), GBP."""
-    gbp_per_year: Gbp | None = None
+    gbp_per_year: SizeGbp | None = None
     """Fee, GBP a year, paid on the first day of each period for its days to the end of outcomes (pay_fee)."""
     carry_share: Share | None = None
     """Share of what is distributed above the hurdle (carry)."""
@@ -420,16 +280,16 @@ class Step(Frozen):
         return self
 
 
-class Capital(Frozen):
+class Capital(Scalable):
     """The investor's money."""
 
-    commitment_gbp: Gbp | None = None
+    commitment_gbp: SizeGbp | None = None
     """Most that can be drawn from one investor, GBP; not with tranches."""
     tranches: Annotated[dict[Slug, Tranche], Field(max_length=12)] = Field(default_factory=dict)
     """Layers of money instead of one investor, in the order in which they are drawn."""
     waterfall: Annotated[tuple[Step, ...], Field(max_length=60)] = ()
     """What is done with money on each date, in order; the usual order if not given."""
-    minimum_cash_gbp: Gbp = 0.0
+    minimum_cash_gbp: SizeGbp = 0.0
     """Cash that must stay in the account, GBP."""
     distribute: Literal["after_delivery", "from_day_one"] = "after_delivery"
     """When cash above the minimum and the costs to come goes back: after the last therapy ends, or always."""

@@ -15,19 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edgeofcare.errors import Fault, InputError, OptionError
-from edgeofcare.inputs.contract import (
-    AnyTerm,
-    BlockFee,
-    Capital,
-    Contract,
-    ImprovementLadder,
-    Milestone,
-    PerCareDaySaved,
-    PerCompletion,
-    PerDayOutOfCare,
-    PerStart,
-    PerWeekOutOfCare,
-)
+from edgeofcare.inputs.contract import Capital, Contract
 from edgeofcare.inputs.files import Layer, is_file, read_file, scenario_folder
 from edgeofcare.inputs.load import Part, load, read_part, scenario_hash, shipped, value_at
 from edgeofcare.inputs.messages import FILLED, Words, explain
@@ -141,6 +129,7 @@ def lay(scenario: Scenario, name_or_path: str | Path, service_cost_gbp: float | 
 
 
 # ---- larger, dearer ----------------------------------------------------------------------------------------------
+# Which numbers move, each part of a contract says itself: see scaling.py.
 
 
 def scaled(contract: Contract, capital: Capital | None, factor: float) -> tuple[Contract, Capital | None]:
@@ -150,9 +139,7 @@ def scaled(contract: Contract, capital: Capital | None, factor: float) -> tuple[
     waterfall; `sized_for_gbp` goes along, so that scaling twice is scaling once by the product.
     """
     _check(factor)
-    sums = _totals(contract, factor) | _times(contract, factor, "sized_for_gbp")
-    terms = tuple(_larger(term, factor) for term in contract.terms)
-    return contract.model_copy(update=sums | {"terms": terms}), capital and _larger_capital(capital, factor)
+    return contract.times(factor, "size"), capital and capital.times(factor, "size")
 
 
 def at_price(scenario: Scenario, factor: float) -> Scenario:
@@ -162,12 +149,7 @@ def at_price(scenario: Scenario, factor: float) -> Scenario:
     and the fee on cost (1 + margin). Sources of numbers still tell of those before.
     """
     _check(factor)
-    contract = scenario.contract
-    update: dict[str, Any] = {"terms": tuple(_dearer(term, factor) for term in contract.terms)}
-    if guaranteed := contract.guaranteed_starts:
-        fee = _times(guaranteed, factor, "shortfall_fee_gbp")
-        update["guaranteed_starts"] = guaranteed.model_copy(update=fee)
-    return scenario.model_copy(update={"contract": contract.model_copy(update=update)})
+    return scenario.model_copy(update={"contract": scenario.contract.scaled(factor)})
 
 
 def priced(scenario: Scenario, factor: float) -> Scenario:
@@ -175,62 +157,13 @@ def priced(scenario: Scenario, factor: float) -> Scenario:
 
     Self-finance stays: it is the cost of the service. So does what is due at an early end, a share of that cost.
     """
-    contract = at_price(scenario, factor).contract
-    terms = tuple(_larger(term, factor) if _on_principal(term) else term for term in contract.terms)
-    dearer = contract.model_copy(update=_totals(contract, factor) | {"terms": terms})
-    return scenario.model_copy(update={"contract": dearer})
-
-
-PRICED = (PerStart, PerCompletion, PerWeekOutOfCare, PerDayOutOfCare, PerCareDaySaved, Milestone)
+    _check(factor)
+    return scenario.model_copy(update={"contract": scenario.contract.times(factor, "pay")})
 
 
 def _check(factor: float) -> None:
     if not (math.isfinite(factor) and factor >= 0):
         raise OptionError(f"a contract can be scaled by a number of 0 or more, not by {factor}")
-
-
-def _times(part: Frozen, factor: float, *keys: str) -> dict[str, Any]:
-    """Return those of these keys that have a value, times the factor."""
-    return {key: factor * getattr(part, key) for key in keys if getattr(part, key) is not None}
-
-
-def _totals(contract: Contract, factor: float) -> dict[str, Any]:
-    """Return the caps, the floor and the standstill sum, times the factor."""
-    totals = _times(contract, factor, "cap_gbp", "floor_gbp", "borough_cap_gbp", "borough_year_cap_gbp")
-    if top_up := contract.top_up:
-        totals["top_up"] = top_up.model_copy(update=_times(top_up, factor, "cap_gbp"))
-    if standstill := contract.standstill:
-        totals["standstill"] = standstill.model_copy(update=_times(standstill, factor, "gbp_per_year"))
-    return totals
-
-
-def _on_principal(term: AnyTerm) -> bool:
-    return isinstance(term, ImprovementLadder) and term.base == "principal"
-
-
-def _larger(term: AnyTerm, factor: float) -> AnyTerm:
-    if isinstance(term, ImprovementLadder):
-        return term.model_copy(update=_times(term, factor, "principal_gbp"))
-    return term.model_copy(update=_times(term, factor, "gbp_per_year")) if isinstance(term, BlockFee) else term
-
-
-def _larger_capital(capital: Capital, factor: float) -> Capital:
-    sums = _times(capital, factor, "commitment_gbp", "minimum_cash_gbp")
-    layers = {name: t.model_copy(update=_times(t, factor, "commitment_gbp")) for name, t in capital.tranches.items()}
-    steps = [step.model_copy(update=_times(step, factor, "limit_gbp", "gbp_per_year")) for step in capital.waterfall]
-    return capital.model_copy(update=sums | {"tranches": layers, "waterfall": tuple(steps)})
-
-
-def _dearer(term: AnyTerm, factor: float) -> AnyTerm:
-    if isinstance(term, PRICED):
-        return term.model_copy(update=_times(term, factor, "price_gbp"))
-    if isinstance(term, ImprovementLadder) and not _on_principal(term):
-        return term.model_copy(
-            update={"bands": tuple(band.model_copy(update=_times(band, factor, "rate")) for band in term.bands)}
-        )
-    if isinstance(term, BlockFee) and term.cost_margin_share is not None:
-        return term.model_copy(update={"cost_margin_share": term.cost_margin_share * factor + (factor - 1)})
-    return term.model_copy(update=_times(term, factor, "gbp_per_year")) if isinstance(term, BlockFee) else term
 
 
 # ---- files -------------------------------------------------------------------------------------------------------

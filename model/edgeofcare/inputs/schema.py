@@ -15,7 +15,8 @@ from pydantic import BeforeValidator, Field, InstanceOf, Strict, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from edgeofcare.calendar import MEAN_DAYS_PER_MONTH
-from edgeofcare.inputs.contract import Capital, Contract, PriceIndex, Tracking
+from edgeofcare.inputs.contract import Capital, Contract, PriceIndex
+from edgeofcare.inputs.terms.base import Tracking
 from edgeofcare.inputs.types import (
     Day,
     Days,

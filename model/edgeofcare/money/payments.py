@@ -26,21 +26,10 @@ import numpy.typing as npt
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR, Periods, day_number, financial_year
 from edgeofcare.engine.counts import ARMS, Counts
 from edgeofcare.engine.plan import Plan, periods_of
-from edgeofcare.inputs.contract import (
-    AnyTerm,
-    BlockFee,
-    Contract,
-    GuaranteedStarts,
-    ImprovementLadder,
-    PriceIndex,
-    SelfFinance,
-    Standstill,
-    Termination,
-    TopUp,
-    TrackedTerm,
-)
+from edgeofcare.inputs.contract import Contract, GuaranteedStarts, PriceIndex, Standstill, Termination, TopUp
 from edgeofcare.inputs.indices import index_level
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.terms.base import Term, TrackedTerm
 from edgeofcare.money.costs import ServiceCosts
 from edgeofcare.money.pence import Floats, Ints, Pence, allowed_under, reduced, share_out, summed, to_pence, whole
 from edgeofcare.money.terms import accrued, by_referrals, joined_referrals, ladder_rate, period_after_months, term_pence
@@ -165,13 +154,7 @@ def names_of_columns(contract: Contract) -> tuple[str, ...]:
     kinds = [term.pays for term in contract.terms]
     before = [kinds[:i].count(kind) for i, kind in enumerate(kinds)]
     names = [f"{kind}_{n + 1}" if n else kind for kind, n in zip(kinds, before, strict=True)]
-    of_their_own = {
-        "standstill": contract.standstill,
-        "guaranteed_starts": contract.guaranteed_starts,
-        "floor": contract.floor_gbp,
-        "redemption": contract.termination,
-    }
-    return (*names, *(name for name, modifier in of_their_own.items() if modifier is not None))
+    return (*names, *(modifier.column for modifier in contract.modifiers if modifier.column))
 
 
 def first_day(acts: Bools, last_days: Ints) -> Ints:
@@ -203,14 +186,12 @@ def what_is_due(
     return due, fired
 
 
-def indexed(term: AnyTerm, pence: Pence, index: PriceIndex, plan: Plan) -> Pence:
+def indexed(term: Term, pence: Pence, index: PriceIndex, plan: Plan) -> Pence:
     """Return a term's amounts moved by a price index from the financial year of day 0 to that of each period.
 
     What follows a cost or a principal is no price and stays as it is.
     """
-    cost_plus = isinstance(term, BlockFee) and term.cost_margin_share is not None
-    on_principal = isinstance(term, ImprovementLadder) and term.principal_gbp is not None
-    if cost_plus or on_principal or isinstance(term, SelfFinance):
+    if not term.follows_index:
         return pence
     base = index_level(index, financial_year(plan.periods.day_0))
     ratios = np.array([index_level(index, year) / base for year in plan.outcome_periods.financial_years()])

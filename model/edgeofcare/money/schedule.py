@@ -21,19 +21,9 @@ from edgeofcare.calendar import (
     periods_between,
 )
 from edgeofcare.engine.plan import Plan, last_start, term_track
-from edgeofcare.inputs.contract import (
-    AnyTerm,
-    Capital,
-    ImprovementLadder,
-    PerCareDaySaved,
-    PerCompletion,
-    PerStart,
-    Step,
-    TrackedTerm,
-    Tranche,
-    Verb,
-)
+from edgeofcare.inputs.contract import Capital, Step, Tranche, Verb
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.terms.base import UnitTerm
 from edgeofcare.inputs.waterfall import CASH, GUARANTOR, INVESTOR, PAYERS, SERVICE
 from edgeofcare.money.costs import ServiceCosts
 from edgeofcare.money.payments import Payments
@@ -159,12 +149,13 @@ def make_schedule(costs: ServiceCosts, paid: Payments, plan: Plan, scenario: Sce
 def _n_paying(paid: Payments, plan: Plan, scenario: Scenario) -> int:
     """Return the number of periods to the last in which the contract can pay for anything.
 
-    Known of starts, completions and outcomes inside a window; with anything else all periods of the contract count.
+    Known of terms that pay unit by unit in the period of a start, a completion or an outcome inside a window; with any
+    other all periods of the contract count.
     """
     contract, n = scenario.contract, len(paid.days)
     if contract.floor_gbp is not None or contract.standstill or contract.termination:
         return n
-    if not all(_is_bounded(term) for term in contract.terms):
+    if not all(isinstance(term, UnitTerm) for term in contract.terms):
         return n
     last = plan.delivery_end
     for term in contract.terms:
@@ -173,12 +164,6 @@ def _n_paying(paid: Payments, plan: Plan, scenario: Scenario) -> int:
     # Real children may start later than simulated ones can: what is paid is never left out.
     paying = np.flatnonzero(paid.received.any(axis=0))
     return int(min(max(plan.periods.index(last), paying.max(initial=0)) + 1, n))
-
-
-def _is_bounded(term: AnyTerm) -> bool:
-    """Return whether a term is paid in the period of a start, a completion or an outcome, and in no later one."""
-    later = isinstance(term, PerCareDaySaved | ImprovementLadder)  # settled at dates of their own
-    return isinstance(term, PerStart | PerCompletion | TrackedTerm) and not later
 
 
 def _caller(terms: Capital, steps: tuple[Step, ...]) -> tuple[int, str] | None:

@@ -6,27 +6,22 @@ modifiers, top-ups, investors, files. Axes stand in the order replication, arm, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import singledispatch
+
 import numpy as np
 import numpy.typing as npt
 
 from edgeofcare.calendar import MONTHS_PER_PERIOD, Periods, add_months, day_number
-from edgeofcare.engine.counts import ARMS, CONTROL, INTAKE, Counts
+from edgeofcare.engine.counts import ARMS, CONTROL, INTAKE, SERVICE, Counts
 from edgeofcare.engine.counts import Ints as CountInts
-from edgeofcare.engine.plan import MONTHS_PER_YEAR, Plan, needs_intake, term_track
-from edgeofcare.inputs.contract import (
-    AnyTerm,
-    BlockFee,
-    Contract,
-    ImprovementLadder,
-    Milestone,
-    PerCareDaySaved,
-    PerCompletion,
-    PerDayOutOfCare,
-    PerStart,
-    PerWeekOutOfCare,
-    SelfFinance,
-)
+from edgeofcare.engine.plan import MONTHS_PER_YEAR, Plan, term_track
+from edgeofcare.inputs.contract import Contract
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.terms.base import Measure, Term, UnitTerm
+from edgeofcare.inputs.terms.fees import BlockFee, SelfFinance
+from edgeofcare.inputs.terms.ladder import ImprovementLadder
+from edgeofcare.inputs.terms.saved_days import PerCareDaySaved
 from edgeofcare.money.costs import ServiceCosts, yearly
 from edgeofcare.money.pence import Floats, Ints, Pence, share_out, summed, to_pence, whole
 
@@ -36,39 +31,81 @@ WORST_IMPROVEMENT = -10.0
 IMPROVEMENT_DECIMALS = 12
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What a term's formula may read: one arm's lives as counted, on the track of the term (0 if it has none)."""
+
+    counts: Counts
+    plan: Plan
+    scenario: Scenario
+    service: ServiceCosts
+    arm: str
+    track: int
+
+    def of(self, measure: Measure) -> CountInts:
+        """Return what was counted: (replication, borough, outcome period). Starts and completions: of both arms."""
+        if measure in SERVICE:
+            return self.counts.served(measure)
+        return self.counts.outcome(self.arm, measure, self.track)
+
+
 def term_pence(
-    term: AnyTerm, contract: Contract, counts: Counts, plan: Plan, scenario: Scenario, service: ServiceCosts, arm: str
+    term: Term, contract: Contract, counts: Counts, plan: Plan, scenario: Scenario, service: ServiceCosts, arm: str
 ) -> Pence:
     """Return what one term comes to in an arm's lives: (replication, borough, outcome period).
 
-    Starts, completions and the cost of the service are the same in both arms.
+    Starts, completions and the cost of the service are the same in both arms. Raises OptionError if the plan was made
+    without the term's window.
     """
-    match term:
-        case PerStart():
-            return priced(counts.served("started"), term.price_gbp)
-        case PerCompletion():
-            return priced(counts.served("completed"), term.price_gbp)
-        case BlockFee():
-            return block_fee(term, plan, scenario, service)
-        case SelfFinance():
-            return loan_payments(term, plan, scenario, service)
-    track = track_place(term, contract, plan, scenario)
-    match term:
-        case PerWeekOutOfCare() | Milestone():
-            return priced(counts.outcome(arm, "paid_units", track), term.price_gbp)
-        case PerDayOutOfCare():
-            return priced(counts.outcome(arm, "paid_units", track), term.price_gbp * (1 - term.deadweight_share))
-        case PerCareDaySaved():
-            return saved_day_payments(term, counts, plan, arm, track)
-        case ImprovementLadder():
-            return ladder_payments(term, counts, plan, arm, track)
+    return formula(term, counted_for(term, contract, counts, plan, scenario, service, arm))
 
 
-def track_place(term: AnyTerm, contract: Contract, plan: Plan, scenario: Scenario) -> int:
-    """Return the place of a tracked term's track in the plan; raise OptionError if the plan was made without it."""
+def counted_for(
+    term: Term, contract: Contract, counts: Counts, plan: Plan, scenario: Scenario, service: ServiceCosts, arm: str
+) -> Counted:
+    """Return what a term's formula may read; raise OptionError if the plan was made without the term's window."""
+    return Counted(counts, plan, scenario, service, arm, track_place(term, contract, plan, scenario))
+
+
+@singledispatch
+def formula(term: Term, lived: Counted) -> Pence:
+    """Return what a term comes to, before modifiers: (replication, borough, outcome period).
+
+    One function for each kind of term stands below; all that pay a price for each whole unit share the first.
+    """
+    raise NotImplementedError(f"money/terms.py has no formula for {term.pays}")
+
+
+@formula.register
+def _units_at_a_price(term: UnitTerm, lived: Counted) -> Pence:
+    """units x price, less the share of the price that is not paid."""
+    return priced(lived.of(term.measure), term.gbp_per_unit)
+
+
+@formula.register
+def _days_saved(term: PerCareDaySaved, lived: Counted) -> Pence:
+    return saved_day_payments(term, lived.counts, lived.plan, lived.arm, lived.track)
+
+
+@formula.register
+def _ladder(term: ImprovementLadder, lived: Counted) -> Pence:
+    return ladder_payments(term, lived.counts, lived.plan, lived.arm, lived.track)
+
+
+@formula.register
+def _fee(term: BlockFee, lived: Counted) -> Pence:
+    return block_fee(term, lived.plan, lived.scenario, lived.service)
+
+
+@formula.register
+def _loans(term: SelfFinance, lived: Counted) -> Pence:
+    return loan_payments(term, lived.plan, lived.scenario, lived.service)
+
+
+def track_place(term: Term, contract: Contract, plan: Plan, scenario: Scenario) -> int:
+    """Return the place of a term's track in the plan, 0 without a window; raise OptionError if the plan lacks it."""
     wanted = term_track(term, contract, scenario)
-    assert wanted is not None  # only terms that pay for no outcome inside a window have none
-    return plan.track_of(wanted)
+    return plan.track_of(wanted) if wanted else 0
 
 
 def priced(units: CountInts, gbp: float) -> Pence:
@@ -101,7 +138,7 @@ def saved_days(term: PerCareDaySaved, counts: Counts, plan: Plan, arm: str, trac
     saved = sum over periods of baseline share x tracked days - care days. Netting over the contract adds the intake
     groups into one netted group; otherwise each quarter of intake is one. One flat share needs no intake groups.
     """
-    if not needs_intake(term):
+    if not term.needs_intake:
         tracked, care = counts.outcome(arm, "tracked_days", track), counts.outcome(arm, "care_days", track)
         return np.cumsum(baseline_shares(term, plan)[0, 0] * tracked - care, axis=-1)[:, None]
     intake = counts.intake[:, ARMS.index(arm), plan.intake_tracks.index(track)].swapaxes(1, 2)

@@ -17,10 +17,10 @@ from edgeofcare.calendar import day_number
 from edgeofcare.engine.observe import observe, read_events, trace_with
 from edgeofcare.engine.plan import Plan
 from edgeofcare.experiment import all_of, available_engine, case_of, check_options, priced, read
-from edgeofcare.inputs.contract import PerCareDaySaved
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.terms.saved_days import PerCareDaySaved
 from edgeofcare.outcomes import Rows, joined, read_columns
 
 Floats = npt.NDArray[np.float64]

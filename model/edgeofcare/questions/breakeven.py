@@ -189,16 +189,14 @@ def along_prices(lives: Sequence[Lives], scenario: Scenario) -> Callable[[float]
 
 def without_caps(scenario: Scenario) -> Scenario:
     """Return the scenario without the caps of its contract (that of a top-up stays)."""
-    none = dict.fromkeys(("cap_gbp", "borough_cap_gbp", "borough_year_cap_gbp"))
-    return scenario.model_copy(update={"contract": scenario.contract.model_copy(update=none)})
+    return scenario.model_copy(update={"contract": scenario.contract.without_caps()})
 
 
 def main_price(scenario: Scenario) -> tuple[str, float]:
-    """Return what the contract's chief price is for, and the price, GBP: the last term that names one."""
+    """Return what the contract's chief price is for, and the price, GBP: the last term that has one above nil."""
     for term in reversed(scenario.contract.terms):
-        price = getattr(term, "price_gbp", None)
-        if price:
-            return term.pays.removeprefix("per_").replace("_", " "), float(price)
+        if term.price:
+            return term.kind.unit, term.price
     raise OptionError(
         f"{scenario.contract.name}: no term has a price that could be moved. Choose a contract with a tariff, such as "
         f"pan_london or essex."

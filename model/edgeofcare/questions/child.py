@@ -19,7 +19,7 @@ from edgeofcare.calendar import MEAN_DAYS_PER_YEAR, date_of
 from edgeofcare.care.cohort import ADULT_AGE
 from edgeofcare.care.tracking import WEEK, window_end
 from edgeofcare.engine.counts import ACCOUNTS, ARMS, Counts, empty_counts
-from edgeofcare.engine.plan import Plan, make_plan, term_track
+from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.engine.reference import (
     BOTH,
     Child,
@@ -36,16 +36,14 @@ from edgeofcare.engine.reference import (
     run_queue,
 )
 from edgeofcare.errors import OptionError
-from edgeofcare.inputs.contract import Milestone, PerCompletion, PerDayOutOfCare, PerStart, PerWeekOutOfCare
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
+from edgeofcare.inputs.terms.base import UnitTerm
 from edgeofcare.money.costs import price_table, service_costs
-from edgeofcare.money.terms import term_pence
+from edgeofcare.money.terms import counted_for, formula
 from edgeofcare.outcomes import PENCE
 from edgeofcare.questions.counterfactuals import Counterfactual
 
-# What these come to for all children is the sum over children; other terms are owed for the contract as a whole.
-CHILD_BY_CHILD = (PerStart, PerCompletion, PerWeekOutOfCare, PerDayOutOfCare, Milestone)
 LIVING = threading.RLock()  # lives are told in buffers that belong to the whole program
 
 
@@ -117,7 +115,7 @@ def one_child(world: Counterfactual, seed: int, replication: int, borough: str, 
         },
         "payments": _payments(counts, tables.plan, world.scenario),
         "terms_of_all_children": [
-            term.pays for term in world.scenario.contract.terms if not isinstance(term, CHILD_BY_CHILD)
+            term.pays for term in world.scenario.contract.terms if not isinstance(term, UnitTerm)
         ],
         "events": list(_events(child, lives, tables.plan, replication)),
     }
@@ -298,25 +296,20 @@ def _payments(counts: Counts, plan: Plan, scenario: Scenario) -> list[dict[str, 
     """Return what each term owed child by child comes to, GBP; without therapy only for outcomes in a window."""
     contract, service, found = scenario.contract, service_costs(plan, scenario, counts), []
     for term in contract.terms:
-        if not isinstance(term, CHILD_BY_CHILD):
+        if not isinstance(term, UnitTerm):
             continue
-        track = term_track(term, contract, scenario)
-        due = {
-            arm: float(term_pence(term, contract, counts, plan, scenario, service, arm).sum()) / PENCE for arm in ARMS
-        }
-        if track is None:
-            measure = "started" if isinstance(term, PerStart) else "completed"
-            units = {"therapy": int(counts.served(measure).sum()), "usual": None}
-        else:
-            units = {arm: int(counts.outcome(arm, "paid_units", plan.track_of(track)).sum()) for arm in ARMS}
+        lived = {arm: counted_for(term, contract, counts, plan, scenario, service, arm) for arm in ARMS}
+        due = {arm: float(formula(term, there).sum()) / PENCE for arm, there in lived.items()}
+        units = {arm: int(there.of(term.measure).sum()) for arm, there in lived.items()}
+        for_outcomes = term.counting() is not None
         found.append(
             {
                 "pays": term.pays,
                 "price_gbp": term.price_gbp,
                 "units": units["therapy"],
                 "due_gbp": due["therapy"],
-                "units_without_therapy": units["usual"],
-                "due_without_therapy_gbp": None if track is None else due["usual"],
+                "units_without_therapy": units["usual"] if for_outcomes else None,
+                "due_without_therapy_gbp": due["usual"] if for_outcomes else None,
             }
         )
     return found

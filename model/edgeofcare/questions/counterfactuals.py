@@ -6,6 +6,7 @@ In: a scenario. Out: cases with their hazards. Must not know: contracts, money.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from edgeofcare.inputs.files import scenario_folder
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 
+Solve = Callable[[Scenario], Calibration]  # how targets are met
 EFFECTS = ("none", "half", "claimed", "start")
 BASES = ("contract", "before_proceedings", "start_control")
 VOLUMES = (0.30, 0.66, 1.0)
@@ -43,8 +45,8 @@ class Counterfactual(Case):
     volume: float = 1.0
 
 
-def claimed_case(scenario: Scenario) -> Counterfactual:
-    """Return the scenario as written.
+def claimed_case(scenario: Scenario, solve: Solve = calibrate) -> Counterfactual:
+    """Return the scenario as written. solve: how its targets are met.
 
     Raises OptionError for a scenario that draws its effect from the evidence: it claims nothing of its own.
     """
@@ -53,7 +55,7 @@ def claimed_case(scenario: Scenario) -> Counterfactual:
             f"{scenario.name} draws its effect from the evidence and claims none of its own. Choose a scenario with a "
             f"claim, such as pan_london."
         )
-    return _case("claimed", "contract", scenario, calibrate(scenario))
+    return _case("claimed", "contract", scenario, solve(scenario))
 
 
 def grid_cases(scenario: Scenario) -> list[Counterfactual]:
@@ -63,10 +65,10 @@ def grid_cases(scenario: Scenario) -> list[Counterfactual]:
     share at the contract's base. Half: half of the points of the scenario's own measure.
     """
     claimed = claimed_case(scenario)
-    ratios = _odds_ratios(scenario)
+    ratios = {effect: _odds_ratio_of(effect, scenario) for effect in EFFECTS}
     cases = []
     for base in BASES:
-        scale = claimed.entry_scale_days if base == "contract" else _scale_of(scenario, base)
+        scale = claimed.entry_scale_days if base == "contract" else scale_of(scenario, base)
         cases += [
             claimed
             if (effect, base) == ("claimed", "contract")
@@ -76,12 +78,17 @@ def grid_cases(scenario: Scenario) -> list[Counterfactual]:
     return cases + [at_volume(claimed, volume) for volume in VOLUMES if volume != 1]
 
 
-def with_effect(claimed: Counterfactual, effect: str, base: str = "contract") -> Counterfactual:
-    """Return a case with another effect (`none`, `half`, `claimed`, `start`), on the contract's or another base."""
+def with_effect(
+    claimed: Counterfactual, effect: str, base: str = "contract", solve: Solve = calibrate
+) -> Counterfactual:
+    """Return a case with another effect (`none`, `half`, `claimed`, `start`), on the contract's or another base.
+
+    solve: how targets are met.
+    """
     if (effect, base) == ("claimed", "contract"):
         return claimed
-    scale = claimed.entry_scale_days if base == "contract" else _scale_of(claimed.scenario, base)
-    return _at_ratio(effect, base, claimed.scenario, scale, _odds_ratios(claimed.scenario)[effect])
+    scale = claimed.entry_scale_days if base == "contract" else scale_of(claimed.scenario, base, solve)
+    return _at_ratio(effect, base, claimed.scenario, scale, _odds_ratio_of(effect, claimed.scenario, solve), solve)
 
 
 def at_volume(case: Counterfactual, volume: float) -> Counterfactual:
@@ -92,13 +99,15 @@ def at_volume(case: Counterfactual, volume: float) -> Counterfactual:
     return replace(case, scenario=fewer, volume=volume, name=f"{case.name}, volume {volume:.0%}")
 
 
-def _at_ratio(effect: str, base: str, scenario: Scenario, entry_scale_days: float, odds_ratio: float) -> Counterfactual:
+def _at_ratio(
+    effect: str, base: str, scenario: Scenario, entry_scale_days: float, odds_ratio: float, solve: Solve = calibrate
+) -> Counterfactual:
     values = {
         "effect.measure": TRACKED_SHARE,
         "effect.entry_scale_days": entry_scale_days,
         "effect.odds_ratio": odds_ratio,
     }
-    return _case(effect, base, scenario, calibrate(with_values(scenario, values)))
+    return _case(effect, base, scenario, solve(with_values(scenario, values)))
 
 
 def _case(effect: str, base: str, scenario: Scenario, met: Calibration) -> Counterfactual:
@@ -116,18 +125,19 @@ def _case(effect: str, base: str, scenario: Scenario, met: Calibration) -> Count
     )
 
 
-def _odds_ratios(scenario: Scenario) -> dict[str, float]:
-    """Return the odds ratio of being in care, on the tracked share, of each effect at the contract's base."""
-    claimed = calibrate(scenario)
-    own = {arm: claimed.measures[arm][claimed.measure] for arm in ("usual", "therapy")}
-    half = {"effect.entry_scale_days": claimed.entry_scale_days, "effect.therapy": (own["usual"] + own["therapy"]) / 2}
-    start = next(row for row in published_evidence(scenario_folder())["studies"] if row["id"] == "start")
-    return {
-        "none": 1.0,
-        "half": _odds_ratio(calibrate(with_values(scenario, half))),
-        "claimed": _odds_ratio(claimed),
-        "start": math.exp(start["log_or"].value),
-    }
+def _odds_ratio_of(effect: str, scenario: Scenario, solve: Solve = calibrate) -> float:
+    """Return the odds ratio of being in care, on the tracked share, of an effect at the contract's base."""
+    if effect == "none":
+        return 1.0
+    if effect == "start":
+        start = next(row for row in published_evidence(scenario_folder())["studies"] if row["id"] == "start")
+        return math.exp(start["log_or"].value)
+    claimed = solve(scenario)
+    if effect == "claimed":
+        return _odds_ratio(claimed)
+    own = [claimed.measures[arm][claimed.measure] for arm in ("usual", "therapy")]
+    half = {"effect.entry_scale_days": claimed.entry_scale_days, "effect.therapy": sum(own) / 2}
+    return _odds_ratio(solve(with_values(scenario, half)))
 
 
 def _odds_ratio(found: Calibration) -> float:
@@ -135,8 +145,8 @@ def _odds_ratio(found: Calibration) -> float:
     return therapy / (1 - therapy) * (1 - usual) / usual
 
 
-def _scale_of(scenario: Scenario, base: str) -> float:
-    """Return the entry scale at which a published base holds."""
+def scale_of(scenario: Scenario, base: str, solve: Solve = calibrate) -> float:
+    """Return the entry scale at which a published base holds, days."""
     row: dict[str, Any] = next(r for r in published_evidence(scenario_folder())["base_worlds"] if r["id"] == base)
     values = {
         "effect.measure": row["measure"],
@@ -144,4 +154,4 @@ def _scale_of(scenario: Scenario, base: str) -> float:
         "effect.usual": 1 - row["in_care_share"].value,
         "effect.hazard_ratio": 1.0,
     }
-    return calibrate(with_values(scenario, values)).entry_scale_days
+    return solve(with_values(scenario, values)).entry_scale_days

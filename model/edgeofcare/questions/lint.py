@@ -10,21 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeofcare.experiment import check_options, settled, simulate
-from edgeofcare.inputs.contract import AnyTerm, Contract, ImprovementLadder
+from edgeofcare.inputs.contract import Contract
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.terms.base import RECORD_WORDS
 from edgeofcare.money.pence import Floats
 from edgeofcare.questions.counterfactuals import BASE_WORDS, Counterfactual, claimed_case, with_effect
 
 MOST_TERMS = 4
-SERVICE_RECORDS, CARE_RECORDS = "service_records", "care_records"
-NEEDS_SERVICE_RECORDS = ("per_start", "per_completion", "block_fee", "self_finance")
-CONTROL_RECORDS = {"randomised": "randomised_control", "matched": "matched_control"}
-RECORD_WORDS = {
-    SERVICE_RECORDS: "who started and completed",
-    CARE_RECORDS: "each child's days in care",
-    "randomised_control": "children allotted by lot to no therapy",
-    "matched_control": "similar children elsewhere without therapy",
-}
 REPLICATIONS = 1000
 BASES_LOOKED_AT = ("contract", "start_control")
 # A party is said to gain from harm if its mean gain exceeds five standard errors: by luck in 1 of 3.5 million cases.
@@ -61,18 +53,11 @@ def too_many_terms(contract: Contract) -> list[Finding]:
     ]
 
 
-def records_needed(term: AnyTerm) -> tuple[str, ...]:
-    """Return the records by which a term is settled."""
-    own = SERVICE_RECORDS if term.pays in NEEDS_SERVICE_RECORDS else CARE_RECORDS
-    control = CONTROL_RECORDS.get(term.control) if isinstance(term, ImprovementLadder) else None
-    return (own, *([control] if control else []), *term.needs_data)
-
-
 def data_not_held(scenario: Scenario) -> list[Finding]:
     """Find terms that need records which a borough does not hold."""
     found = []
     for i, term in enumerate(scenario.contract.terms):
-        for record in records_needed(term):
+        for record in term.records_needed():
             without = [b.name for b in scenario.boroughs.values() if record not in b.data_held]
             if without:
                 what = RECORD_WORDS.get(record, record.replace("_", " "))

@@ -15,13 +15,12 @@ import numpy.typing as npt
 from edgeofcare.calendar import date_of
 from edgeofcare.engine.counts import ARMS, EVENTS, Trace
 from edgeofcare.engine.observe import trace_with
-from edgeofcare.engine.plan import term_track
 from edgeofcare.experiment import OWN, Case, all_of, available_engine, experiment, read, simulate_all
-from edgeofcare.inputs.contract import AnyTerm, PerCareDaySaved, PerCompletion, PerStart, TrackedTerm
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
+from edgeofcare.inputs.terms.base import Term
 from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.money.pence import summed
-from edgeofcare.money.terms import settlement_periods, term_pence
+from edgeofcare.money.terms import Counted, counted_for, formula, settlement_periods
 from edgeofcare.outcomes import PENCE, Rows, Settlement, quantiles
 
 Values = npt.NDArray[Any]
@@ -179,15 +178,8 @@ def mean_case(case: Case, replications: int, seed: int) -> dict[str, Any]:
     terms = []
     for term in contract.terms:
         row: dict[str, Any] = {"pays": term.pays, **term.model_dump(mode="json", exclude={"pays", "tracking"})}
-        if isinstance(term, PerStart | PerCompletion):
-            measure = "started" if isinstance(term, PerStart) else "completed"
-            row["units"] = mean(lambda p, m=measure: p.counts.served(m))
-        elif isinstance(term, TrackedTerm):
-            track = term_track(term, contract, scenario)
-            at = plan.track_of(track) if track else 0
-            names = ("tracked_days", "care_days") if isinstance(term, PerCareDaySaved) else ("paid_units",)
-            row |= {name: mean(lambda p, m=name, t=at: p.counts.outcome("therapy", m, t)) for name in names}
-        row["due_gbp"] = mean(lambda p, t=term: _due(t, p, scenario))
+        row |= {name: mean(lambda p, m=name, t=term: _lived(t, p, scenario).of(m)) for name in term.counted}
+        row["due_gbp"] = mean(lambda p, t=term: formula(t, _lived(t, p, scenario)) / PENCE)
         row["settles"] = settlement_periods(periods).tolist()
         terms.append(row)
     days = first.service.days.tolist()
@@ -224,12 +216,10 @@ def mean_case(case: Case, replications: int, seed: int) -> dict[str, Any]:
     }
 
 
-def _due(term: AnyTerm, settlement: Settlement, scenario: Scenario) -> Values:
-    """Return what a term comes to before all modifiers, GBP: (replication, borough, period)."""
-    pence = term_pence(
-        term, scenario.contract, settlement.counts, settlement.plan, scenario, settlement.service, "therapy"
-    )
-    return np.asarray(pence / PENCE)
+def _lived(term: Term, settlement: Settlement, scenario: Scenario) -> Counted:
+    """Return what a term's formula reads of lives with therapy."""
+    counts, plan, service = settlement.counts, settlement.plan, settlement.service
+    return counted_for(term, scenario.contract, counts, plan, scenario, service, "therapy")
 
 
 # ---- lives ---------------------------------------------------------------------------------------------------------

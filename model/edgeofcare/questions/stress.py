@@ -1,93 +1,175 @@
-"""What breaks a contract: each stress on the same luck as the scenario, sorted by the harm to one party.
+"""What breaks a contract: each stress with the same random draws as the scenario, sorted by the harm to one party.
 
 In: a scenario, names of stresses, a party. Out: a `StressTable`. Must not know: how answers are shown, stress files.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from edgeofcare.calendar import DAYS_PER_YEAR
-from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate
-from edgeofcare.engine.parameters import draw, surface_for
-from edgeofcare.errors import CalibrationError, InputError, OptionError
-from edgeofcare.inputs.evidence import published_evidence
-from edgeofcare.inputs.files import scenario_folder
-from edgeofcare.inputs.load import with_values
+from edgeofcare.errors import OptionError
+from edgeofcare.experiment import OWN, Experiment, Part, Progress, available_engine, check_options
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.inputs.stresses import NamedStress, Stressed, find_stresses, stressed
-from edgeofcare.money.irr import internal_rate
-from edgeofcare.money.pence import summed
-from edgeofcare.outcomes import PENCE, standard_error
-from edgeofcare.questions.before_experiment import CHUNK, live, settle
-from edgeofcare.questions.counterfactuals import Counterfactual, claimed_case, with_effect
-from edgeofcare.walk import prepare
+from edgeofcare.outcomes import Against, Rows, against, rate_against
+from edgeofcare.questions.counterfactuals import claimed_case
+from edgeofcare.questions.stress_cases import PLANNED, Trial, drawn_trials, make_trials
+from edgeofcare.results import plain
 
-Values = npt.NDArray[Any]
-Rows = dict[str, Values]
-Progress = Callable[[int, int], None]
 INVESTOR, PROVIDER, TOP_UP = "investor", "provider", "top_up"
-MOST_DRAWS = 100  # outer draws of a stress that draws its effect
+TOGETHER = "together"  # kind of a stress made of others
 HALF_EMPTY = 0.5  # of the team places of the plan: below it a provider's service is not kept up
 HOW_MANY_SINK = 3
+COLUMNS = (
+    *("started", "avoided_gbp", "all_payments_gbp", "top_up_gbp", "top_up_gain_gbp", "payments_gbp", "net_saving_gbp"),
+    *("slot_days_used", "slot_days", "money_multiple", "profit_gbp", "peak_funding_gbp", "npv_gbp", "missed_target"),
+    *("cost_unpaid_gbp", "flows"),
+)
+
+
+# ---- the answer --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A scenario as it stands, or under one stress. worlds: one, or one for each outer draw."""
+class InvestorFigures:
+    """What the investors' money earns. npv_gbp: net present value at their target rate; below nil they miss it."""
+
+    irr_of_expected_flows: Against
+    money_multiple: Against
+    profit_gbp: Against
+    peak_funding_gbp: Against
+    npv_gbp: Against
+    missed_target_prob: Against
+    loss_prob: Against
+    cost_unpaid_prob: Against
+    cost_unpaid_gbp: Against
+
+
+@dataclass(frozen=True)
+class BoroughFigures:
+    """What the contract means for one borough."""
 
     name: str
-    stress: NamedStress | None
-    worlds: list[Counterfactual]
-    left_out: dict[str, str] = field(default_factory=dict)
-    targets_met: bool = True
+    payments_gbp: Against
+    net_saving_gbp: Against
+    better_off_prob: Against
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The scenario as planned or under a stress, each figure beside that of the scenario as planned.
+
+    places_used_share: of the team places of the scenario as planned.
+    """
+
+    started: Against
+    avoided_cost_gbp: Against
+    payments_gbp: Against
+    top_up_gbp: Against
+    top_up_gain_gbp: Against
+    net_saving_gbp: Against
+    places_used_share: Against
+    investor: InvestorFigures
+    boroughs: dict[str, BoroughFigures]
+
+    def measure(self, party: str) -> Against:
+        """Return the figure that stands for a party: see `measure_of`."""
+        own = {INVESTOR: self.investor.npv_gbp, PROVIDER: self.places_used_share, TOP_UP: self.top_up_gain_gbp}
+        return own[party] if party in own else self.boroughs[party].net_saving_gbp
+
+
+@dataclass(frozen=True)
+class OutOfCareShare:
+    """Share of tracked days out of care, on the calibration sample."""
+
+    usual: float
+    therapy: float
+
+
+@dataclass(frozen=True)
+class StressRow(Figures):
+    """One stress. together: its parts, if it is made of others; left_out: parts that do not fit, with the reason.
+
+    targets_met: whether the claim can be met under it; otherwise the nearest was taken. outer_draws: of the evidence,
+    for a stress that draws its effect. hazard_ratio, entry_scale_days: None with several draws. uncertain: the same
+    figures with the scenario's uncertain inputs drawn; None with one outer draw.
+    """
+
+    name: str
+    title: str
+    description: str
+    kind: str
+    source: str
+    date: str
+    quality: str
+    together: list[str]
+    left_out: dict[str, str]
+    targets_met: bool
+    outer_draws: int
+    hazard_ratio: float | None
+    entry_scale_days: float | None
+    out_of_care_share: OutOfCareShare
+    uncertain: Figures | None = None
+
+
+@dataclass(frozen=True)
+class Sink(Against):
+    """A stress that does the party most harm. sunk: its figure lies below the edge."""
+
+    name: str
+    title: str
+    sunk: bool
+
+
+@dataclass(frozen=True)
+class Sinks:
+    """What turns the verdict of the party.
+
+    edge: nil, or for a provider half of the places. stresses: the most harmful. all_that_sink: names of all that do.
+    """
+
+    edge: float
+    sunk_as_it_stands: bool
+    stresses: list[Sink]
+    all_that_sink: list[str]
 
 
 @dataclass(frozen=True)
 class StressTable:
-    """Every stress against the scenario as it stands.
+    """Every stress against the scenario as planned, the most harmful to the party first.
 
-    rows: as `--json` prints them, the most harmful to the party first. base: the same figures without stress.
-    skipped: stresses that do not fit the scenario, with the reason.
+    measure: path of the figure that stands for the party. base: the figures without stress. skipped: stresses that do
+    not fit the scenario, with the reason. uncertain: base with uncertain inputs drawn; None with one outer draw.
     """
 
-    scenario: Scenario
+    scenario: str
+    title: str
     party: str
-    base: dict[str, Any]
-    rows: list[dict[str, Any]]
-    skipped: dict[str, str]
-    replications: int
+    party_name: str
+    measure: str
+    target_irr_per_year: float
     seed: int
+    replications: int
+    outer_draws: int
+    base: Figures
+    stresses: list[StressRow]
+    sinks: Sinks
+    skipped: dict[str, str]
+    uncertain: Figures | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the object that `--json` prints."""
-        return {
-            "scenario": self.scenario.name,
-            "title": self.scenario.title,
-            "party": self.party,
-            "party_name": self._party_name,
-            "measure": measure_of(self.party),
-            "seed": self.seed,
-            "replications": self.replications,
-            "base": self.base,
-            "stresses": self.rows,
-            "sinks": sinks(self.base, self.rows, self.party),
-            "skipped": self.skipped,
-        }
+        """Return the object that `--json` prints; what was not asked for is left out."""
+        found: dict[str, Any] = plain(self)
+        for part in (found, *found["stresses"]):
+            if part["uncertain"] is None:
+                del part["uncertain"]
+        return found
 
-    @property
-    def _party_name(self) -> str:
-        if self.party in self.scenario.boroughs:
-            return self.scenario.boroughs[self.party].name
-        top_up = self.scenario.contract.top_up
-        return top_up.name if self.party == TOP_UP and top_up and top_up.name else f"the {self.party}"
+
+# ---- the question ------------------------------------------------------------------------------------------------
 
 
 def stress(
@@ -98,332 +180,183 @@ def stress(
     seed: int = 1,
     workers: int | None = None,
     progress: Progress | None = None,
+    outer_draws: int = 1,
 ) -> StressTable:
-    """Return what each stress does to a contract, on the same luck, the most harmful to the party first.
+    """Return what each stress does to a contract, with the same random draws, the most harmful to the party first.
 
     names: "all" (without those that do not fit the scenario), or names and paths, "a,b" for two, "a+b" for both at
-    once. party: "investor" (profit), "provider" (places used), "top_up" (what it gets for its part) or the slug of a
-    borough (net saving).
+    once. party: "investor" (net present value at its target rate), "provider" (places used), "top_up" (what it gets for
+    its part) or the slug of a borough (net saving). outer_draws: with several, also with uncertain inputs drawn.
     Raises OptionError for a party that is not in the scenario and a number out of range, InputError for a stress that
     is unknown, at fault, or named and does not fit.
     """
-    _check_party(scenario, party)
+    party_name = _party_name(scenario, party)
     claimed_case(scenario)
-    prepare(scenario, replications, seed)
-    if workers is not None and workers < 1:
-        raise OptionError(f"workers must be 1 or more (got {workers}).")
+    check_options(scenario, replications, seed, outer_draws, workers)
     trials, skipped = make_trials(scenario, names, replications, seed)
-    found = _run(trials, replications, seed, workers or os.cpu_count() or 1, progress)
-    own = found[0]
-    base = figures(own, own, scenario)
-    rows = [
-        _head(trial) | figures(rows_, {key: value[: len(rows_["draw"])] for key, value in own.items()}, scenario)
-        for trial, rows_ in zip(trials[1:], found[1:], strict=True)
-    ]
-    rows.sort(key=lambda row: measure(row, party)["change"] or 0.0)
-    return StressTable(scenario, party, base, rows, skipped, replications, seed)
-
-
-def _check_party(scenario: Scenario, party: str) -> None:
-    known = [INVESTOR, PROVIDER, *([TOP_UP] if scenario.contract.top_up else []), *scenario.boroughs]
-    if party not in known:
-        what = "has no top-up" if party == TOP_UP else f"has no party {party}"
-        raise OptionError(f"{scenario.name} {what}. It has {', '.join(known)}.")
-
-
-# ---- trials --------------------------------------------------------------------------------------------------------
-
-
-def make_trials(
-    scenario: Scenario, names: str | Sequence[str], replications: int, seed: int
-) -> tuple[list[Trial], dict[str, str]]:
-    """Return the scenario as it stands and under each stress, and the stresses that do not fit (of "all" only)."""
-    claimed = claimed_case(scenario)
-    trials, skipped = [Trial("as it stands", None, [claimed])], {}
-    for one in find_stresses(names):
-        try:
-            changed = stressed(scenario, one)
-        except InputError as error:
-            if names != "all":
-                raise
-            skipped[one.name] = str(error.faults[0])
-            continue
-        trials.append(_trial(one, changed, claimed, replications, seed))
-    return trials, skipped
-
-
-def _trial(one: NamedStress, changed: Stressed, claimed: Counterfactual, replications: int, seed: int) -> Trial:
-    if changed.effect == "evidence":
-        worlds, met = _drawn_worlds(changed, replications, seed)
-        return Trial(one.name, one, worlds, changed.left_out, met)
-    met = True
-    try:
-        world = world_of(changed.claimed, changed.effect, changed.base)
-    except CalibrationError:  # the claim is out of reach under these changes: the hazards stay as they were
-        met, world = False, world_of(claimed.scenario, changed.effect, changed.base)
-    return Trial(one.name, one, [replace(world, scenario=changed.scenario)], changed.left_out, met)
-
-
-def world_of(scenario: Scenario, effect: str, base: str) -> Counterfactual:
-    """Return a world: the scenario's claim, or another effect, another base, or both.
-
-    The claimed effect and half of it keep at every base their odds ratio on the tracked share; US pooled is put on the
-    measure of its own row.
-    """
-    claimed = claimed_case(scenario)
-    at_base = claimed if base == "contract" else replace(claimed, entry_scale_days=_base_scale_days(scenario, base))
-    if effect == "us_pooled":
-        row = next(row for row in published_evidence(scenario_folder())["studies"] if row["id"] == effect)
-        values = {"effect.measure": row["measure"], "effect.day": int(row["day"].value)}
-        return _at_odds(at_base, values, float(np.exp(row["log_or"].value)), effect, base)
-    if effect == "claimed" and base != "contract":
-        usual, therapy = (share / (1 - share) for share in (claimed.usual, claimed.therapy))
-        return _at_odds(at_base, {"effect.measure": TRACKED_SHARE}, usual / therapy, effect, base)
-    return replace(with_effect(at_base, effect), name=f"{effect} on {base}", base=base)
-
-
-def _at_odds(
-    at_base: Counterfactual, values: dict[str, Any], odds_ratio: float, effect: str, base: str
-) -> Counterfactual:
-    """Return the world at an odds ratio of being in care on a measure, with the entry scale given."""
-    hazards = {"effect.entry_scale_days": at_base.entry_scale_days, "effect.odds_ratio": odds_ratio}
-    found = calibrate(with_values(at_base.scenario, {**values, **hazards}))
-    usual, therapy = (found.measures[arm][TRACKED_SHARE] for arm in ("usual", "therapy"))
-    scale, ratio = found.entry_scale_days, found.hazard_ratio
-    return Counterfactual(
-        at_base.scenario, scale, ratio, usual, therapy, name=f"{effect} on {base}", effect=effect, base=base
+    drawn = drawn_trials(trials, outer_draws, seed) if outer_draws > 1 else {}
+    cases = {trial.name: trial.case for trial in trials} | {_uncertain(name): case for name, case in drawn.items()}
+    asked = Experiment(cases, seed, replications, COLUMNS, engine=available_engine(None))
+    part = asked.rows(workers, progress)
+    planned = part.rows[PLANNED, OWN]
+    base = figures(planned, planned, scenario)
+    doubt = {name: part.rows[_uncertain(name), OWN] for name in drawn}
+    rows = [_row(trial, part, doubt, scenario) for trial in trials[1:]]
+    rows.sort(key=lambda row: row.measure(party).change or 0.0)
+    return StressTable(
+        scenario=scenario.name,
+        title=scenario.title,
+        party=party,
+        party_name=party_name,
+        measure=measure_of(party),
+        target_irr_per_year=scenario.capital.target_irr_per_year,
+        seed=seed,
+        replications=replications,
+        outer_draws=outer_draws,
+        base=base,
+        stresses=rows,
+        sinks=sinks(base, rows, party),
+        skipped=skipped,
+        uncertain=figures(doubt[PLANNED], doubt[PLANNED], scenario) if doubt else None,
     )
 
 
-def _base_scale_days(scenario: Scenario, base: str) -> float:
-    """Return the entry scale at which a published base world holds, days."""
-    row: dict[str, Any] = next(r for r in published_evidence(scenario_folder())["base_worlds"] if r["id"] == base)
-    values = {
-        "effect.measure": row["measure"],
-        "effect.day": int(row["day"].value),
-        "effect.usual": 1 - row["in_care_share"].value,
-        "effect.hazard_ratio": 1.0,
-    }
-    return calibrate(with_values(scenario, values)).entry_scale_days
+def _uncertain(name: str) -> str:
+    return f"{name}, inputs drawn"
 
 
-def _drawn_worlds(changed: Stressed, replications: int, seed: int) -> tuple[list[Counterfactual], bool]:
-    """Return a world for each outer draw of the evidence (nothing else is uncertain), and whether all were met."""
-    scenario = with_values(changed.claimed, {"effect.prior": "evidence"}).model_copy(update={"origins": {}})
-    surface = surface_for(scenario)
-    worlds, met = [], True
-    for number in range(min(MOST_DRAWS, replications)):
-        drawn = draw(scenario, surface, seed, number)
-        hazards = drawn.entry_scale_days, drawn.hazard_ratio
-        worlds.append(Counterfactual(changed.scenario, *hazards, drawn.usual, drawn.therapy, name=f"draw {number}"))
-        met = met and drawn.met
-    return worlds, met
-
-
-# ---- rows ----------------------------------------------------------------------------------------------------------
-
-
-def _run(trials: Sequence[Trial], replications: int, seed: int, workers: int, progress: Progress | None) -> list[Rows]:
-    """Return the rows of every trial, all chunks of all trials in one pool."""
-    pieces = [(i, *piece) for i, trial in enumerate(trials) for piece in _pieces(trial, replications)]
-    total, done = sum(n for *_, n in pieces), 0
-
-    def work(piece: tuple[int, Counterfactual, int, int, int]) -> tuple[int, Rows]:
-        i, world, number, first, n = piece
-        return i, _lived_rows(world, number, seed, first, n)
-
-    parts: list[list[Rows]] = [[] for _ in trials]
-    pool = ThreadPoolExecutor(max_workers=workers)
-    try:
-        for (i, rows), (*_, n) in zip(pool.map(work, pieces), pieces, strict=True):
-            parts[i].append(rows)
-            done += n
-            if progress:
-                progress(done, total)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C nobody waits for a chunk
-    return [{key: np.concatenate([part[key] for part in of_trial]) for key in of_trial[0]} for of_trial in parts]
-
-
-def _pieces(trial: Trial, replications: int) -> Iterator[tuple[Counterfactual, int, int, int]]:
-    """Yield world, draw, first replication and number of replications of each chunk."""
-    each = replications // len(trial.worlds)
-    for number, world in enumerate(trial.worlds):
-        for first in range(number * each, (number + 1) * each, CHUNK):
-            yield world, number, first, min(CHUNK, (number + 1) * each - first)
-
-
-def _lived_rows(world: Counterfactual, number: int, seed: int, first: int, n: int) -> Rows:
-    """Return what a chunk comes to: (replication,), or with boroughs or dates beside it; GBP, slot-days, counts."""
-    scenario = world.scenario
-    lived = live(world, {}, seed, first, n)
-    done = settle(lived.counts, lived.plan, scenario, lived.costs, lived.service)
-    exposed, paid, earned, cash = done.exposed, done.paid, done.earned, done.cash
-    top_up, share = summed(paid.top_up, 1, 2) / PENCE, scenario.contract.top_up.share if scenario.contract.top_up else 0
-    return {
-        "draw": np.full(n, number),
-        "started": summed(lived.counts.served("started"), 1, 2),
-        "avoided_cost_gbp": summed(exposed.avoided, 1, 2) / PENCE,
-        "payments_gbp": summed(paid.pence, 1, 2, 3) / PENCE,
-        "top_up_gbp": top_up,
-        "top_up_gain_gbp": share * summed(exposed.cashable, 1, 2) / PENCE - top_up,
-        "slot_days_used": lived.counts.team[:, :, 0].sum(axis=1),
-        "slot_days": lived.counts.team[:, :, 1].sum(axis=1),
-        "profit_gbp": earned.profit / PENCE,
-        "money_multiple": earned.money_multiple,
-        "peak_funding_gbp": earned.peak_funding / PENCE,
-        "cost_unpaid_gbp": cash.never_paid / PENCE,
-        "flows": cash.investor,
-        "flow_days": np.tile(cash.days, (n, 1)),
-        "borough_payments_gbp": summed(exposed.payments, 2) / PENCE,
-        "borough_net_saving_gbp": exposed.net_saving / PENCE,
-    }
-
-
-# ---- figures -------------------------------------------------------------------------------------------------------
-
-
-def figures(rows: Rows, own: Rows, scenario: Scenario) -> dict[str, Any]:
-    """Return the figures of a trial, each with its change from the scenario as it stands and that change's error.
-
-    own: the rows of the same replications without stress. Means and chances over replications; places are those of the
-    scenario as it stands. With several outer draws an error is between draws.
-    """
-    draws = rows["draw"]
-
-    def of(here: Values, there: Values) -> dict[str, float | None]:
-        known = np.isfinite(here) & np.isfinite(there)
-        if not known.any():
-            return {"value": None, "change": None, "se": None}
-        moved = here[known] - there[known]
-        return {
-            "value": float(here[np.isfinite(here)].mean()),
-            "change": float(moved.mean()),
-            "se": standard_error(moved, draws[known]),
-        }
-
-    def name(key: str) -> dict[str, float | None]:
-        return of(rows[key].astype(float), own[key].astype(float))
-
-    def chance(key: str, above: Callable[[Values], Values]) -> dict[str, float | None]:
-        return of(above(rows[key]).astype(float), above(own[key]).astype(float))
-
-    places, both = own["slot_days"], (rows, own)
-    return {
-        **{key: name(key) for key in ("started", "avoided_cost_gbp", "payments_gbp", "top_up_gbp", "top_up_gain_gbp")},
-        "net_saving_gbp": of(*(side["borough_net_saving_gbp"].sum(axis=1) for side in both)),
-        "places_used_share": of(rows["slot_days_used"] / places, own["slot_days_used"] / places),
-        "investor": {
-            "irr_of_expected_flows": _irr(rows, own),
-            **{key: name(key) for key in ("money_multiple", "profit_gbp", "peak_funding_gbp")},
-            "loss_prob": chance("profit_gbp", lambda profit: profit < 0),
-            "cost_unpaid_prob": chance("cost_unpaid_gbp", lambda unpaid: unpaid > 0),
-        },
-        "boroughs": {
-            slug: {
-                "name": borough.name,
-                "payments_gbp": of(rows["borough_payments_gbp"][:, i], own["borough_payments_gbp"][:, i]),
-                "net_saving_gbp": of(rows["borough_net_saving_gbp"][:, i], own["borough_net_saving_gbp"][:, i]),
-                "better_off_prob": of(*((side["borough_net_saving_gbp"][:, i] > 0).astype(float) for side in both)),
-            }
-            for i, (slug, borough) in enumerate(scenario.boroughs.items())
-        },
-    }
-
-
-def _irr(rows: Rows, own: Rows) -> dict[str, float | None]:
-    """Return the rate of the expected flows, its change, and the error of the change by influence.
-
-    At the rate r the mean flows have no net present value V; a replication moves r by -V_i(r) / V'(r).
-    """
-    here, there = _rate(rows), _rate(own)
-    if here is None or there is None or min(here, there) <= -1:
-        change = None if here is None or there is None else here - there
-        return {"value": here, "change": change, "se": None}
-    moved = _influence(rows, here) - _influence(own, there)
-    return {"value": here, "change": here - there, "se": standard_error(moved, rows["draw"])}
-
-
-def _rate(rows: Rows) -> float | None:
-    return internal_rate(rows["flows"].sum(axis=0), rows["flow_days"][0])
-
-
-def _influence(rows: Rows, rate: float) -> Values:
-    """Return how far each replication moves the rate of the expected flows: (replication,)."""
-    years = rows["flow_days"][0] / DAYS_PER_YEAR
-    discount = (1 + rate) ** -years
-    slope = -(rows["flows"].mean(axis=0) * years * discount).sum() / (1 + rate)
-    return np.asarray(-(rows["flows"] @ discount) / slope)
-
-
-def _head(trial: Trial) -> dict[str, Any]:
-    assert trial.stress is not None
-    said, worlds = trial.stress.said, trial.worlds
-    return {
-        "name": trial.name,
-        **said.model_dump(include={"title", "description", "kind", "source", "date", "quality"}),
-        "together": [part.name for part in trial.stress.parts] if len(trial.stress.parts) > 1 else [],
-        "left_out": trial.left_out,
-        "targets_met": trial.targets_met,
-        "outer_draws": len(worlds),
-        "hazard_ratio": worlds[0].hazard_ratio if len(worlds) == 1 else None,
-        "entry_scale_days": worlds[0].entry_scale_days if len(worlds) == 1 else None,
-        "out_of_care_share": {
-            arm: float(np.mean([getattr(world, arm) for world in worlds])) for arm in ("usual", "therapy")
-        },
-    }
-
-
-def measure(row: dict[str, Any], party: str) -> dict[str, float | None]:
-    """Return the figure that stands for a party: profit, places used, the top-up's gain, a borough's net saving."""
-    found: dict[str, Any] = row
-    for key in measure_of(party).split("."):
-        found = found[key]
-    return found
+def _party_name(scenario: Scenario, party: str) -> str:
+    """Return a party's name; raise OptionError for one that is not in the scenario."""
+    top_up = scenario.contract.top_up
+    names = {INVESTOR: "the investor", PROVIDER: "the provider"}
+    names |= {TOP_UP: top_up.name or "the top_up"} if top_up else {}
+    names |= {slug: borough.name for slug, borough in scenario.boroughs.items()}
+    if party not in names:
+        what = "has no top-up" if party == TOP_UP else f"has no party {party}"
+        raise OptionError(f"{scenario.name} {what}. It has {', '.join(names)}.")
+    return names[party]
 
 
 def measure_of(party: str) -> str:
     """Return the path of the figure that stands for a party."""
-    paths = {INVESTOR: "investor.profit_gbp", PROVIDER: "places_used_share", TOP_UP: "top_up_gain_gbp"}
+    paths = {INVESTOR: "investor.npv_gbp", PROVIDER: "places_used_share", TOP_UP: "top_up_gain_gbp"}
     return paths.get(party, f"boroughs.{party}.net_saving_gbp")
 
 
-# ---- what sinks the deal ------------------------------------------------------------------------------------------
+# ---- figures -----------------------------------------------------------------------------------------------------
 
 
-def sinks(base: dict[str, Any], rows: Sequence[dict[str, Any]], party: str) -> dict[str, Any]:
+def figures(rows: Rows, planned: Rows, scenario: Scenario) -> Figures:
+    """Return the figures of a trial beside those of the scenario as planned.
+
+    planned: rows without stress, of the same replications and perhaps more. With several outer draws an error is that
+    between draws.
+    """
+    planned, draws = planned.first(len(rows)), rows.clusters
+
+    def of(column: str, **places: str) -> Against:
+        return against(rows.at(column, **places), planned.at(column, **places), draws)
+
+    def prob(column: str, above: float = 0.0, sign: int = 1, **places: str) -> Against:
+        """Return how often a figure lies above a number, or (sign -1) below."""
+        here, there = (sign * side.at(column, **places) > sign * above for side in (rows, planned))
+        return against(here, there, draws)
+
+    places = planned.at("slot_days")
+    return Figures(
+        started=of("started"),
+        avoided_cost_gbp=of("avoided_gbp"),
+        payments_gbp=of("all_payments_gbp"),
+        top_up_gbp=of("top_up_gbp"),
+        top_up_gain_gbp=of("top_up_gain_gbp"),
+        net_saving_gbp=of("net_saving_gbp"),
+        places_used_share=against(rows.at("slot_days_used") / places, planned.at("slot_days_used") / places, draws),
+        investor=InvestorFigures(
+            irr_of_expected_flows=rate_against(rows, planned),
+            money_multiple=of("money_multiple"),
+            profit_gbp=of("profit_gbp"),
+            peak_funding_gbp=of("peak_funding_gbp"),
+            npv_gbp=of("npv_gbp"),
+            missed_target_prob=of("missed_target"),
+            loss_prob=prob("profit_gbp", sign=-1),
+            cost_unpaid_prob=prob("cost_unpaid_gbp"),
+            cost_unpaid_gbp=of("cost_unpaid_gbp"),
+        ),
+        boroughs={
+            slug: BoroughFigures(
+                borough.name,
+                of("payments_gbp", borough=slug),
+                of("net_saving_gbp", borough=slug),
+                prob("net_saving_gbp", borough=slug),
+            )
+            for slug, borough in scenario.boroughs.items()
+        },
+    )
+
+
+def _row(trial: Trial, part: Part, doubt: Mapping[str, Rows], scenario: Scenario) -> StressRow:
+    """Return a stress with its figures. doubt: rows of the trials with inputs drawn, if they were."""
+    assert trial.stress is not None
+    said, inputs = trial.stress.said, [part.inputs[trial.name][draw] for draw in sorted(part.inputs[trial.name])]
+    only = inputs[0] if len(inputs) == 1 else None
+    found = figures(part.rows[trial.name, OWN], part.rows[PLANNED, OWN], scenario)
+    return StressRow(
+        **vars(found),
+        name=trial.name,
+        title=said.title,
+        description=said.description,
+        kind=said.kind,
+        source=said.source,
+        date=said.date,
+        quality=said.quality,
+        together=[one.name for one in trial.stress.parts] if len(trial.stress.parts) > 1 else [],
+        left_out=trial.left_out,
+        targets_met=trial.met and all(one.met for one in inputs),
+        outer_draws=len(inputs),
+        hazard_ratio=only.hazard_ratio if only else None,
+        entry_scale_days=only.entry_scale_days if only else None,
+        out_of_care_share=OutOfCareShare(_mean(one.usual for one in inputs), _mean(one.therapy for one in inputs)),
+        uncertain=figures(doubt[trial.name], doubt[PLANNED], scenario) if doubt else None,
+    )
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+# ---- what sinks the deal -----------------------------------------------------------------------------------------
+
+
+def sinks(base: Figures, rows: Sequence[StressRow], party: str) -> Sinks:
     """Return the three most harmful stresses: of those that turn the party's verdict the worst of each kind, then
     others that do; only then those that harm without turning it, the worst of each kind.
 
-    Stresses made of others are left out, and so is what does not harm. sunk: the figure of the party lies below the
-    edge: nothing, or for a provider half of the places.
+    Stresses made of others are left out, and so is what does not harm. The verdict turns where the figure of the party
+    falls below the edge: nil, or for a provider half of the places.
     """
     edge = HALF_EMPTY if party == PROVIDER else 0.0
 
-    def sunk(row: dict[str, Any]) -> bool:
-        return (measure(row, party)["value"] or 0.0) < edge
+    def sunk(row: Figures) -> bool:
+        return (row.measure(party).value or 0.0) < edge
 
-    harmful = [row for row in rows if row["kind"] != "together" and _harms(measure(row, party))]
+    harmful = [row for row in rows if row.kind != TOGETHER and _harms(row.measure(party))]
     sinking = [row for row in harmful if sunk(row)]
     first = [*_worst_of_each_kind(sinking), *sinking, *_worst_of_each_kind([row for row in harmful if not sunk(row)])]
-    names = list(dict.fromkeys(row["name"] for row in first))[:HOW_MANY_SINK]
-    return {
-        "edge": edge,
-        "sunk_as_it_stands": sunk(base),
-        "stresses": [
-            {"name": row["name"], "title": row["title"], **measure(row, party), "sunk": sunk(row)}
-            for row in rows
-            if row["name"] in names
-        ],
-        "all_that_sink": [row["name"] for row in rows if sunk(row)],
-    }
+    names = list(dict.fromkeys(row.name for row in first))[:HOW_MANY_SINK]
+    chosen = [row for row in rows if row.name in names]
+    return Sinks(
+        edge=edge,
+        sunk_as_it_stands=sunk(base),
+        stresses=[Sink(**vars(row.measure(party)), name=row.name, title=row.title, sunk=sunk(row)) for row in chosen],
+        all_that_sink=[row.name for row in rows if sunk(row)],
+    )
 
 
-def _harms(found: dict[str, float | None]) -> bool:
+def _harms(found: Against) -> bool:
     """Return whether a figure falls by more than twice the error of its change."""
-    return found["change"] is not None and found["change"] < -2 * (found["se"] or 0.0)
+    return found.change is not None and found.change < -2 * (found.se or 0.0)
 
 
-def _worst_of_each_kind(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _worst_of_each_kind(rows: Sequence[StressRow]) -> list[StressRow]:
     """Return the first row of each kind."""
-    return list({row["kind"]: row for row in reversed(rows)}.values())[::-1]
+    return list({row.kind: row for row in reversed(rows)}.values())[::-1]

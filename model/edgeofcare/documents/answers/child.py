@@ -36,6 +36,7 @@ from edgeofcare.documents.pictures.chart_style import (
 )
 from edgeofcare.documents.pictures.figures import ARM_WORDS, HOME, PLACES, THERAPY
 from edgeofcare.documents.words import age, day, pounds, said_count, said_days, said_pence, slug_words, things
+from edgeofcare.inputs.terms.kinds import kind_of
 from edgeofcare.provenance import version
 
 Found = Mapping[str, Any]
@@ -55,19 +56,6 @@ UNTRACKED = {
     "not_completed": "only those who complete therapy are tracked",
     "turns_18_first": "the child turns 18 before tracking would begin",
     "outcomes_end_first": "the contract's outcomes end before tracking would begin",
-}
-TERMS = {
-    "per_start": ("Start of therapy", "starts"),
-    "per_completion": ("Therapy completed", "completions"),
-    "per_week_out_of_care": ("Weeks out of care", "weeks"),
-    "per_day_out_of_care": ("Days out of care", "days"),
-    "milestone": ("Milestone: out of care for long enough", "milestones"),
-}
-JOINT_TERMS = {
-    "per_care_day_saved": "care days saved below a baseline",
-    "improvement_ladder": "a ladder of improvement over a comparison group",
-    "block_fee": "a fixed fee",
-    "self_finance": "repayment of a loan",
 }
 
 
@@ -471,7 +459,7 @@ def _paid(found: Found) -> Iterator[Block]:
     if found["payments"]:
         rows = [
             (
-                TERMS[row["pays"]][0],
+                kind_of(row["pays"]).label,
                 said_pence(row["price_gbp"]),
                 _units(row, "units"),
                 said_pence(row["due_gbp"]),
@@ -501,23 +489,17 @@ def _paid(found: Found) -> Iterator[Block]:
         )
         yield Table("What the contract pays for this child", head, tuple(rows), " ".join(_paid_note(found)))
     if joint := found["terms_of_all_children"]:
-        named = " and ".join(JOINT_TERMS[term] for term in joint)
+        labels = [kind_of(term).label for term in joint]
+        named = " and ".join(f"{label[0].lower()}{label[1:]}" for label in labels)
         yield Paragraph(
-            f"The contract {'also ' if found['payments'] else ''}pays {named}. That is worked out for all "
-            f"children together, so no part of it belongs to one child."
+            f"The contract {'also ' if found['payments'] else ''}pays by terms that are worked out for all children "
+            f"together, so no part of them belongs to one child: {named}."
         )
 
 
 def _paid_note(found: Found) -> Iterator[str]:
     yield "Before indexation, caps, top-ups and all else that belongs to the whole contract."
-    if any(row["pays"] == "per_week_out_of_care" for row in found["payments"]):
-        # True of both week rules: days left over make fewer weeks than days at home / 7, which a reader may work out.
-        yield (
-            "A week counts only if all of its seven days are at home while the payment tracks the child. Weeks are "
-            "marked off every seven days from the first day of tracking or, if the contract says so, from the first "
-            "day of each stretch at home. Days left over are not paid, so the weeks can be fewer than the days at home "
-            "divided by seven."
-        )
+    yield from dict.fromkeys(note for row in found["payments"] if (note := kind_of(row["pays"]).note))
     without = [row["due_without_therapy_gbp"] for row in found["payments"]]
     if any(gbp is not None for gbp in without):
         so_much = "; so much of the payment is not caused by therapy" if _due_change(found) > 0 else ""
@@ -528,6 +510,6 @@ def _paid_note(found: Found) -> Iterator[str]:
 
 def _units(row: Found, key: str) -> Said:
     n: int | None = row[key]
-    unit = TERMS[row["pays"]][1]
+    unit = kind_of(row["pays"]).units
     words = "-" if n is None else f"{n:,} {unit.removesuffix('s') if n == 1 else unit}"
     return Said(words, n, "days" if unit == "days" else "count")

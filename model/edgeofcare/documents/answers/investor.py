@@ -6,9 +6,18 @@ Out: a `Document`. It computes nothing but roundings and counts. Must not know: 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from edgeofcare.documents.answers.stress import (
+    INVESTOR_HEADS,
+    PLANNED,
+    investor_cells,
+    stress_table,
+    stress_words,
+    what_it_is,
+)
 from edgeofcare.documents.document import (
     Block,
     Bullets,
@@ -24,7 +33,6 @@ from edgeofcare.documents.document import (
 from edgeofcare.documents.papers.chapters import Blocks, Case, figures, payers, with_parts
 from edgeofcare.documents.text_pages.contracts import own_contract
 from edgeofcare.documents.text_pages.run import effect_words, warnings_in_short
-from edgeofcare.documents.text_pages.stress import stress_words
 from edgeofcare.documents.words import (
     how_many,
     pounds,
@@ -36,6 +44,7 @@ from edgeofcare.documents.words import (
     short_percent,
 )
 from edgeofcare.errors import OptionError
+from edgeofcare.questions.stress import INVESTOR, Figures, StressRow, StressTable
 
 Parts = Mapping[str, Any]
 STRESSES = "stresses"  # the picture of them
@@ -85,9 +94,10 @@ def _behind_it(parts: Parts, target_irr_per_year: float | None) -> Blocks:
     yield _returns(parts, target_irr_per_year)
     yield from _tranches(parts)
     if "stress" in parts:
-        yield _stresses(parts["stress"], payers(parts, start=False))
+        table = stress_table(parts["stress"])
+        yield _stresses(table, payers(parts, start=False))
         yield Heading("What each stress is", 3)
-        yield Bullets(tuple(_what_it_is(row) for row in _most_harmful_first(parts["stress"])))
+        yield Bullets(tuple(what_it_is(row) for row in _most_harmful_first(table)))
     yield Heading("How to read this")
     yield Bullets(tuple(_how_to_read(parts)))
 
@@ -186,8 +196,8 @@ def _target_words(parts: Parts, target: float) -> Iterator[str]:
         missed = how_many(*_missed_share(parts["series"], target))
         yield f"A return of at least {short_percent(target)} a year is missed in {missed}."
     if "stress" in parts:
-        rows = parts["stress"]["stresses"]
-        short = sum(_misses(row["investor"]["irr_of_expected_flows"]["value"], target) for row in rows)
+        rows = stress_table(parts["stress"]).stresses
+        short = sum(_misses(row.investor.irr_of_expected_flows.value, target) for row in rows)
         yield f"Under {short} of {len(rows)} stresses the average flows return less than that."
 
 
@@ -228,32 +238,32 @@ def investor_headline(parts: Parts, target_irr_per_year: float | None = None) ->
 # ---- what would sink it --------------------------------------------------------------------------------------------
 
 
-def _most_harmful_first(found: Case) -> Sequence[Case]:
-    """Return the stresses by what they take from investors' profit, whoever the table was sorted for."""
-    return sorted(found["stresses"], key=lambda row: float(row["investor"]["profit_gbp"]["change"]))
+def _most_harmful_first(table: StressTable) -> list[StressRow]:
+    """Return the stresses by their harm to the investor, whoever the table was sorted for."""
+    return sorted(table.stresses, key=lambda row: row.measure(INVESTOR).change or 0.0)
 
 
 def _sinks(case: Case) -> Blocks:
-    found = case["stress"]
-    if found["party"] == "investor":
-        yield from _on_fewer(found["replications"], case["summary"]["replications"])
-        yield Bullets(tuple(stress_words({**found, "skipped": {}})))
-    if found["stresses"]:
-        yield case["pictures"][STRESSES] if STRESSES in case.get("pictures", {}) else _stress_picture(found)
+    table = stress_table(case["stress"])
+    if table.party == INVESTOR:
+        yield from _on_fewer(table.replications, case["summary"]["replications"])
+        yield Bullets(tuple(stress_words(replace(table, skipped={}))))
+    if table.stresses:
+        yield case["pictures"][STRESSES] if STRESSES in case.get("pictures", {}) else _stress_picture(table)
 
 
 def _on_fewer(few: int, n: int) -> Blocks:
     if few < n:
         yield Paragraph(
-            f"Stresses are tried on the first {few:,} of the {n:,} simulated contracts, so averages “as it stands” "
-            f"differ a little from those above. What a stress changes is measured on the same luck."
+            f"Stresses are tried on the first {few:,} of the {n:,} simulated contracts, so averages “as planned” "
+            f"differ a little from those above. What a stress changes is measured with the same random draws."
         )
 
 
-def _stress_picture(found: Case) -> Figure:
+def _stress_picture(table: StressTable) -> Figure:
     from edgeofcare.documents.pictures.investor import stress_profits
 
-    return stress_profits(found, _most_harmful_first(found))
+    return stress_profits(table, _most_harmful_first(table))
 
 
 def investor_pictures(parts: Parts) -> dict[str, Figure]:
@@ -261,44 +271,35 @@ def investor_pictures(parts: Parts) -> dict[str, Figure]:
     case = _case(parts)
     names = ("j_curve", "irr", "exceedance") if "series" in parts and not _not_needed(parts["summary"]) else ()
     found = {name: block for name in names for block in figures(case, name) if isinstance(block, Figure)}
-    if parts.get("stress", {}).get("stresses"):
-        found[STRESSES] = _stress_picture(parts["stress"])
+    if "stress" in parts and (table := stress_table(parts["stress"])).stresses:
+        found[STRESSES] = _stress_picture(table)
     return found
 
 
-def _stresses(found: Case, who: str) -> Table:
-    n = found["replications"]
-    left_out = [f"Left out, for it does not fit: {name} ({reason})" for name, reason in found["skipped"].items()]
+def _stresses(table: StressTable, who: str) -> Table:
+    n = table.replications
+    left_out = [f"Left out, for it does not fit: {name} ({reason})" for name, reason in table.skipped.items()]
     notes = (
-        f"Averages over {n:,} simulated contracts under each stress, on the same luck, so that a change comes from the "
-        f"stress. Return: on the average flows. Change for {who}: of the care cost that can be taken out of budgets, "
-        "less their own payments and costs.",
+        f"Averages over {n:,} simulated contracts under each stress, with the same random draws, so that a change "
+        f"comes from the stress. Target: {short_percent(table.target_irr_per_year)} a year. Return: on the average "
+        f"flows. Never paid: costs of the service for which the money runs out. Change for {who}: of the care cost "
+        "that can be taken out of budgets, less their own payments and costs.",
         *left_out,
     )
+    heads = ("Stress", "Investor's profit", "Change from plan", *INVESTOR_HEADS[1:], f"Change for {who}")
+    rows: list[tuple[str, Figures]] = [(row.title, row) for row in _most_harmful_first(table)]
     return table_of(
         "Each stress, the most harmful to the investor first",
-        ("Stress", "Investor's profit", "Change from plan", "Return a year", "Loses money in", f"Change for {who}"),
-        [_stress_row(row, n) for row in ({"title": "As planned", **found["base"]}, *_most_harmful_first(found))],
+        heads,
+        [_stress_row(title, row, n) for title, row in [(PLANNED, table.base), *rows]],
         " ".join(notes),
     )
 
 
-def _stress_row(row: Case, n: int) -> tuple[str, ...]:
-    investor = row["investor"]
-    return (
-        row["title"],
-        said_pounds(investor["profit_gbp"]["value"]),
-        said_pounds(investor["profit_gbp"]["change"]),
-        said_return(investor["irr_of_expected_flows"]["value"]),
-        said_chance(investor["loss_prob"]["value"], n),
-        said_pounds(row["net_saving_gbp"]["change"]),
-    )
-
-
-def _what_it_is(row: Case) -> str:
-    words = " ".join(row["description"].split())
-    together = f" Made of {', '.join(name.replace('_', ' ') for name in row['together'])}." if row["together"] else ""
-    return f"{row['title']}{f': {words}' if words else '.'}{together} Basis: {row['quality']}; {row['source']}."
+def _stress_row(title: str, row: Figures, n: int) -> tuple[str, ...]:
+    profit, *rest = investor_cells(row, n)
+    change = row.investor.profit_gbp.change
+    return title, profit, said_pounds(change), *rest, said_pounds(row.net_saving_gbp.change)
 
 
 # ---- the numbers ---------------------------------------------------------------------------------------------------

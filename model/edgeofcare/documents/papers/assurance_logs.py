@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from edgeofcare.documents.answers.stress import stress_table
 from edgeofcare.documents.document import Table, table_of
 from edgeofcare.documents.words import bare, percent, pounds, slug_words, value_words
 
@@ -217,8 +218,9 @@ def _ranges_lived(case: Case) -> Iterator[tuple[str, ...]]:
 
 def _stresses_lived(case: Case) -> Iterator[tuple[str, ...]]:
     if "stress" in case:
-        rows, skipped = case["stress"]["stresses"], case["stress"]["skipped"]
-        short = [row["title"] for row in rows if not row["targets_met"]]
+        table = stress_table(case["stress"])
+        rows, skipped = table.stresses, table.skipped
+        short = [row.title for row in rows if not row.targets_met]
         told = f"{len(rows)} run, {len(skipped)} did not fit"
         yield (
             "Each stress could be simulated",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from edgeofcare.documents.answers.stress import investor_fate, sink_words, stress_table
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph, Said
 from edgeofcare.documents.papers.assurance_logs import assumptions_log, backtest_counts, provenance, quality_log
 from edgeofcare.documents.papers.chapters import (
@@ -27,8 +28,8 @@ from edgeofcare.documents.papers.financial import financial_case
 from edgeofcare.documents.papers.management import management_case
 from edgeofcare.documents.papers.strategic import strategic_case
 from edgeofcare.documents.text_pages.run import effect_words, savers_words, worth_words
-from edgeofcare.documents.text_pages.stress import stress_words
-from edgeofcare.documents.words import better_off, how_many, middle, percent, pounds, ratio
+from edgeofcare.documents.words import better_off, how_many, lower, middle, percent, pounds, ratio
+from edgeofcare.questions.stress import StressTable
 
 PICTURES_ON_ONE_PAGE = 2
 
@@ -148,43 +149,45 @@ def _investor_in_short(case: Case) -> Iterator[str]:
     )
 
 
+def _stresses(case: Case) -> StressTable | None:
+    return stress_table(case["stress"]) if "stress" in case else None
+
+
 def _if_nothing(case: Case) -> Iterator[str]:
     """Tell what becomes of everybody if the therapy does nothing; not said of a scenario that assumes it."""
-    if "stress" not in case or "no_effect" not in {row["name"] for row in case["stress"]["stresses"]}:
+    table = _stresses(case)
+    row = next((row for row in table.stresses if row.name == "no_effect"), None) if table else None
+    if row is None or table is None or not has_effect(case):
         return
-    row = next(row for row in case["stress"]["stresses"] if row["name"] == "no_effect")
-    if not has_effect(case):
-        return
-    profit = row["investor"]["profit_gbp"]["value"]
     yield (
-        f"If therapy does nothing, {pounds(row['payments_gbp']['value'])} is still paid: "
+        f"If therapy does nothing, {pounds(row.payments_gbp.value)} is still paid: "
         f"{payers(case, start=False)} end{third_person(case)} up "
-        f"{better_off(row['net_saving_gbp']['value'])}, and the investor "
-        f"{'gains' if profit >= 0 else 'loses'} {pounds(abs(profit))}."
+        f"{better_off(row.net_saving_gbp.value or 0.0)}, and {investor_fate(row, table)}."
     )
 
 
 def _sink_in_short(case: Case) -> Iterator[str]:
-    if "stress" in case:
-        yield stress_words(case["stress"])[1]
+    if table := _stresses(case):
+        yield next(sink_words(table))
 
 
 def _payers_lose(case: Case) -> Iterator[str]:
     """Tell the stresses under which the payers would be better off without the contract."""
-    if "stress" not in case or case["stress"]["base"]["net_saving_gbp"]["value"] < 0:
+    table = _stresses(case)
+    if table is None or (table.base.net_saving_gbp.value or 0.0) < 0:
         return
-    worse = [row["title"] for row in case["stress"]["stresses"] if row["net_saving_gbp"]["value"] < 0]
+    worse = [row.title for row in table.stresses if (row.net_saving_gbp.value or 0.0) < 0]
     if worse:
-        told = "; ".join(title[0].lower() + title[1:] for title in worse)
+        told = "; ".join(map(lower, worse))
         yield f"{payers(case)} would be better off without the contract on average if any of these came true: {told}."
 
 
 def _driver_in_short(case: Case) -> Iterator[str]:
     rows = list(drivers(case, 1)) if "tornado" in case else []
-    for words, value, lower, upper, at_low, at_high in rows:
+    for words, value, low, high, at_low, at_high in rows:
         yield (
-            f"What matters most to the investor's gain is “{words}”, now {value}: at {lower} the gain is {at_low}, at "
-            f"{upper} it is {at_high}."
+            f"What matters most to the investor's gain is “{words}”, now {value}: at {low} the gain is {at_low}, at "
+            f"{high} it is {at_high}."
         )
 
 

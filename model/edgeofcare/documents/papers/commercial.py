@@ -11,21 +11,10 @@ from edgeofcare.documents.document import Bullets, Heading, Paragraph, table_of
 from edgeofcare.documents.papers.chapters import Blocks, Case, figures, has_effect, turns, with_parts
 from edgeofcare.documents.text_pages.contracts import contract_words, own_contract, risk_words
 from edgeofcare.documents.words import chance, how_many, middle, percent, pounds, unit_price
+from edgeofcare.inputs.contract import MODIFIERS
+from edgeofcare.inputs.terms.kinds import term_of
 from edgeofcare.questions.breakeven import Breakeven
 from edgeofcare.results import typed
-
-# What a term pays, with its price put in.
-TERM_WORDS = {
-    "per_start": "{price} for each child who starts",
-    "per_completion": "{price} for each child who completes therapy",
-    "per_week_out_of_care": "{price} for each week that a tracked child lives out of care",
-    "per_day_out_of_care": "{price} for each day that a tracked child lives out of care, after a set share comes off",
-    "per_care_day_saved": "{price} for each day in care fewer than a baseline agreed beforehand",
-    "milestone": "{price} for each child who reaches an agreed number of weeks out of care",
-    "improvement_ladder": "an amount that rises with the improvement over children without therapy",
-    "block_fee": "a fixed fee, whatever happens",
-    "self_finance": "the cost of the service as it falls, through a loan",
-}
 
 
 def commercial_case(case: Case) -> Blocks:
@@ -46,12 +35,7 @@ def _terms(case: Case) -> Blocks:
     contract, terms = case["mean"]["contract"], case["mean"]["terms"]
     yield Bullets(tuple(_term(term) for term in terms))
     top_up = contract["top_up"]
-    limits = [
-        (contract["cap_gbp"], "No more than {} is paid in all"),
-        (contract["borough_cap_gbp"], "no borough pays more than {}"),
-        (contract["borough_year_cap_gbp"], "no borough pays more than {} in a financial year"),
-        (contract["floor_gbp"], "at least {} is paid in all"),
-    ]
+    limits = [(contract[modifier.key], modifier.limit) for modifier in MODIFIERS if modifier.limit]
     told = "; ".join(words.format(pounds(value)) for value, words in limits if value is not None)
     if told:
         yield Paragraph(f"{told[0].upper()}{told[1:]}.")
@@ -60,12 +44,9 @@ def _terms(case: Case) -> Blocks:
         yield Paragraph(f"A central fund ({top_up['name']}) pays {percent(top_up['share'])} of each payment{upto}.")
 
 
-def _term(term: Case) -> str:
-    words = TERM_WORDS[term["pays"]].format(price=unit_price(term.get("price_gbp")))
-    limit = f", at most {term['max_units_per_child']:,} for one child" if term.get("max_units_per_child") else ""
-    base = term.get("baseline_share")
-    baseline = f" ({percent(base)} of tracked days)" if isinstance(base, float) else ""
-    return f"{words[0].upper()}{words[1:]}{baseline}{limit}."
+def _term(written: Case) -> str:
+    words = term_of(written).sentence(unit_price(written.get("price_gbp")))
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _payment_words(case: Case) -> Blocks:

@@ -5,11 +5,13 @@ Out: blocks. It computes nothing but roundings. Must not know: formats, engines.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from edgeofcare.documents.answers.stress import everybody_table, party_table, stress_table, stress_words
 from edgeofcare.documents.document import Bullets, Heading, Paragraph, Table, table_of
 from edgeofcare.documents.papers.assurance_logs import backtest_counts
 from edgeofcare.documents.papers.chapters import Blocks, Case, drivers, figures, inputs_of, with_parts
-from edgeofcare.documents.text_pages.stress import stress_words
-from edgeofcare.documents.words import amount, chance, day, percent, pounds, slug_words
+from edgeofcare.documents.words import amount, day, percent, pounds, slug_words
 from edgeofcare.inputs.published import reference_file
 
 MOST_DRIVERS = 8
@@ -46,30 +48,18 @@ def _teams(case: Case) -> Blocks:
 
 
 def _stresses(case: Case) -> Blocks:
-    found = case["stress"]
+    table = stress_table(case["stress"])
     yield Paragraph(
-        f"{len(found['stresses'])} things that could go wrong were each simulated ({found['replications']:,} simulated "
-        f"contracts) and compared with the case as it stands."
+        f"{len(table.stresses)} things that could go wrong were each simulated ({table.replications:,} simulated "
+        f"contracts) and compared with the case as planned."
     )
-    yield Bullets(tuple(stress_words({**found, "skipped": {}})))
-    if found["skipped"]:
-        yield Paragraph(f"Not simulated, as they do not fit this case: {', '.join(map(slug_words, found['skipped']))}.")
-    stands: Case = {"title": "As it stands", **found["base"]}
-    yield table_of(
-        "Each stress by itself, the worst for the investor first",
-        ("Stress", "Care cost avoided", "Paid", "Payers keep", "Investor gains", "Chance that it loses"),
-        [
-            (
-                row["title"],
-                pounds(row["avoided_cost_gbp"]["value"]),
-                pounds(row["payments_gbp"]["value"]),
-                pounds(row["net_saving_gbp"]["value"]),
-                pounds(row["investor"]["profit_gbp"]["value"]),
-                chance(row["investor"]["loss_prob"]["value"], found["replications"]),
-            )
-            for row in (stands, *found["stresses"])
-        ],
-    )
+    yield Bullets(tuple(stress_words(replace(table, skipped={}))))
+    if table.skipped:
+        yield Paragraph(f"Not simulated, as they do not fit this case: {', '.join(map(slug_words, table.skipped))}.")
+    yield party_table(table)
+    if table.uncertain is not None:
+        yield party_table(table, uncertain=True)
+    yield everybody_table(table)
 
 
 def _tornado(case: Case) -> Blocks:

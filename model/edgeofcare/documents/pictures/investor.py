@@ -1,11 +1,11 @@
-"""The picture of what each stress does to the investor. In: a stress table as a dictionary. Out: a `Figure`.
+"""The picture of what each stress does to the investor. In: a stress table. Out: a `Figure`.
 
 A picture made again is the same byte by byte. It computes nothing but roundings. Must not know: scenarios, files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.patches import Patch
@@ -25,8 +25,7 @@ from edgeofcare.documents.pictures.chart_style import (
     zero_line,
 )
 from edgeofcare.documents.words import label_pounds, money_tick, pounds
-
-Part = Mapping[str, Any]
+from edgeofcare.questions.stress import StressRow, StressTable
 
 MOST_STRESSES = 12  # drawn; the table has all
 MOST_NAMED = 3  # in the description
@@ -36,11 +35,11 @@ LABEL_WIDTH = 30  # characters
 ROOM = 0.05  # of the bars' width, beyond the furthest
 
 
-def stress_profits(found: Part, rows: Sequence[Part]) -> Figure:
+def stress_profits(table: StressTable, rows: Sequence[StressRow]) -> Figure:
     """Return investors' profit under each stress, GBP, beside the profit as planned. rows: the most harmful first."""
     name, title = "stress-profits", "Investors' profit if one thing goes wrong"
-    drawn, planned = rows[:MOST_STRESSES], found["base"]["investor"]["profit_gbp"]["value"]
-    values = [row["investor"]["profit_gbp"]["value"] for row in drawn]
+    drawn, planned = rows[:MOST_STRESSES], table.base.investor.profit_gbp.value or 0.0
+    values = [_values(row)[0] for row in drawn]
     with look_of(name):
         canvas = new_canvas(AROUND_ROWS_IN + ROW_IN * max(len(drawn), 2))
         axes = canvas.subplots()
@@ -60,7 +59,7 @@ def stress_profits(found: Part, rows: Sequence[Part]) -> Figure:
             )
         line = axes.axvline(planned, color=ORANGE, linewidth=2, linestyle="--", zorder=3)
         zero_line(axes, vertical=True)
-        rows_of(axes, [wrapped(row["title"], LABEL_WIDTH) for row in drawn])
+        rows_of(axes, [wrapped(row.title, LABEL_WIDTH) for row in drawn])
         low, high = min(0.0, planned, *values), max(0.0, planned, *values)
         room = ROOM * (high - low) or 1.0
         axes.set_xlim(low - room if low < 0 else low, high + room)
@@ -72,21 +71,21 @@ def stress_profits(found: Part, rows: Sequence[Part]) -> Figure:
         keys = [Patch(facecolor=NAVY), Patch(facecolor="white", edgecolor=CRIMSON, hatch="////"), line]
         words = ["profit", "loss (left of £0)", f"as planned, {label_pounds(planned)}"]
         canvas.legend(keys, words, loc="outside lower center", ncols=3)
-        cells = [(row["title"], *(Said(pounds(value), value, "gbp") for value in _values(row))) for row in rows]
+        cells = [(row.title, *(Said(pounds(value), value, "gbp") for value in _values(row))) for row in rows]
         head = ("Stress", "Investors' profit", "Change from plan")
         note = f"As planned: {pounds(planned)}. Averages over simulated contracts."
         return finished(canvas, name, title, _words(planned, drawn, rows), head, cells, note)
 
 
-def _values(row: Part) -> tuple[float, float]:
-    profit = row["investor"]["profit_gbp"]
-    return profit["value"], profit["change"]
+def _values(row: StressRow) -> tuple[float, float]:
+    profit = row.investor.profit_gbp
+    return profit.value or 0.0, profit.change or 0.0
 
 
-def _words(planned: float, drawn: Sequence[Part], rows: Sequence[Part]) -> str:
+def _words(planned: float, drawn: Sequence[StressRow], rows: Sequence[StressRow]) -> str:
     losses = sum(_values(row)[0] < 0 for row in rows)
     harmful = [row for row in drawn if _values(row)[1] < 0][:MOST_NAMED]
-    worst = "; ".join(f"“{row['title']}”, {pounds(_values(row)[0])}" for row in harmful)
+    worst = "; ".join(f"“{row.title}”, {pounds(_values(row)[0])}" for row in harmful)
     return (
         f"As planned, investors' profit is {pounds(planned)} on average. Under {losses} of {len(rows)} stresses they "
         f"lose money on average. {f'The most harmful: {worst}' if worst else 'None of them makes it worse'}."

@@ -10,29 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeofcare.documents.workbook.formula_cells import WIDTH, Block, Book, Cell, Live, Sheet, serial, total
+from edgeofcare.inputs.contract import CAPS
+from edgeofcare.inputs.terms.kinds import kind_of
 
 Part = Mapping[str, Any]
 Names = dict[str, Live]
-PRICES = {
-    "per_start": ("start_price_gbp", "Price of a start"),
-    "per_completion": ("completion_price_gbp", "Price of a completed therapy"),
-    "per_week_out_of_care": ("weekly_tariff_gbp", "Tariff of a week out of care"),
-    "per_day_out_of_care": ("daily_tariff_gbp", "Tariff of a day out of care, before the deadweight share"),
-    "milestone": ("milestone_price_gbp", "Price of a milestone"),
-    "per_care_day_saved": ("saved_day_price_gbp", "Price of a care day saved"),
-}
-UNITS = {
-    "per_start": "Starts",
-    "per_completion": "Completed therapies",
-    "per_week_out_of_care": "Paid weeks out of care",
-    "per_day_out_of_care": "Days out of care",
-    "milestone": "Children who reach the milestone",
-}
-CAPS = {
-    "borough_year_cap_gbp": "Cap of each borough in a financial year",
-    "borough_cap_gbp": "Cap of each borough",
-    "cap_gbp": "Cap of the contract",
-}
 HALF_A_PENNY = 0.005
 
 
@@ -49,7 +31,7 @@ def write_inputs(book: Book, sheet: Sheet, mean: Part) -> Names:
         names[name] = book.define(name, sheet.number(row, 1, value, kind, "input"))
         sheet.text(row, 2, name, "aside")
         sheet.text(row, 3, note)
-    without = [what for key, what in CAPS.items() if mean["contract"].get(key) is None]
+    without = [cap.label for cap in CAPS if mean["contract"].get(cap.key) is None]
     row += 2
     for what in without:
         sheet.text(row, 0, f"{what}: this contract has none.")
@@ -61,17 +43,17 @@ def _input_rows(mean: Part) -> Iterator[tuple[str, str, float, str, str]]:
     """Give each input: name, words, value, kind of number, note."""
     contract, capital = mean["contract"], mean["capital"]
     for term, suffix, number in numbered(mean["terms"]):
+        kind = kind_of(term["pays"])
         if unit_names(term):
-            name, what = PRICES[term["pays"]]
-            yield f"{name}{suffix}", f"{what}{number}, GBP", term["price_gbp"], "gbp", ""
-        if term["pays"] == "per_day_out_of_care":
-            what = f"Deadweight share{number}"
-            yield f"deadweight_share{suffix}", what, term["deadweight_share"], "share", "Not paid"
-        if is_flat(term):
+            yield f"{kind.price_name}{suffix}", f"{kind.price_label}{number}, GBP", term["price_gbp"], "gbp", ""
+        if kind.unpaid_share:
+            key, what = kind.unpaid_share
+            yield f"{key}{suffix}", f"{what}{number}", term[key], "share", "Not paid"
+        if is_days_saved(term):
             yield f"baseline_share{suffix}", f"Baseline share in care{number}", term["baseline_share"], "share", ""
-    for key, what in CAPS.items():
-        if contract.get(key) is not None:
-            yield key, f"{what}, GBP", contract[key], "gbp", ""
+    for cap in CAPS:
+        if contract.get(cap.key) is not None:
+            yield cap.key, f"{cap.label}, GBP", contract[cap.key], "gbp", ""
     if top_up := contract.get("top_up"):
         yield "top_up_share", f"Share paid by {top_up['name']}", top_up["share"], "share", "Of every payment"
         if top_up["cap_gbp"] is not None:
@@ -99,22 +81,14 @@ def numbered(terms: Sequence[Part]) -> Iterator[tuple[Part, str, str]]:
         yield term, f"_{before + 1}" if before else "", f" ({before + 1})" if before else ""
 
 
-def is_flat(term: Part) -> bool:
-    """Return whether a term pays for days saved below one share, which a sheet can follow."""
-    return (
-        term["pays"] == "per_care_day_saved"
-        and isinstance(term["baseline_share"], float)
-        and term["netting"] == "contract"
-    )
-
-
 def unit_names(term: Part) -> dict[str, str]:
     """Return the counts that a term is calculated from, with their titles; none if only its amount is known."""
-    if is_flat(term):
-        return {"tracked_days": "Tracked days", "care_days": "Days in care"}
-    if term["pays"] not in UNITS:
-        return {}
-    return {"units" if "units" in term else "paid_units": UNITS[term["pays"]]}
+    return {measure: title for measure, title in kind_of(term["pays"]).counted.items() if measure in term}
+
+
+def is_days_saved(term: Part) -> bool:
+    """Return whether a term is calculated from tracked days and days in care: the rise of days saved to date."""
+    return "care_days" in unit_names(term)
 
 
 def is_usual(mean: Part) -> bool:

@@ -27,22 +27,18 @@ from edgeofcare.documents.workbook.formula_cells import (
     total,
 )
 from edgeofcare.documents.workbook.inputs import (
-    CAPS,
     HALF_A_PENNY,
-    PRICES,
     Names,
     Part,
-    as_words,
     borough_names,
-    is_flat,
+    is_days_saved,
     lower,
     n_periods,
     numbered,
     reading,
 )
-
-# Modifiers that this workbook does not rebuild.
-BEYOND = ("floor_gbp", "indexation", "guaranteed_starts", "standstill", "termination")
+from edgeofcare.inputs.contract import CAPS, MODIFIERS
+from edgeofcare.inputs.terms.kinds import kind_of
 
 
 @dataclass(frozen=True)
@@ -63,10 +59,10 @@ class Paid:
 def write_payments(sheet: Sheet, mean: Part, names: Names, units: list[dict[str, Block]]) -> Paid:
     """Write what is paid: terms, caps in their order, top-up, boroughs' own part."""
     contract, n = mean["contract"], n_periods(mean)
-    beyond = [name for name in BEYOND if contract.get(name) is not None]
+    beyond = [rule for rule in MODIFIERS if not rule.in_workbook and contract.get(rule.key) is not None]
     notes = ["GBP, not rounded to pennies. Columns are periods by their first day; a payment follows the end of one."]
     if beyond:
-        said = ", ".join(as_words(name) for name in beyond)
+        said = ", ".join(lower(rule.label) for rule in beyond)
         notes.append(f"The contract has rules that are not rebuilt here ({said}): simulated means stand instead.")
     row = sheet.heading("Payments", *notes)
     sheet.columns(34, WIDTH)
@@ -92,11 +88,12 @@ def write_payments(sheet: Sheet, mean: Part, names: Names, units: list[dict[str,
         ]
     due = paid = block("Due before caps").fill(lambda i, t: _sum([term.cells[i][t] for term in terms]), n)
     after: dict[str, Block] = {}
-    for key, what in CAPS.items():
+    for cap in CAPS:
+        key = cap.key
         if contract.get(key) is not None and not beyond:
             starts = [by_year[year][0] if key == "borough_year_cap_gbp" else 0 for year in years]
             make = _under_contract_cap if key == "cap_gbp" else _under_borough_cap
-            after[key] = paid = make(block, f"After: {lower(what)}", paid, names[key], starts)
+            after[key] = paid = make(block, f"After: {lower(cap.label)}", paid, names[key], starts)
     paid, top_up = _topped_up(block, paid, contract.get("top_up"), names, n)
     own = block("Boroughs' own part").fill(
         lambda i, t: paid.cells[i][t] - top_up.cells[i][t] if top_up else paid.cells[i][t] + 0, n
@@ -122,17 +119,17 @@ def _term(
     block: Callable[[str], Block], term: Part, suffix: str, number: str, names: Names, units: dict[str, Block], n: int
 ) -> Block:
     """Write what one term comes to."""
+    kind = kind_of(term["pays"])
     if not units:
         values = term["due_gbp"]
-        return block(f"{as_words(term['pays'])}{number}: simulated mean, a value").fill(reading(values), n)
-    name, what = PRICES[term["pays"]]
-    price = names[f"{name}{suffix}"]
-    if is_flat(term):
+        return block(f"{kind.label}{number}: simulated mean, a value").fill(reading(values), n)
+    price = names[f"{kind.price_name}{suffix}"]
+    if is_days_saved(term):
         return _saved(block, term, number, price, names[f"baseline_share{suffix}"], units, n)
     counted = next(iter(units.values()))
-    if term["pays"] == "per_day_out_of_care":
-        price = price * (1 - names[f"deadweight_share{suffix}"])
-    return block(f"{what}{number}: due").fill(lambda i, t: counted.cells[i][t] * price, n)
+    if kind.unpaid_share:
+        price = price * (1 - names[f"{kind.unpaid_share[0]}{suffix}"])
+    return block(f"{kind.price_label}{number}: due").fill(lambda i, t: counted.cells[i][t] * price, n)
 
 
 def _saved(

@@ -1,0 +1,5 @@
+"""So that `python -m edgeofcare.cli` is the command line."""
+
+from edgeofcare.cli.program import main
+
+main()
