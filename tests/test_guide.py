@@ -40,7 +40,7 @@ def test_the_page_names_every_key_with_its_meaning() -> None:
         '| `base_year` | financial year such as `"2018-19"` |  | required |',
         "| `seasonality` | list of 12 numbers | 0 or more | all 1 |",
         "| `correlation` | number | above -1, below 1 | required |",
-        "| `first_entry_shape` | number | above 0, to 5 | required |",
+        "| `first_entry_shape` | number | 0.05 to 5 | required |",
         "## `[[contract.terms]]` that pays per_care_day_saved",
         "## `[prices.index.TYPE]`",
         "## `[boroughs.NAME]`",

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -703,12 +702,6 @@ def test_a_scenario_survives_json(name: str) -> None:
     assert again == scenario and scenario_hash(again) == scenario_hash(scenario)
 
 
-def test_loading_is_quick_and_needs_no_heavy_library(pan_london: Scenario) -> None:
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        load("pan_london")
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.15
+def test_loading_needs_no_heavy_library() -> None:
     code = "import sys, edgeofcare.inputs.load as m; m.load('essex'); print({'numpy', 'pandas'} & {*sys.modules})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -14,7 +14,7 @@ from edgeofcare.inputs.types import Frozen
 from edgeofcare.inputs.waterfall import ACTIONS
 
 MODELS = [m for m in vars(schema).values() if isinstance(m, type) and issubclass(m, Frozen)]
-NAMED_BY_PARENT = {"PositiveByPlacement", "ShareByPlacement", "ByPlacement"}
+NAMED_BY_PARENT = {f"{kind}ByPlacement" for kind in ("", "Positive", "Share", "Shape", "Scale")}
 
 
 def tree_with(path: str, value: Any) -> dict[str, Any]:

@@ -393,10 +393,16 @@ def gamma_length(mean_days: float, sd_days: float, min_days: int, max_days: int,
     return np.asarray((cdf - low) / (high - low))
 
 
+SMALLEST_VARIANCE = 1e-9
+
+
 @lru_cache(maxsize=256)
 def frailty_table(variance: float) -> Floats:
-    """Return the log quantiles of a gamma of mean 1 and this variance at 1,025 normal scores; zeros for variance 0."""
-    if variance == 0:
+    """Return the log quantiles of a gamma of mean 1 and this variance at 1,025 normal scores; zeros for variance 0.
+
+    So small a variance as SMALLEST_VARIANCE is taken for 0: its gamma has no digits left.
+    """
+    if variance < SMALLEST_VARIANCE:
         return np.zeros(SCORE_STEPS + 1)
     from scipy.special import gammainccinv, gammaincinv, log_ndtr, ndtr
 

@@ -25,10 +25,13 @@ from edgeofcare.inputs.types import (
     Growth,
     NotNegative,
     Number,
+    PerYear,
     Positive,
     Prob,
     Rule,
     RuleError,
+    Scale,
+    Shape,
     Share,
     Slug,
     Text,
@@ -127,9 +130,9 @@ class Borough(Frozen):
 
     name: Text
     """Name for people."""
-    referrals_per_year: NotNegative
+    referrals_per_year: PerYear
     """Families referred a year once referrals are fully ramped up."""
-    adolescent_care_starts_per_year: NotNegative | None = None
+    adolescent_care_starts_per_year: PerYear | None = None
     """Young people of 10 to 17 who start in care there in a year, less unaccompanied asylum-seeking children: referrals
     are held against it. The published figure if not given."""
     join_date: Day | None = None
@@ -262,9 +265,9 @@ class Child(Frozen):
 class Therapy(Frozen):
     """Length and completion of a therapy."""
 
-    mean_days: Positive
+    mean_days: Scale
     """Mean of the gamma length, days, before the limits."""
-    sd_days: Positive
+    sd_days: Annotated[Number, Field(ge=0.01, le=10_000)]
     """Standard deviation of the gamma length, days."""
     min_days: Annotated[Days, Field(ge=1)]
     """Shortest therapy, days."""
@@ -300,20 +303,20 @@ class Stay(Frozen):
     """Chance that a period of care begun before 16 lasts to 18."""
     stay_to_18_prob_16_plus: Prob
     """Chance that a period of care begun at 16 or 17 lasts to 18."""
-    shape: Positive
+    shape: Shape
     """Weibull shape of the other stays."""
-    scale_days_under_16: Positive
+    scale_days_under_16: Scale
     """Weibull scale, days, of the other stays begun before 16."""
-    scale_days_16_plus: Positive
+    scale_days_16_plus: Scale
     """Weibull scale, days, of the other stays begun at 16 or 17."""
 
 
 class Reentry(Frozen):
     """Return to care after going home: Weibull time since return."""
 
-    shape: Positive
+    shape: Shape
     """Weibull shape."""
-    scale_days: Positive
+    scale_days: Scale
     """Weibull scale, days."""
     min_home_days: Annotated[Days, Field(ge=1)] = 7
     """A child stays home at least so many days; a return home that fails sooner fails on that day."""
@@ -347,6 +350,28 @@ class PositiveByPlacement(ByPlacement):
     supported: Positive
 
 
+class ShapeByPlacement(ByPlacement):
+    """One Weibull shape for each placement type."""
+
+    kinship: Shape
+    foster_in_house: Shape
+    foster_agency: Shape
+    residential: Shape
+    secure: Shape
+    supported: Shape
+
+
+class ScaleByPlacement(ByPlacement):
+    """One Weibull scale for each placement type."""
+
+    kinship: Scale
+    foster_in_house: Scale
+    foster_agency: Scale
+    residential: Scale
+    secure: Scale
+    supported: Scale
+
+
 class ShareByPlacement(ByPlacement):
     """One share for each placement type."""
 
@@ -362,9 +387,9 @@ class Placement(Frozen):
     """Placements inside a period of care, in the order kinship, foster in-house, foster agency, residential, secure,
     supported (16 and over only)."""
 
-    shape: PositiveByPlacement
+    shape: ShapeByPlacement
     """Weibull shape of a placement's length."""
-    scale_days: PositiveByPlacement
+    scale_days: ScaleByPlacement
     """Weibull scale of a placement's length, days."""
     first_under_16: PlacementWeights
     """Shares of first placements of children under 16."""
@@ -385,7 +410,7 @@ class Placement(Frozen):
 class Care(Frozen):
     """What happens to a child in either arm after referral."""
 
-    first_entry_shape: Annotated[Number, Field(gt=0, le=5)]
+    first_entry_shape: Annotated[Number, Field(ge=0.05, le=5)]
     """Weibull shape k of the cumulative hazard of first entry from referral."""
     stay: Stay
     """Length of a period of care."""
@@ -472,7 +497,7 @@ class Effect(Frozen):
     """Target of the measure without therapy."""
     therapy: Prob | None = None
     """Target of the measure with therapy."""
-    entry_scale_days: Positive | None = None
+    entry_scale_days: Scale | None = None
     """Weibull scale of first entry, days, given directly instead of `usual`."""
     hazard_ratio: Annotated[Number, Field(ge=0, le=1000)] | None = None
     """Hazard ratio of first entry under therapy, given directly instead of `therapy`."""
