@@ -30,7 +30,7 @@ from edgeofcare.questions.backtest import backtest
 from edgeofcare.questions.breakeven import breakeven
 from edgeofcare.questions.contracts import contracts as compare_contracts
 from edgeofcare.questions.counterfactuals import claimed_case
-from edgeofcare.questions.exposure import exposures
+from edgeofcare.questions.exposure import exposure as exposures
 from edgeofcare.questions.lint import lint
 from edgeofcare.questions.report_data import lives, mean_case, series
 from edgeofcare.questions.sensitivity.tornado import tornado
@@ -96,7 +96,7 @@ def made(name: str) -> Case:
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),
         "summary": lambda: plain(run(scenario, FEW, 1).summary),
-        "series": lambda: series(world, FEW, 1),
+        "series": lambda: plain(series(world, FEW, 1)),
         "mean": lambda: mean_case(world, FEW, 1),
         "lives": lambda: lives(world, 1),
         "exposure": lambda: exposures(scenario, FEW, 1, what_if=False).as_dict(),

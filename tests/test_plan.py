@@ -182,7 +182,8 @@ def test_a_window_of_a_contracts_own_ends_when_the_last_start_has_had_it_all() -
     contract = Contract.model_validate(
         {"name": "A contract", "tracking": window, "terms": [weeks, weeks | {"tracking": other}]}
     )
-    last = (scenario.clock.delivery_end - scenario.clock.day_0).days
+    # Of the last day of referrals, families wait 60 days; the shortest therapy would still end in time.
+    last = (scenario.clock.referrals_until - scenario.clock.day_0).days - 1 + 60
     found = [term_track(term, contract, scenario) for term in contract.terms]
     assert found == [Track(10, 100, True, "run", last + 110), Track(0, 50, False, "grid", last + 50)]
 

@@ -294,7 +294,7 @@ def periods_of(contract: Contract, plan: Plan, scenario: Scenario) -> int:
 def window(tracking: Tracking, scenario: Scenario, own: bool) -> Track:
     """Return the track of a window in which weeks are counted."""
     clock = scenario.clock
-    last_possible = day_number(clock.delivery_end, clock.day_0) + tracking.delay_days + tracking.days
+    last_possible = last_start(scenario) + tracking.delay_days + tracking.days
     return Track(
         delay_days=tracking.delay_days,
         days=tracking.days,
@@ -302,6 +302,17 @@ def window(tracking: Tracking, scenario: Scenario, own: bool) -> Track:
         unit=tracking.week_rule,
         end_day=day_number(clock.outcomes_end, clock.day_0) if own else last_possible,
     )
+
+
+def last_start(scenario: Scenario) -> int:
+    """Return the last day on which a therapy can start: the family still waits, and the shortest ends in time.
+
+    min(delivery_end - shortest planned length, referrals_until - 1 + patience_days), days from day 0.
+    """
+    clock, patience = scenario.clock, scenario.referrals.patience_days
+    shortest = min(therapy.min_days for therapy in _therapies(scenario))
+    last_referral = day_number(clock.referrals_until, clock.day_0) - 1
+    return min(day_number(clock.delivery_end, clock.day_0) - shortest, last_referral + patience)
 
 
 def _borough_ids(scenario: Scenario) -> npt.NDArray[np.uint64]:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, InstanceOf, Strict, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from edgeofcare.calendar import MEAN_DAYS_PER_MONTH
 from edgeofcare.inputs.contract import Capital, Contract, PriceIndex
 from edgeofcare.inputs.terms.base import Tracking
 from edgeofcare.inputs.types import (
@@ -651,9 +652,19 @@ class Scenario(Frozen):
             reach = f"{borough_cap * len(self.boroughs):,.0f}, the borough caps together"
             keys = ("contract.floor_gbp", "contract.borough_cap_gbp")
             faults.append(Rule(f"a floor must not lie above GBP {reach}", keys))
+        faults += self._reserve_faults()
         if faults:
             raise RuleError(faults)
         return self
+
+    def _reserve_faults(self) -> list[Rule]:
+        months, clock = self.capital.reserve_months or 0, self.clock
+        run_off = (clock.outcomes_end - clock.delivery_end).days / MEAN_DAYS_PER_MONTH
+        if months <= math.ceil(run_off):
+            return []
+        until = f"from delivery_end to outcomes_end, {run_off:.0f} months"
+        told = f"a reserve must not be longer than the run-off, {until}; it is {months}. Leave it out to hold back all"
+        return [Rule(told, ("capital.reserve_months", "clock.delivery_end", "clock.outcomes_end"))]
 
     def _team_faults(self, name: str, team: Team) -> list[Rule]:
         here = f"teams.{name}"

@@ -80,7 +80,7 @@ def _parts(scenario: Scenario, n: dict[str, int], replications: int, seed: int) 
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),
         "summary": lambda: plain(run(scenario, replications, seed).summary),
-        "series": lambda: series(world, n["series"], seed),
+        "series": lambda: plain(series(world, n["series"], seed)),
         "mean": lambda: mean_case(world, n["series"], seed),
         "lives": lambda: lives(world, seed),
         "exposure": lambda: exposure(scenario, n["exposure"], seed).as_dict(),

@@ -157,7 +157,7 @@ def shares(
     elif done.scenario != scenario:
         raise OptionError(f"the run is of {done.scenario.name or 'another scenario'}, not of {scenario.name}.")
     rows = done.replications
-    actual = to_pence(float((rows["service_cost_gbp"] + rows["cost_unpaid_gbp"]).mean()))
+    actual = to_pence(float(rows["service_cost_gbp"].mean()))
     of, to = needs(scenario, done), service(scenario, teams)
     return share(scenario.name, of, to, actual, seed, exact_up_to, permutations, progress)
 
