@@ -109,7 +109,7 @@ def test_every_question_is_a_public_function_of_the_same_name() -> None:
 
 def test_csv_holds_every_number_of_an_answer(cli: Cli) -> None:
     code, out, errors = cli("join", "pan_london", "haringey", "--replications", "20", "--csv", "--quiet")
-    rows = list(csv.DictReader(io.StringIO(out)))
+    rows = list(csv.DictReader(io.StringIO(out.removeprefix("\ufeff"))))
     assert code == 0 and not errors and {row["unit"] for row in rows} >= {"gbp", "share", "days", "count"}
     assert all(float(row["value"]) or True for row in rows if row["unit"] and row["value"])
     assert (
@@ -130,7 +130,7 @@ def test_show_diff_and_assumptions_print_text_or_one_json_object(cli: Cli) -> No
     assert json.loads(cli("show", "essex", "--json")[1])["name"] == "essex"
     assert json.loads(cli("diff", "pan_london", "essex", "--json")[1])["differences"]
     assert json.loads(cli("assumptions", "essex", "--json")[1])["counts"]["judgement"]
-    assert cli("assumptions", "essex", "--csv")[1].startswith("id,name,value,low,high,distribution,unit,source,")
+    assert cli("assumptions", "essex", "--csv")[1].startswith("\ufeffid,name,value,low,high,distribution,unit,source,")
 
 
 def test_schema_is_printed_or_written_and_never_overwrites(cli: Cli, tmp_path: Path) -> None:
