@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeofcare import results
 from edgeofcare.documents.document import Bullets, Callout, Document, Figure, Heading, Paragraph, Table
 from edgeofcare.documents.papers.assurance_logs import assumptions_log, quality_log
 from edgeofcare.documents.papers.business_case import _investor_in_short, _payers_in_short, business_case
 from edgeofcare.documents.read import PARTS, read_case
 from edgeofcare.documents.words import value_words
 from edgeofcare.errors import RunFolderError
+from edgeofcare.folders import write_manifest
 from edgeofcare.inputs.describe import assumption_log, resolved
 from edgeofcare.inputs.load import load, scenario_hash
 from edgeofcare.inputs.published import reference_file
@@ -28,6 +30,7 @@ from edgeofcare.provenance import version
 from edgeofcare.questions.backtest import as_json as backtest_object
 from edgeofcare.questions.backtest import backtest
 from edgeofcare.questions.breakeven import breakeven
+from edgeofcare.questions.case import FORMAT, MANIFEST
 from edgeofcare.questions.contracts import contracts as compare_contracts
 from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.exposure import exposure as exposures
@@ -60,7 +63,7 @@ CHAPTERS = (
 def head(name: str) -> Case:
     scenario = load(name)
     return {
-        "format": 1,
+        "format": FORMAT,
         "scenario": name,
         "title": scenario.title,
         "description": scenario.description,
@@ -450,8 +453,8 @@ def test_the_case_without_effect_claims_nothing(documents: dict[str, Document]) 
 def test_a_run_folder_tells_what_it_holds(tmp_path: Path, cases: dict[str, Case]) -> None:
     summary = cases["pan_london"]["summary"]
     (tmp_path / "summary.json").write_text(json.dumps(summary))
-    manifest = {"scenario_sha256": "ab", "version": version(), "source_hash": "cd"}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    manifest = {"format": results.FORMAT, "scenario_sha256": "ab", "version": version(), "source_hash": "cd"}
+    write_manifest(tmp_path, results.MANIFEST, manifest, ["summary.json"])
     document = business_case(read_case(tmp_path))
     missing = [block for block in document.blocks if isinstance(block, Callout) and block.kind == "missing"]
     assert len(missing) == len(PARTS) - 1
@@ -596,7 +599,9 @@ def test_values_are_said_in_their_units(value: Any, unit: str, words: str) -> No
 def write(folder: Path, case: Mapping[str, Any]) -> Path:
     folder.mkdir()
     for part, content in case.items():
-        (folder / f"{part}.json").write_text(json.dumps(content))
+        if part != "case":
+            (folder / f"{part}.json").write_text(json.dumps(content))
+    write_manifest(folder, MANIFEST, case["case"], [f"{part}.json" for part in case if part != "case"])
     return folder
 
 
@@ -605,7 +610,8 @@ def test_a_case_folder_is_read_as_it_was_written(tmp_path: Path, cases: dict[str
     assert found.pop("case") == cases["essex"]["case"] | {
         "warnings": [
             "The numbers were made by other sources of the program than those installed now. Make the case again."
-        ]
+        ],
+        "altered": [],
     }
     assert found == {part: content for part, content in cases["essex"].items() if part != "case"}
 
@@ -622,10 +628,10 @@ def test_another_version_is_a_warning_in_the_document(tmp_path: Path, cases: dic
     [
         ("case", None, "is neither a case nor a run"),
         ("case", "{", "case.json is damaged and cannot be read"),
-        ("case", "[]", "case.json does not hold what it should"),
-        ("case", '{"title": "x"}', "does not say scenario, version, seed, replications"),
-        ("stress", "{", "stress.json is damaged and cannot be read"),
-        ("lint", "{}", "lint.json does not hold what it should"),
+        ("case", "[]", "case.json was written in another format than this version's (2)"),
+        ("case", '{"format": 2, "files": {}, "title": "x"}', "case.json: not as written when the numbers were made"),
+        ("stress", "{", "stress.json: not as written when the numbers were made. Make it again; or add --anyway"),
+        ("lint", "{}", "lint.json: not as written when the numbers were made"),
     ],
 )
 def test_a_folder_at_fault_is_told_in_words(
@@ -636,6 +642,23 @@ def test_a_folder_at_fault_is_told_in_words(
     place.unlink() if content is None else place.write_text(content)
     with pytest.raises(RunFolderError, match=re.escape(words)):
         read_case(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("case", '{"format": 2, "files": {}, "title": "x"}', "does not say scenario, version, seed, replications"),
+        ("stress", "{", "stress.json is damaged and cannot be read"),
+        ("lint", "{}", "lint.json does not hold what it should"),
+    ],
+)
+def test_what_cannot_be_read_anyway(
+    name: str, content: str, words: str, tmp_path: Path, cases: dict[str, Case]
+) -> None:
+    folder = write(tmp_path / "case", cases["essex"])
+    (folder / f"{name}.json").write_text(content)
+    with pytest.raises(RunFolderError, match=re.escape(words)):
+        read_case(folder, anyway=True)
 
 
 def test_dates_are_written_out(documents: dict[str, Document]) -> None:

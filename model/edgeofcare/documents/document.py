@@ -142,7 +142,10 @@ Block = Heading | Paragraph | Bullets | Callout | Table | Figure
 
 @dataclass(frozen=True)
 class Document:
-    """A document. subtitle: one line; footer: where it comes from (version, hashes, seed)."""
+    """A document. subtitle: one line; footer: where it comes from (version, hashes, seed).
+
+    stamp: a word on every page, such as ALTERED; none if empty.
+    """
 
     title: str
     subtitle: str
@@ -150,6 +153,7 @@ class Document:
     footer: str
     language: str = "en-GB"
     keywords: tuple[str, ...] = field(default=())
+    stamp: str = ""
 
     @property
     def figures(self) -> tuple[Figure, ...]:

@@ -101,6 +101,9 @@ def _styles(page: Any, document: Document) -> None:
     section.page_width, section.page_height = Cm(SHORT_CM), Cm(LONG_CM)
     for side in ("left_margin", "right_margin", "top_margin", "bottom_margin"):
         setattr(section, side, Cm(MARGIN_CM))
+    if document.stamp:
+        stamp = section.header.paragraphs[0].add_run(printable(document.stamp))
+        stamp.font.bold, stamp.font.size, stamp.font.color.rgb = True, Pt(14), RGBColor.from_string("801650")
     foot = section.footer.paragraphs[0]
     foot.add_run(f"{printable(document.title)}  ·  Page ")
     _field(foot, "PAGE", "1")

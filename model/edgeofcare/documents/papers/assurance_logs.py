@@ -258,6 +258,13 @@ def _elsewhere(case: Case) -> Iterator[tuple[str, ...]]:
 # ---- provenance ----------------------------------------------------------------------------------------------------
 
 
+def commit_words(head: Case) -> str:
+    """Return the commit that the numbers were made from, and whether its files were as committed."""
+    clean = {True: "", False: ", with changes not committed", None: ", not known whether changed since"}
+    commit = head.get("commit")
+    return f"{commit}{clean[head.get('tree_clean')]}" if commit else "not known"
+
+
 def provenance(case: Case) -> Table:
     """Return where the numbers come from."""
     head = case["case"]
@@ -266,7 +273,11 @@ def provenance(case: Case) -> Table:
         ("SHA-256 of the scenario", head.get("scenario_sha256", "-")),
         ("Program", f"edgeofcare {head['version']}"),
         ("Hash of its sources", head.get("source_hash", "-")),
+        ("Commit", commit_words(head)),
+        ("Made", f"{head.get('made_utc', '-')} on {head.get('platform', '-')}"),
+        ("Libraries", ", ".join(f"{name} {number}" for name, number in head.get("libraries", {}).items()) or "-"),
         ("Seed", str(head["seed"])),
+        *((("Outer draws", f"{head['outer_draws']:,}"),) if "outer_draws" in head else ()),
         ("Simulated contracts, main run", f"{head['replications']:,}"),
         *((f"Simulated contracts, {PART_NAMES.get(name, name)}", f"{n:,}") for name, n in head["parts"].items()),
     ]

@@ -46,6 +46,7 @@ def business_case(case: Case) -> Document:
         footer=f"edgeofcare {head['version']}; scenario {head['scenario']}, SHA-256 "
         f"{head.get('scenario_sha256', '')[:12]}; {made}.",
         keywords=("outcomes contract", "social impact bond", "edge of care", head["scenario"]),
+        stamp="ALTERED" if head.get("altered") else "",
     )
 
 

@@ -47,6 +47,8 @@ def workbook(case: Part) -> bytes:
     head = case.get("case", {})
     book = Book(f"{head.get('title', 'Business case')}: workbook", list(SHEETS))
     pages = book.sheets
+    if head.get("altered"):
+        book.stamp("ALTERED")
     mean = case.get("mean")
     if mean:
         checks = _mean_case(book, mean, case.get("summary"))
@@ -246,6 +248,9 @@ def _cover(sheet: Sheet, head: Part, mean: Part, all_true: Cell | None) -> None:
         "Program": f"edgeofcare {head['version']}" if "version" in head else None,
         "Scenario hash": head.get("scenario_sha256"),
         "Source hash": head.get("source_hash"),
+        "Commit": head.get("commit"),
+        "Made": head.get("made_utc"),
+        "Platform": head.get("platform"),
         "Seed": head.get("seed", mean.get("seed")),
         "Simulated contracts": f"{head['replications']:,}" if "replications" in head else None,
         "In the mean case": f"{mean['replications']:,}" if "replications" in mean else None,

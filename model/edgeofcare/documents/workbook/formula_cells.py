@@ -213,7 +213,14 @@ class Book:
         self._book.set_properties({"title": title, "created": CREATED})
         self._book.set_calc_mode("auto")
         self._formats: dict[tuple[str, str, bool], Format] = {}
+        self.stamped = ""
         self.sheets = {name: Sheet(self, name) for name in sheets}
+
+    def stamp(self, word: str) -> None:
+        """Put a word on every sheet and every printed page, such as ALTERED."""
+        self.stamped = f"{word}: "
+        for sheet in self.sheets.values():
+            sheet.page.set_header(f'&C&"Arial,Bold"&14{word}')
 
     def format(self, look: str, number: str, is_quoted: bool = False) -> Format:
         """Return how a cell looks: its part and its kind of number (keys of `style`).
@@ -287,7 +294,7 @@ class Sheet:
 
     def heading(self, title: str, *notes: str) -> int:
         """Write the head of the sheet; return the first free row, one left blank."""
-        self.text(0, 0, title, "title")
+        self.text(0, 0, self.book.stamped + title, "title")
         for row, note in enumerate(notes, start=1):
             self.text(row, 0, note)
         return len(notes) + 2
