@@ -6,6 +6,7 @@ A verb's module is loaded for its line in --help, its options only when it is as
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable

@@ -34,7 +34,7 @@ def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a case, or of a run.")],
     formats: Annotated[str, typer.Option(help="html, pdf, docx, xlsx, with commas between.")] = "html,xlsx",
     out: Annotated[Path | None, typer.Option(help="Folder for the files; report/ in the case if not given.")] = None,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Also of altered files, with ALTERED on every page.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Altered files too, ALTERED on every page.")] = False,
 ) -> None:
     """Write the report of a case or a run."""
     from edgeofcare.documents.papers.report import write_report

@@ -42,6 +42,8 @@ class Store:
                 "money",
                 "inputs",
                 "calendar.py",
+                "outcomes.py",
+                "experiment.py",
                 "walk.py",
             ),
             "libraries": library_versions(),
