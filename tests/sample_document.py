@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from edgeofcare.documents.document import Bullets, Callout, Document, Figure, Heading, Paragraph, Table
+from edgeofcare.documents.document import Bullets, Callout, Document, Drawing, Figure, Heading, Paragraph, Table
 
 HOSTILE = "<script>alert('x')</script> & \"Tower\" =1+1 +2 C:\\new\\b $x^2$ #set @ref _a_ *b* {{ 7*7 }} ~ `c` [d] //e"
 LONG_WORDS = "Royal Borough of Kensington and Chelsea with the London Borough of Hammersmith and Fulham"
@@ -27,7 +27,7 @@ def chart(name: str, description: str) -> Figure:
         drawing.savefig(png, format="png", dpi=150, metadata={"Software": None})
     rows = (("1", "£0.1m", "£0.5m"), ("2", "£1m", "£2m"))
     table = Table("Payments so far", ("Year", "1 in 20 below", "Median"), rows)
-    return Figure(name, f"Payments of {HOSTILE}", description, svg.getvalue(), png.getvalue(), table)
+    return Figure(name, f"Payments of {HOSTILE}", description, lambda: Drawing(svg.getvalue(), png.getvalue()), table)
 
 
 def sample() -> Document:

@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Canvas
 
-from edgeofcare.documents.document import Figure
-from edgeofcare.documents.pictures import figures
+from edgeofcare.documents.document import Drawing, Figure
+from edgeofcare.documents.pictures import chart_style, figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -169,14 +169,17 @@ def made() -> dict[str, Figure]:
 def drawn(monkeypatch: pytest.MonkeyPatch, draw: Callable[[], Any]) -> Canvas:
     """The canvas of a picture as it was laid out."""
     kept: list[Canvas] = []
-    whole = figures.finished
+    whole = chart_style.drawn
 
-    def keep(canvas: Canvas, *rest: Any, **more: Any) -> Figure:
-        kept.append(canvas)
-        return whole(canvas, *rest, **more)
+    def keep(name: str, title: str, description: str, canvas_of: Callable[[], Canvas]) -> Drawing:
+        def canvas() -> Canvas:
+            kept.append(canvas_of())
+            return kept[0]
 
-    monkeypatch.setattr(figures, "finished", keep)
-    draw()
+        return whole(name, title, description, canvas)
+
+    monkeypatch.setattr(chart_style, "drawn", keep)
+    assert draw().drawing
     return kept[0]
 
 
@@ -547,7 +550,7 @@ def test_pieces_fill_the_time_from_start_to_18_without_gap(
         pieces = figures._pieces(child, arm)
         assert pieces[0][1] == 0 and pieces[-1][2] == length
         assert all(one[2] == two[1] for one, two in pairwise(pieces))
-    assert figures._in_care(figures._pieces(child, "usual")) == figures._in_care(figures._pieces(child, "therapy"))
+    assert figures.days_in_care(figures._pieces(child, "usual")) == figures.days_in_care(figures._pieces(child, "therapy"))
 
 
 def test_lives_add_up_months_in_care(made: dict[str, Figure]) -> None:
