@@ -13,10 +13,10 @@ LONG_WORDS = "Royal Borough of Kensington and Chelsea with the London Borough of
 def chart(name: str, description: str) -> Figure:
     """A small chart as the charts' library draws it, with a gradient's worth of ids and a picture of its own style."""
     import matplotlib
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.figure import Figure as Canvas
 
     with matplotlib.rc_context({"svg.hashsalt": "same", "svg.fonttype": "path"}):
-        drawing = Drawing(figsize=(7, 3.5), layout="constrained")
+        drawing = Canvas(figsize=(7, 3.5), layout="constrained")
         axes = drawing.subplots()
         axes.fill_between([1, 2, 3, 4], [0, 1, 1, 2], [1, 3, 5, 8], color="#12436d", alpha=0.3, label="9 in 10")
         axes.plot([1, 2, 3, 4], [0.5, 2, 3, 5], color="#12436d", marker="o", label="median")
