@@ -284,10 +284,12 @@ def test_what_cannot_be_read_is_told_with_the_usage(cli: Cli, words: str, senten
 
 
 def test_all_faults_of_a_file_are_told_at_once(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text('extends = "pan_london"\n[child]\nfemale_prob = 2.0\nfrailty_varience = 1.0\n')
+    (tmp_path / "mine.toml").write_text(
+        'extends = "pan_london"\n[child]\nneeds_log_hazard = 9.0\nfrailty_varience = 1.0\n'
+    )
     code, _, errors = cli("run", "mine.toml")
     assert code == 2 and "mine.toml has 2 faults" in errors
-    assert "mine.toml:3: child.female_prob: must be at most 1 (got 2.0)" in errors
+    assert "mine.toml:3: child.needs_log_hazard: must be at most 5 (got 9.0)" in errors
     assert "mine.toml:4: child.frailty_varience: unknown key" in errors and "Did you mean 'frailty_variance'?" in errors
 
 

@@ -358,7 +358,7 @@ bands = [{from_improvement = 0.1, rate = 1.0}, {from_improvement = 0.2, rate = 2
         (GOOD + "[capitol]\ncommitment_gbp = 1.0\n", r"mine\.toml:7: capitol: unknown key.*Did you mean 'capital'"),
         (GOOD + "[capital]\nminimum_cash_gbp = 1.0\n", r"mine\.toml:7: capital: give either commitment_gbp"),
         (
-            GOOD + "[child]\nfemale_prob = 0.5\n",
+            GOOD + "[referrals]\naccept_prob = 0.5\n",
             r"mine\.toml:7: child: this file is a scenario, not a contract\. A contract file holds .* edgeofcare run ",
         ),
         ('extends = "pan_london"\n' + GOOD, r"mine\.toml:1: extends: this file is a scenario, not a contract"),

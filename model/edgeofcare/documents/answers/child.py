@@ -20,7 +20,6 @@ from edgeofcare.documents.document import (
     Said,
     Table,
 )
-from edgeofcare.documents.papers.strategic import THERAPIES
 from edgeofcare.documents.pictures.figures import ARM_WORDS, HOME, PLACES
 from edgeofcare.documents.pictures.picture import figure
 from edgeofcare.documents.words import age, day, pounds, said_count, said_days, said_pence, slug_words, things
@@ -174,7 +173,7 @@ def _who(found: Found) -> str:
         return f"{told}It {waited}never starts therapy: {FATES[found['fate']]}."
     end = "completes it" if found["fate"] == "completed" else "breaks it off"
     told += (
-        f"It starts {THERAPIES[found['therapy']]} with team {slug_words(found['team'])} "
+        f"It starts {found['therapy_name']} with team {slug_words(found['team'])} "
         f"{_waited(found['waited_days'])}, on {day(found['start_date'], '%b')}, and {end} on "
         f"{day(found['stop_date'], '%b')}."
     )
@@ -307,7 +306,7 @@ def _event_words(found: Found, event: Found) -> Iterator[tuple[str, str]]:
         yield "both", f"referred, aged {age(found['age_at_referral_years'])}; lives at home"
     elif kind == "started":
         yield "usual", "no therapy (with it, it would start now)"
-        yield "therapy", f"starts {found['therapy'].upper()} {_waited(found['waited_days'])}"
+        yield "therapy", f"starts {found['therapy_label']} {_waited(found['waited_days'])}"
     elif kind in ("completed", "dropped_out"):
         yield "therapy", "completes therapy" if kind == "completed" else "breaks therapy off"
     elif kind == "placed":
