@@ -20,6 +20,7 @@ ROOMS = (
     "locks",
     "folders",
     "provenance",
+    "incidents",
     "disclosure",
     "inputs",
     "care",

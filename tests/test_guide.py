@@ -40,7 +40,7 @@ def test_the_page_names_every_key_with_its_meaning() -> None:
         '| `base_year` | financial year such as `"2018-19"` |  | required |',
         "| `seasonality` | list of 12 numbers | 0 or more | all 1 |",
         "| `correlation` | number | above -1, below 1 | required |",
-        "| `first_entry_shape` | number | above 0, to 5 | required |",
+        "| `first_entry_shape` | number | 0.05 to 5 | required |",
         "## `[[contract.terms]]` that pays per_care_day_saved",
         "## `[prices.index.TYPE]`",
         "## `[boroughs.NAME]`",
@@ -183,7 +183,7 @@ def test_editors_accept(written: str) -> None:
     "written",
     [
         "sentiment = 3",
-        "[chilld]\nfemale_prob = 0.5",
+        "[chilld]\nfrailty_variance = 0.5",
         "[child]\nfrailty_varience = 0.3",
         "[child]\nfrailty_variance = '0.3'",
         "[child]\nfrailty_variance = true",

@@ -26,7 +26,7 @@ from edgeofcare.errors import BusyError
 from edgeofcare.locks import Lock
 
 PACKAGE = Path(__file__).parent
-LIBRARIES = ("numpy", "numba", "pandas", "pyarrow", "pydantic", "pyxirr", "scipy", "simpy")
+LIBRARIES = ("numpy", "numba", "pandas", "pyarrow", "pydantic", "scipy", "simpy")
 LONGEST_WAIT_SECONDS = 600.0  # for another process that makes the same thing for the cache
 
 

@@ -123,6 +123,11 @@ def main() -> None:
         complain("there is not enough memory. Try fewer --replications.")
     except OSError as error:
         complain(os_error_words(error))
+    except Exception as error:  # the last net: nothing ends in a traceback
+        from edgeofcare.incidents import EXIT_CODE, report
+
+        complain(str(report(error, sys.argv[1:])))
+        raise SystemExit(EXIT_CODE) from None
     raise SystemExit(USERS_MISTAKE)
 
 

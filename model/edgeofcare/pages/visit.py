@@ -6,10 +6,8 @@ In: a `Page` and what a person does in its forms. Out: the answer as HTML, files
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +21,7 @@ from edgeofcare.documents.document import Document, Heading, Said, Table
 from edgeofcare.documents.formats.html import fragment, html
 from edgeofcare.documents.formats.sheets import sheets
 from edgeofcare.errors import EdgeOfCareError, OptionError
+from edgeofcare.incidents import report
 from edgeofcare.inputs.load import load, scenario_hash
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.inputs.write import as_toml, told_as_set
@@ -402,12 +401,9 @@ class Visit:
 
 
 def _defect(error: Exception) -> str:
-    """Return what is said of a fault of the program; where it happened goes to the terminal."""
-    traceback.print_exception(error, file=sys.stderr)
-    return (
-        f"The program failed ({type(error).__name__}: {error}). This is a defect: please report it with the link of "
-        f"this page. The page goes on; try other inputs."
-    )
+    """Return what is said of a fault of the program; where it happened is logged on this computer."""
+    told = str(report(error, ["page"]))
+    return f"{told[0].upper()}{told[1:]} The page goes on; try other inputs."
 
 
 def _unknown(named: str, used: str) -> str:

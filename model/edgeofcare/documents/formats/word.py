@@ -25,6 +25,7 @@ from edgeofcare.documents.document import (
     printable,
 )
 from edgeofcare.errors import OptionError
+from edgeofcare.inputs.cells import escaped
 
 POINTS = 12
 NAVY, PALE, INK = "12436D", "F1F4F8", "1B1B1B"
@@ -262,7 +263,7 @@ def _row(number: int, texts: tuple[str, ...], table: Table, widths: list[float])
             letters.append(_element("b"))
             letters.append(_element("color", val="FFFFFF"))
         letters.append(_element("sz", val=str(int(2 * POINTS * table.scale))))
-        words.text = printable(text)
+        words.text = printable(escaped(text))
         run.extend([letters, words])
         paragraph.extend([layout, run])
         cell.extend([about, paragraph])

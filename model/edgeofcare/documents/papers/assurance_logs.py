@@ -23,11 +23,9 @@ PLAIN_WORDS = {
     "effect.usual": "Share out of care without therapy, as assumed",
     "effect.therapy": "Share out of care with therapy, as claimed",
     "costs.management.0.gbp_per_year": "Cost of managing the contract",
-    "therapies.mst.mean_days": "Average length of multisystemic therapy",
-    "therapies.fft.mean_days": "Average length of functional family therapy",
-    "therapies.mst.completion_prob": "Share of multisystemic therapies that are completed",
-    "therapies.fft.completion_prob": "Share of functional family therapies that are completed",
-    "child.suited_to_mst_prob": "Share of children suited to multisystemic rather than functional family therapy",
+    "mean_days": "Average length of the therapy",
+    "completion_prob": "Share of therapies that are completed",
+    "share_suited": "Share of families suited to the therapy",
     "referrals.accept_prob": "Share of referred families that the panel accepts",
     "referrals.engage_prob": "Share of accepted families that agree to therapy",
     "referrals_per_year": "Families referred a year, once referrals have built up",
@@ -64,10 +62,17 @@ def _input_words(row: Case, case: Case) -> str:
     path = row["id"]
     room, _, rest = path.partition(".")
     slug, _, key = rest.partition(".")
-    if room not in ("boroughs", "teams"):
+    if room not in ("boroughs", "teams", "therapies"):
         return PLAIN_WORDS.get(path, str(row["name"]))
     names = {one: borough["name"] for one, borough in case.get("summary", {}).get("boroughs", {}).items()}
+    if room == "therapies":
+        names = {slug: _therapy_name(slug, case)}
     return f"{PLAIN_WORDS.get(key, row['name'])} ({names.get(slug, slug_words(slug))})"
+
+
+def _therapy_name(slug: str, case: Case) -> str:
+    rows = {row["id"]: row["value"] for row in case.get("inputs", {}).get("inputs", ())}
+    return str(rows.get(f"therapies.{slug}.name") or slug_words(slug))
 
 
 def assumptions_log(case: Case) -> Table:
