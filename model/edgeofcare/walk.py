@@ -31,6 +31,7 @@ from edgeofcare.experiment import (
     in_range,
     with_draws,
 )
+from edgeofcare.inputs.checks import cautions
 from edgeofcare.inputs.describe import quality_counts
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
@@ -202,4 +203,4 @@ def warnings_of(walk: Walk, summary: Summary, inputs: list[Inputs]) -> list[str]
             f"In {1 - summary.outer_draw_targets_met_share:.0%} of the outer draws a target could not be met; the "
             f"nearest was taken."
         )
-    return warnings
+    return [*warnings, *cautions(walk.scenario)]
