@@ -39,7 +39,7 @@ def made(small_scenario: Scenario, few_parts: None, tmp_path_factory: pytest.Tem
     """A run and a case as they were written."""
     place = tmp_path_factory.mktemp("made")
     run(small_scenario, replications=10, out=place / "run", workers=1)
-    return {"run": place / "run", "case": make_case(small_scenario, place / "case", 10)}
+    return {"run": place / "run", "case": make_case(small_scenario, place / "case", 10, outer_draws=1)}
 
 
 @pytest.mark.parametrize("kind", ["run", "case"])
@@ -111,26 +111,26 @@ def test_a_case_goes_on_where_it_stopped_unless_it_was_altered(
 ) -> None:
     folder = Path(shutil.copytree(made["case"], tmp_path / "case"))
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    make_case(small_scenario, folder, 10)
+    make_case(small_scenario, folder, 10, outer_draws=1)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     with pytest.raises(RunFolderError, match="holds another case"):
-        make_case(small_scenario, folder, 10, seed=2)
+        make_case(small_scenario, folder, 10, seed=2, outer_draws=1)
     (folder / "inputs.json").write_text("{}")
     with pytest.raises(RunFolderError, match=r"inputs\.json: not as written"):
-        make_case(small_scenario, folder, 10)
+        make_case(small_scenario, folder, 10, outer_draws=1)
 
 
 def test_a_case_that_is_being_written_is_busy(small_scenario: Scenario, few_parts: None, tmp_path: Path) -> None:
     (tmp_path / "case").mkdir()
     with Lock(tmp_path / "case" / "writing.lock"), pytest.raises(BusyError, match="another run is writing here"):
-        make_case(small_scenario, tmp_path / "case", 10)
-    make_case(small_scenario, tmp_path / "case", 10)
+        make_case(small_scenario, tmp_path / "case", 10, outer_draws=1)
+    make_case(small_scenario, tmp_path / "case", 10, outer_draws=1)
 
 
 def test_a_folder_of_other_things_is_left_alone(small_scenario: Scenario, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(RunFolderError, match="is not empty and holds no case"):
-        make_case(small_scenario, tmp_path, 10)
+        make_case(small_scenario, tmp_path, 10, outer_draws=1)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 

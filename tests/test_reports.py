@@ -34,7 +34,7 @@ def test_a_reference_report_is_current(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_reference_report_is_the_same_when_made_again(name: str, tmp_path: Path) -> None:
     head = json.loads((REPORTS / name / "case.json").read_text("utf-8"))
-    folder = make_case(load(name), tmp_path / "case", head["replications"], head["seed"])
+    folder = make_case(load(name), tmp_path / "case", head["replications"], head["seed"], head["parts"]["outer_draws"])
     again = make_report(read_case(folder), ["html"])["business_case.html"]
     assert numbers_of(again) == numbers_of((REPORTS / name / "business_case.html").read_bytes())
 

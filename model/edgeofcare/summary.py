@@ -16,7 +16,7 @@ from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.money.schedule import tranches_of
 from edgeofcare.money.waterfall import has_charges
-from edgeofcare.outcomes import Rows, Stat, ignorance_share, stat
+from edgeofcare.outcomes import Chance, Rows, Stat, ignorance_share, stat
 
 # Every column that a run reads.
 RUN_COLUMNS = (
@@ -29,6 +29,7 @@ RUN_COLUMNS = (
     *("usual_cost_at_base_prices_gbp", "payments_gbp", "payments_by_year_gbp", "all_payments_gbp"),
     *("payments_before_caps_gbp", "top_up_gbp", "cap_binds", "due_usual_gbp", "due_therapy_gbp", "worst_year_gbp"),
     *("net_saving_gbp", "irr", "irr_outcome", "money_multiple", "profit_gbp", "peak_funding_gbp", "payback_years"),
+    "missed_target",
     *("service_cost_gbp", "owed_at_worst_gbp", "days_owed", "first_day_owed", "cost_unpaid_gbp", "called_beyond_gbp"),
     *("funding_needed_gbp", "redrawn_gbp", "irr_gross", "irr_lowest", "irr_highest", "flows"),
 )
@@ -155,6 +156,8 @@ class InvestorSummary:
     peak_funding_gbp: Stat
     payback_years: Stat
     loss_prob: float
+    loss_chance: Chance
+    misses_target_chance: Chance
     never_paid_back_prob: float
     cost_unpaid_prob: float
     irr_outcomes: dict[str, int]
@@ -211,6 +214,8 @@ class Summary:
     payments_gbp: PaymentsSummary
     deadweight_share: Stat
     deadweight_joint_share: Stat
+    net_saving_gbp: Stat
+    net_saving_chance: Chance
     cap_binds_prob: float
     investor: InvestorSummary
     provider: ProviderSummary
@@ -269,6 +274,8 @@ def summarise(rows: Rows, scenario: Scenario, head: Head, found: Calibration, me
         ),
         deadweight_share=rows.stat("due_usual_gbp", over="due_therapy_gbp"),
         deadweight_joint_share=rows.stat("weeks_home_both", over="weeks_home_therapy"),
+        net_saving_gbp=rows.stat("net_saving_gbp"),
+        net_saving_chance=rows.chance(rows.at("net_saving_gbp") > 0),
         cap_binds_prob=rows.prob(rows.at("cap_binds")),
         investor=_investor(rows, scenario),
         provider=_provider(rows, scenario),
@@ -321,6 +328,8 @@ def _investor(rows: Rows, scenario: Scenario) -> InvestorSummary:
             for name in ("irr", "money_multiple", "profit_gbp", "peak_funding_gbp", "payback_years")
         },
         loss_prob=rows.prob(rows.at("profit_gbp") < 0),
+        loss_chance=rows.chance(rows.at("profit_gbp") < 0),
+        misses_target_chance=rows.chance(rows.at("missed_target")),
         never_paid_back_prob=rows.prob(np.isnan(rows.at("payback_years")) & needed),
         cost_unpaid_prob=rows.prob(rows.at("cost_unpaid_gbp") > 0),
         irr_outcomes=dict(zip(IRR_OUTCOMES, counted.tolist(), strict=True)),

@@ -19,6 +19,7 @@ PARTS = (
     "inputs",
     "assumptions",
     "summary",
+    "uncertain",
     "series",
     "mean",
     "lives",

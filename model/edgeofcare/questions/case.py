@@ -35,19 +35,25 @@ from edgeofcare.walk import run
 FORMAT = 2
 MANIFEST, SCENARIO = "case.json", "scenario.json"
 Progress = Callable[[int, int], None]
-REPLICATIONS = {"contracts": 500, "exposure": 1000, "stress": 1000, "tornado": 500, "backtest": 500, "series": 2000}
+REPLICATIONS, OUTER_DRAWS, PER_DRAW = 1000, 200, 10
+BACKTEST_REPLICATIONS = 500  # of scenarios of their own: the record's
 
 
 def make_case(
-    scenario: Scenario, folder: Path, replications: int = 2000, seed: int = 1, progress: Progress | None = None
+    scenario: Scenario,
+    folder: Path,
+    replications: int = REPLICATIONS,
+    seed: int = 1,
+    outer_draws: int = OUTER_DRAWS,
+    progress: Progress | None = None,
 ) -> Path:
     """Run every part of a case into a folder, and return the folder.
 
-    replications: of the main run; other parts have numbers of their own, written in case.json. Raises RunFolderError
-    if the folder holds the case of another scenario, version or seed, or was altered; BusyError if another run is
-    writing there.
+    replications: of every part, so that one figure is the same number in all of them. outer_draws: sets of uncertain
+    inputs of the second main run, ten replications each; 1 leaves it out. Raises RunFolderError if the folder holds
+    the case of another scenario, version or seed, or was altered; BusyError if another run is writing there.
     """
-    sizes = {name: min(n, replications) for name, n in REPLICATIONS.items()}
+    sizes = {"backtest": min(BACKTEST_REPLICATIONS, replications), "outer_draws": outer_draws}
     head = {
         "format": FORMAT,
         "scenario": scenario.name,
@@ -129,19 +135,22 @@ def made_again(folder: Path, held: Mapping[str, Any]) -> Iterator[tuple[str, str
 
 def _parts(scenario: Scenario, n: dict[str, int], replications: int, seed: int) -> dict[str, Callable[[], Any]]:
     """Return how each part is made, in order."""
-    world = claimed_case(scenario)
+    case = claimed_case(scenario)
+    draws = n["outer_draws"]
+    doubt = {"uncertain": lambda: plain(run(scenario, draws * PER_DRAW, seed, draws).summary)} if draws > 1 else {}
     return {
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),
         "summary": lambda: plain(run(scenario, replications, seed).summary),
-        "series": lambda: plain(series(world, n["series"], seed)),
-        "mean": lambda: mean_case(world, n["series"], seed),
-        "lives": lambda: lives(world, seed),
-        "exposure": lambda: exposure(scenario, n["exposure"], seed).as_dict(),
-        "contracts": lambda: compare_contracts(scenario, "all", n["contracts"], seed, grid=True).as_dict(),
-        "breakeven": lambda: breakeven(scenario, replications=n["contracts"], seed=seed).as_dict(),
+        **doubt,
+        "series": lambda: plain(series(case, replications, seed)),
+        "mean": lambda: mean_case(case, replications, seed),
+        "lives": lambda: lives(case, seed),
+        "exposure": lambda: exposure(scenario, replications, seed).as_dict(),
+        "contracts": lambda: compare_contracts(scenario, "all", replications, seed, grid=True).as_dict(),
+        "breakeven": lambda: breakeven(scenario, replications=replications, seed=seed).as_dict(),
         "lint": lambda: [vars(finding) for finding in lint(scenario, seed)],
-        "stress": lambda: stress(scenario, replications=n["stress"], seed=seed).as_dict(),
-        "tornado": lambda: tornado(scenario, replications=n["tornado"], seed=seed).as_dict(),
+        "stress": lambda: stress(scenario, replications=replications, seed=seed).as_dict(),
+        "tornado": lambda: tornado(scenario, replications=replications, seed=seed).as_dict(),
         "backtest": lambda: backtest_object(backtest(n["backtest"], seed)),
     }
