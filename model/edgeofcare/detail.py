@@ -28,7 +28,8 @@ from edgeofcare.money.costs import price_table
 from edgeofcare.outcomes import Settlement
 
 DETAIL, HISTORIES = "detail", "histories"
-Labels = Sequence[Any]
+Labels = Sequence[Any] | npt.NDArray[Any]
+Axes = dict[str, Labels]
 
 
 @dataclass
@@ -105,11 +106,14 @@ def pieces_of(experiment: Experiment) -> Iterator[tuple[Piece, Plan, Scenario]]:
 def counted(counts: Counts, plan: Plan) -> dict[str, pd.DataFrame]:
     """Return the counts of a piece as long tables."""
     n = np.arange(counts.first_replication, counts.first_replication + counts.n_replications)
-    each, boroughs = {"replication": n}, {"borough": plan.borough_slugs}
-    arm, period = {"arm": ARMS}, {"period": range(len(plan.periods))}
-    tracks, of_intake = {"track": range(len(plan.tracks))}, {"intake_track": range(len(plan.intake_tracks))}
-    started = {"intake_period": range(plan.n_intake_periods)}
-    care = each | arm | {"account": ACCOUNTS} | boroughs | period | {"placement": PLACEMENTS}
+    each: Axes = {"replication": n}
+    boroughs: Axes = {"borough": plan.borough_slugs}
+    arm: Axes = {"arm": ARMS}
+    period: Axes = {"period": range(len(plan.periods))}
+    tracks: Axes = {"track": range(len(plan.tracks))}
+    of_intake: Axes = {"intake_track": range(len(plan.intake_tracks))}
+    started: Axes = {"intake_period": range(plan.n_intake_periods)}
+    care: Axes = each | arm | {"account": ACCOUNTS} | boroughs | period | {"placement": PLACEMENTS}
     return {
         "care": long(counts.care[..., None], care, ("care_days",)),
         "outcomes": long(counts.outcomes, each | arm | tracks | boroughs | period, OUTCOMES),
@@ -124,12 +128,12 @@ def counted(counts: Counts, plan: Plan) -> dict[str, pd.DataFrame]:
 def money(settled: Settlement) -> dict[str, pd.DataFrame]:
     """Return what was paid and how money moved in a piece, in pence, as long tables."""
     counts, plan, paid, cash = settled.counts, settled.plan, settled.paid, settled.cash
-    n = {"replication": np.arange(counts.first_replication, counts.first_replication + counts.n_replications)}
-    cells = n | {"borough": plan.borough_slugs, "period": range(paid.pence.shape[2])}
-    dates = n | {"date": _dates(cash.days, settled.scenario)}
+    n: Axes = {"replication": np.arange(counts.first_replication, counts.first_replication + counts.n_replications)}
+    cells: Axes = n | {"borough": plan.borough_slugs, "period": range(paid.pence.shape[2])}
+    dates: Axes = n | {"date": _dates(cash.days, settled.scenario)}
     flows = {name: getattr(cash, name) for name in ("due", "paid", "owed", "receipts", "draws", "called")}
     flows |= {"fees_due": cash.fees_due, "distributions": cash.distributions, "balance": cash.balance}
-    cost_dates = n | {"date": _dates(settled.service.days, settled.scenario)}
+    cost_dates: Axes = n | {"date": _dates(settled.service.days, settled.scenario)}
     moved = np.stack(list(cash.moved.values()), axis=1) if cash.moved else np.zeros((len(cash.balance), 0, 0))
     return {
         "payments": long(paid.pence[..., None], cells | {"paid_for": paid.labels}, ("pence",)),
@@ -156,16 +160,17 @@ def by_draw(settled: Settlement, draw: int) -> dict[str, pd.DataFrame]:
             "paid_on": [*payable, *unpaid],
         }
     )
-    at = {"draw": [draw], "borough": plan.borough_slugs, "financial_year": tuple(dict.fromkeys(years))}
+    labels = list(dict.fromkeys(years))
+    at: Axes = {"draw": [draw], "borough": plan.borough_slugs, "financial_year": labels}
     multipliers = [borough.price_multiplier for borough in scenario.boroughs.values()]
     shares = {
         "full": (1.0,) * len(PLACEMENTS),
         "marginal": scenario.prices.marginal_share.values(),
         "cashable": scenario.prices.cashable_share.values(),
     }
-    tables = [price_table(scenario.prices, list(at["financial_year"]), multipliers, share) for share in shares.values()]
+    tables = [price_table(scenario.prices, labels, multipliers, share) for share in shares.values()]
     names = tuple(f"{name}_pence_per_week" for name in shares)
-    fixed = {"draw": [draw], "cost": service.kinds, "date": _dates(service.days, scenario)}
+    fixed: Axes = {"draw": [draw], "cost": service.kinds, "date": _dates(service.days, scenario)}
     return {
         "periods": periods,
         "prices": long(np.stack(tables, axis=-1)[None], at | {"placement": PLACEMENTS}, names),
