@@ -149,8 +149,8 @@ def run(
         in_range("workers", workers, 1, 1024)
     if out is None and (detail or histories):
         raise OptionError("detail and histories are files of a run folder: give out, the folder.")
-    in_range("histories", histories, 0, replications)
     walk = prepare(scenario, replications, seed, outer_draws, engine)
+    in_range("histories", histories, 0, replications)
     with nullcontext() if out is None else RunFolder.create(Path(out), walk.start, resume) as folder:
         part = walk.experiment.rows(workers, progress, folder, cluster)
         rows, inputs = part.rows[OWN, OWN], part.inputs[OWN]
