@@ -57,8 +57,8 @@ NULL_COLUMNS = ("all_payments_gbp", "net_saving_gbp", "profit_gbp")
 class Party:
     """What one party's money earns.
 
-    irr_of_expected_flows: rate of the flows summed over replications.
-    mean_profit_of_worst_5pct_gbp: of the worst twentieth. irr_outcomes: replications with one rate, none, several, a total loss, or no need of money.
+    irr_of_expected_flows: rate of the flows summed over replications. mean_profit_of_worst_5pct_gbp: of the worst
+    twentieth of replications. irr_outcomes: replications with one rate, none, several, a total loss, or no need of money.
     """
 
     irr_of_expected_flows: float | None
