@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
+from edgeofcare.documents.answers.sensitivity import output_words
 from edgeofcare.documents.document import Figure
 from edgeofcare.documents.pictures.chart_style import (
     CRIMSON,
@@ -40,7 +41,6 @@ from edgeofcare.documents.pictures.chart_style import (
     zero_line,
 )
 from edgeofcare.documents.text_pages.contracts import contract_words, own_contract
-from edgeofcare.documents.text_pages.sensitivity import output_words
 from edgeofcare.documents.words import (
     MILLION,
     MINUS,
