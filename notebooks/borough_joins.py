@@ -12,11 +12,11 @@ with app.setup:
 
     from edgeofcare import join
     from edgeofcare.documents.answers.join import join_document, join_headline
-    from edgeofcare.documents.text_pages.join import TEAM_WORDS
-    from edgeofcare.inputs.boroughs import Joining, load_joiner, names_of_joiners, with_referrals
+    from edgeofcare.documents.text_pages.join import team_words
+    from edgeofcare.inputs.boroughs import Joining, load_joiner, names_of_joiners, team_choices, with_referrals
     from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, effect_words, size_fields, with_effect
-    from edgeofcare.questions.join import joining_months, teams_on_offer
+    from edgeofcare.questions.join import joining_months
 
 
 @app.function
@@ -50,7 +50,12 @@ def questions(scenario, texts):
             "a year",
             "Nobody has published a joiner's rate: half of the founders' rate is taken.",
         ),
-        Choice("teams", "Therapy teams", "as-is", tuple((name, TEAM_WORDS[name]) for name in teams_on_offer(scenario))),
+        Choice(
+            "teams",
+            "Therapy teams",
+            "as-is",
+            tuple((name, team_words(name, scenario.therapy_labels)) for name in team_choices(scenario)),
+        ),
         *effect_fields(scenario, texts),
         *size_fields(2000, 10_000),
     )

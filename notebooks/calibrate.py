@@ -14,6 +14,7 @@ with app.setup:
     from edgeofcare.pages import Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
     from edgeofcare.questions.target_readings import readings
+    from edgeofcare.results import plain
 
 
 @app.function
@@ -27,7 +28,7 @@ def live(scenario, values, progress):
     """The claim in three readings, and what it asks of the boroughs."""
     assumed = with_effect(scenario, values)
     n, seed = values["replications"], values["seed"]
-    return assumed, readings(assumed, n, seed), run(assumed, n, seed).summary
+    return assumed, readings(assumed, n, seed), plain(run(assumed, n, seed).summary)
 
 
 @app.function

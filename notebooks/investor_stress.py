@@ -15,6 +15,7 @@ with app.setup:
     from edgeofcare.pages.questions import effect_fields, size_fields, with_effect
     from edgeofcare.questions.counterfactuals import claimed_case
     from edgeofcare.questions.report_data import series
+    from edgeofcare.results import plain
 
     STRESSES = {
         "main": ("no_effect", "half_effect", "start_effect", "referrals_30", "residential_flat", "payments_late"),
@@ -74,8 +75,8 @@ def live(scenario, values, progress):
         assumed = at_price(assumed, values["prices"])
     n, seed, names = values["replications"], values["seed"], STRESSES[values["stresses"]]
     parts = {
-        "summary": run(assumed, n, seed, progress=progress).summary,
-        "series": series(claimed_case(assumed), n, seed),
+        "summary": plain(run(assumed, n, seed, progress=progress).summary),
+        "series": plain(series(claimed_case(assumed), n, seed)),
     }
     if names:
         few = min(n, STRESS_REPLICATIONS)

@@ -57,6 +57,8 @@ def small(
     teams = {"one": team("mst", *rates, n_therapists=3)} if teams is None else teams
     boroughs = {slug: {"name": slug.title(), "referrals_per_year": float(rate)} for slug, rate in rates.items()}
     changes = {"boroughs": boroughs, "teams": dict(teams), "correlations": (), **ONE_YEAR}
+    if "therapies" in values:  # a team needs its therapy
+        changes["therapies"] = values.pop("therapies")
     return with_values(with_values(shipped("pan_london"), changes), dotted(values))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from edgeofcare.documents.document import Bullets, Callout, Document, Figure, Heading, Paragraph, Table
+from edgeofcare.documents.document import Bullets, Callout, Document, Drawing, Figure, Heading, Paragraph, Table
 
 HOSTILE = "<script>alert('x')</script> & \"Tower\" =1+1 +2 C:\\new\\b $x^2$ #set @ref _a_ *b* {{ 7*7 }} ~ `c` [d] //e"
 LONG_WORDS = "Royal Borough of Kensington and Chelsea with the London Borough of Hammersmith and Fulham"
@@ -13,10 +13,10 @@ LONG_WORDS = "Royal Borough of Kensington and Chelsea with the London Borough of
 def chart(name: str, description: str) -> Figure:
     """A small chart as the charts' library draws it, with a gradient's worth of ids and a picture of its own style."""
     import matplotlib
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.figure import Figure as Canvas
 
     with matplotlib.rc_context({"svg.hashsalt": "same", "svg.fonttype": "path"}):
-        drawing = Drawing(figsize=(7, 3.5), layout="constrained")
+        drawing = Canvas(figsize=(7, 3.5), layout="constrained")
         axes = drawing.subplots()
         axes.fill_between([1, 2, 3, 4], [0, 1, 1, 2], [1, 3, 5, 8], color="#12436d", alpha=0.3, label="9 in 10")
         axes.plot([1, 2, 3, 4], [0.5, 2, 3, 5], color="#12436d", marker="o", label="median")
@@ -27,7 +27,7 @@ def chart(name: str, description: str) -> Figure:
         drawing.savefig(png, format="png", dpi=150, metadata={"Software": None})
     rows = (("1", "£0.1m", "£0.5m"), ("2", "£1m", "£2m"))
     table = Table("Payments so far", ("Year", "1 in 20 below", "Median"), rows)
-    return Figure(name, f"Payments of {HOSTILE}", description, svg.getvalue(), png.getvalue(), table)
+    return Figure(name, f"Payments of {HOSTILE}", description, lambda: Drawing(svg.getvalue(), png.getvalue()), table)
 
 
 def sample() -> Document:

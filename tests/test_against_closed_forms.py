@@ -259,7 +259,7 @@ def test_teams_share_a_borough_by_their_slots_on_the_day_of_referral() -> None:
         "late": team("mst", "a", n_therapists=3, opens=date(2018, 8, 1)),
         "fft_6": team("fft", "a", n_therapists=6, opens=date(2018, 10, 1)),
     }
-    plan = plan_of(small({"a": 3000.0}, teams, referrals__ramp_months=0.0, child__suited_to_mst_prob=0.58))
+    plan = plan_of(small({"a": 3000.0}, teams, referrals__ramp_months=0.0, therapies__mst__share_suited=0.58))
     tables = reference.Tables(plan)
     children = [child for replication in range(4) for child in reference.refer(tables, 5, replication)]
     day, went = np.array([(child.day, child.team) for child in children]).T
@@ -335,7 +335,7 @@ def test_waits_are_erlangs() -> None:
         referrals__ramp_months=0.0,
         referrals__accept_prob=1.0,
         referrals__engage_prob=1.0,
-        child__suited_to_mst_prob=1.0,
+        therapies__mst__share_suited=1.0,
     )
     plan = plan_of(scenario)
     assert plan.rates.accept_prob == 1 and plan.slots.max() == servers

@@ -198,14 +198,14 @@ def test_the_files_date_outside_the_window_is_shown_with_the_file() -> None:
 
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(OptionError, match="Did you mean 'plus-mst'"):
-        with_joiner(LONDON, haringey(), teams="plus_mst", planned_starts=PLANNED)  # type: ignore[arg-type]
+        with_joiner(LONDON, haringey(), teams="plus_mst", planned_starts=PLANNED)
     with pytest.raises(OptionError, match="Did you mean 'per_start'"):
         with_joiner(LONDON, haringey(), planned_starts=PLANNED, cap_on_join="per-start")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="needs planned_starts"):
         with_joiner(LONDON, haringey())
     with pytest.raises(OptionError, match="needs planned_starts"):
         with_joiner(LONDON, haringey(), planned_starts=0)
-    with pytest.raises(OptionError, match=r"largest FFT team; essex has none"):
+    with pytest.raises(OptionError, match=r"largest fft team; essex has none"):
         with_joiner(ESSEX, load_joiner("haringey", ESSEX), date(2014, 4, 1), "plus-fft", 390)
 
 

@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeofcare import results
 from edgeofcare.documents.document import Bullets, Callout, Document, Figure, Heading, Paragraph, Table
 from edgeofcare.documents.papers.assurance_logs import assumptions_log, quality_log
 from edgeofcare.documents.papers.business_case import _investor_in_short, _payers_in_short, business_case
 from edgeofcare.documents.read import PARTS, read_case
 from edgeofcare.documents.words import value_words
 from edgeofcare.errors import RunFolderError
+from edgeofcare.folders import write_manifest
 from edgeofcare.inputs.describe import assumption_log, resolved
 from edgeofcare.inputs.load import load, scenario_hash
 from edgeofcare.inputs.published import reference_file
@@ -28,9 +30,10 @@ from edgeofcare.provenance import version
 from edgeofcare.questions.backtest import as_json as backtest_object
 from edgeofcare.questions.backtest import backtest
 from edgeofcare.questions.breakeven import breakeven
+from edgeofcare.questions.case import FORMAT, MANIFEST
 from edgeofcare.questions.contracts import contracts as compare_contracts
 from edgeofcare.questions.counterfactuals import claimed_case
-from edgeofcare.questions.exposure import exposures
+from edgeofcare.questions.exposure import exposure as exposures
 from edgeofcare.questions.lint import lint
 from edgeofcare.questions.report_data import lives, mean_case, series
 from edgeofcare.questions.sensitivity.tornado import tornado
@@ -60,7 +63,7 @@ CHAPTERS = (
 def head(name: str) -> Case:
     scenario = load(name)
     return {
-        "format": 1,
+        "format": FORMAT,
         "scenario": name,
         "title": scenario.title,
         "description": scenario.description,
@@ -96,7 +99,7 @@ def made(name: str) -> Case:
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),
         "summary": lambda: plain(run(scenario, FEW, 1).summary),
-        "series": lambda: series(world, FEW, 1),
+        "series": lambda: plain(series(world, FEW, 1)),
         "mean": lambda: mean_case(world, FEW, 1),
         "lives": lambda: lives(world, 1),
         "exposure": lambda: exposures(scenario, FEW, 1, what_if=False).as_dict(),
@@ -450,8 +453,8 @@ def test_the_case_without_effect_claims_nothing(documents: dict[str, Document]) 
 def test_a_run_folder_tells_what_it_holds(tmp_path: Path, cases: dict[str, Case]) -> None:
     summary = cases["pan_london"]["summary"]
     (tmp_path / "summary.json").write_text(json.dumps(summary))
-    manifest = {"scenario_sha256": "ab", "version": version(), "source_hash": "cd"}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    manifest = {"format": results.FORMAT, "scenario_sha256": "ab", "version": version(), "source_hash": "cd"}
+    write_manifest(tmp_path, results.MANIFEST, manifest, ["summary.json"])
     document = business_case(read_case(tmp_path))
     missing = [block for block in document.blocks if isinstance(block, Callout) and block.kind == "missing"]
     assert len(missing) == len(PARTS) - 1
@@ -561,13 +564,15 @@ def test_a_check_that_does_not_hold_is_said_to_fail(
 
 def test_the_assumptions_log_ranks_by_the_tornado(cases: dict[str, Case]) -> None:
     log, bars = assumptions_log(cases["pan_london"]), cases["pan_london"]["tornado"]["bars"]
-    moving = sorted((bar for bar in bars if bar["swing"] > 0), key=lambda bar: -bar["swing"])
+    swings = {bar["path"]: (bar["swing"], bar["swings"]["boroughs"]) for bar in bars}
     logged = {row["id"] for row in cases["pan_london"]["assumptions"]["assumptions"]}
-    assert [row[0] for row in log.rows][: len(moving)] == [bar["path"] for bar in moving]
     assert {row[0] for row in log.rows} == logged
-    assert all(means(row[7], bar["swing"]) for row, bar in zip(log.rows, moving, strict=False))
-    assert all(row[6] == "-" for row in log.rows[len(moving) :])
-    assert {row[6] for row in assumptions_log(cases["essex"]).rows} == {"-"}
+    tested = [row for row in log.rows if row[0] in swings]
+    assert [row[0] for row in tested] == sorted(swings, key=lambda path: -max(swings[path]))
+    assert [row[6] for row in tested] == [str(rank) for rank in range(1, len(tested) + 1)]
+    assert all(means(cell, swing) for row in tested for cell, swing in zip(row[7:], swings[row[0]], strict=True))
+    assert all(row[6:] == ("not tested",) * 3 for row in log.rows[len(tested) :])
+    assert {row[6] for row in assumptions_log(cases["essex"]).rows} == {"not tested"}
 
 
 @pytest.mark.parametrize(
@@ -596,7 +601,9 @@ def test_values_are_said_in_their_units(value: Any, unit: str, words: str) -> No
 def write(folder: Path, case: Mapping[str, Any]) -> Path:
     folder.mkdir()
     for part, content in case.items():
-        (folder / f"{part}.json").write_text(json.dumps(content))
+        if part != "case":
+            (folder / f"{part}.json").write_text(json.dumps(content))
+    write_manifest(folder, MANIFEST, case["case"], [f"{part}.json" for part in case if part != "case"])
     return folder
 
 
@@ -605,7 +612,8 @@ def test_a_case_folder_is_read_as_it_was_written(tmp_path: Path, cases: dict[str
     assert found.pop("case") == cases["essex"]["case"] | {
         "warnings": [
             "The numbers were made by other sources of the program than those installed now. Make the case again."
-        ]
+        ],
+        "altered": [],
     }
     assert found == {part: content for part, content in cases["essex"].items() if part != "case"}
 
@@ -622,10 +630,10 @@ def test_another_version_is_a_warning_in_the_document(tmp_path: Path, cases: dic
     [
         ("case", None, "is neither a case nor a run"),
         ("case", "{", "case.json is damaged and cannot be read"),
-        ("case", "[]", "case.json does not hold what it should"),
-        ("case", '{"title": "x"}', "does not say scenario, version, seed, replications"),
-        ("stress", "{", "stress.json is damaged and cannot be read"),
-        ("lint", "{}", "lint.json does not hold what it should"),
+        ("case", "[]", "case.json was written in another format than this version's (2)"),
+        ("case", '{"format": 2, "files": {}, "title": "x"}', "case.json: not as written when the numbers were made"),
+        ("stress", "{", "stress.json: not as written when the numbers were made. Make it again; or add --anyway"),
+        ("lint", "{}", "lint.json: not as written when the numbers were made"),
     ],
 )
 def test_a_folder_at_fault_is_told_in_words(
@@ -636,6 +644,23 @@ def test_a_folder_at_fault_is_told_in_words(
     place.unlink() if content is None else place.write_text(content)
     with pytest.raises(RunFolderError, match=re.escape(words)):
         read_case(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("case", '{"format": 2, "files": {}, "title": "x"}', "does not say scenario, version, seed, replications"),
+        ("stress", "{", "stress.json is damaged and cannot be read"),
+        ("lint", "{}", "lint.json does not hold what it should"),
+    ],
+)
+def test_what_cannot_be_read_anyway(
+    name: str, content: str, words: str, tmp_path: Path, cases: dict[str, Case]
+) -> None:
+    folder = write(tmp_path / "case", cases["essex"])
+    (folder / f"{name}.json").write_text(content)
+    with pytest.raises(RunFolderError, match=re.escape(words)):
+        read_case(folder, anyway=True)
 
 
 def test_dates_are_written_out(documents: dict[str, Document]) -> None:

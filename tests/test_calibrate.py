@@ -171,12 +171,12 @@ def test_the_sample_does_not_depend_on_threads_or_its_own_size(sample: Sample) -
 
 
 def test_a_scenario_with_one_therapy_calibrates_on_that_one() -> None:
-    """Whatever the share suited to MST: families suited to the other therapy get the one there is."""
-    only = with_values(small(child__suited_to_mst_prob=0.3), {"therapies.fft": None})
-    all_suited = with_values(only, {"child.suited_to_mst_prob": 1.0})
-    assert make_sample(only, 2000).counts("therapy", 191.6, 0.3) == make_sample(all_suited, 2000).counts(
-        "therapy", 191.6, 0.3
-    )
+    """The only therapy has all families, whether its share is left out or written as 1."""
+    mst = small().therapies["mst"].model_dump()
+    alone, written = (small(therapies={"mst": mst | {"share_suited": share}}) for share in (None, 1.0))
+    both = small(therapies__mst__share_suited=1.0)
+    counts = [make_sample(one, 2000).counts("therapy", 191.6, 0.3) for one in (alone, written, both)]
+    assert counts[0] == counts[1] == counts[2]
 
 
 # ---- the cache --------------------------------------------------------------------------------------------------

@@ -9,21 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import pyxirr
+from cases.cash import FEE, NEVER, STEPS, case, did, moved, settled, with_steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cases.build import make_scenario, money_case
 from edgeofcare.errors import IdentityError, InputError
 from edgeofcare.inputs.contract import Capital
 from edgeofcare.inputs.load import load
-from edgeofcare.money.capital import Cashflows, capital, check_balances, log, returns
-from edgeofcare.money.costs import ServiceCosts
+from edgeofcare.money.capital import Cashflows, check_balances, log, returns
 from edgeofcare.money.irr import IRR_OUTCOMES, all_rates, internal_rate, internal_rates, sign_changes
-from edgeofcare.money.payments import Payments
-from edgeofcare.money.waterfall import steps_of
+from edgeofcare.money.schedule import steps_of
 
-# The 30th day after the end of each of the six quarters from April 2020.
-PAYDAYS = [120, 212, 304, 394, 485, 577]
 DELIVERY_END = 274
 
 
@@ -110,72 +106,10 @@ def test_rates_agree_with_pyxirr(drawn: list[int], back: list[int]) -> None:
         assert ours == pytest.approx(witness, abs=1e-7)
 
 
-NEVER = 10**9
-
-
-def case(
-    costs: dict[int, int],
-    received: list[int],
-    ends: int = NEVER,
-    ladder: dict[int, float] | None = None,
-    fired: dict[str, int] | None = None,
-    **terms: Any,
-) -> Cashflows:
-    """Return how money moves with costs by day and payments by quarter, GBP, one replication.
-
-    ends: the day on which the contract ended early; ladder: rate in force from a quarter on.
-    """
-    return settled(costs, received, ends, ladder, fired, **terms)[0]
-
-
-def settled(
-    costs: dict[int, int],
-    received: list[int],
-    ends: int = NEVER,
-    ladder: dict[int, float] | None = None,
-    fired: dict[str, int] | None = None,
-    **terms: Any,
-) -> tuple[Cashflows, Payments]:
-    scenario = make_scenario(contract={"lag_days": 30})
-    one = {} if "tranches" in terms else {"commitment_gbp": 10_000.0}
-    scenario = scenario.model_copy(update={"capital": Capital.model_validate(one | terms)})
-    plan, _ = money_case(scenario)
-    service = ServiceCosts(
-        days=np.array(sorted(costs)),
-        kinds=("all",),
-        fixed=np.array([[costs[day] * 100 for day in sorted(costs)]]),
-        starts=np.zeros((1, len(costs)), dtype=np.int64),
-        boroughs_own=np.zeros((1, 6), dtype=np.int64),
-    )
-    pence = np.array(received)[None, None, :, None] * 100
-    rates = np.full((1, len(PAYDAYS)), np.nan)
-    for quarter, from_then in (ladder or {}).items():
-        rates[:, quarter:] = from_then
-    paid = Payments(
-        days=np.array(PAYDAYS),
-        labels=("all",),
-        pence=pence,
-        top_up=np.zeros_like(pence[..., 0]),
-        before_caps=pence.sum(axis=(1, 2, 3)),
-        cap_binds=np.array([False]),
-        outcome_pence=np.zeros((1, 2), dtype=np.int64),
-        ladder_rate=rates,
-        ends=np.array([ends]),
-        fired={name: np.array([day]) for name, day in (fired or {}).items()},
-    )
-    cash = capital(service, paid, plan, scenario)
-    check_balances(cash)
-    return cash, paid
-
-
-def moved(cash: Cashflows, what: str) -> dict[int, float]:
-    return {int(d): p / 100 for d, p in zip(cash.days, getattr(cash, what)[0], strict=True) if p}
-
-
 def test_draws_on_the_first_day_of_each_quarter_and_pays_all_back_at_the_end() -> None:
     cash = case({0: 1000, 91: 1000, 183: 1000}, [0, 0, 0, 0, 0, 5000])
     assert moved(cash, "draws") == {0: 1000, 91: 1000, 183: 1000}
-    assert moved(cash, "costs") == {0: 1000, 91: 1000, 183: 1000}
+    assert moved(cash, "paid") == {0: 1000, 91: 1000, 183: 1000}
     assert moved(cash, "distributions") == {577: 5000}
     assert (cash.peak_funding / 100).tolist() == [3000]
     earned = returns(cash)
@@ -221,7 +155,8 @@ def test_nothing_is_distributed_before_delivery_ends() -> None:
 
 
 def test_what_stays_is_the_minimum_and_the_costs_to_the_end_of_the_next_quarter() -> None:
-    cash = case({0: 1000, 365: 100, 456: 200}, [2000, 2000, 2000, 500, 0, 1000], minimum_cash_gbp=50.0)
+    costs = {0: 1000, 365: 100, 456: 200}
+    cash = case(costs, [2000, 2000, 2000, 500, 0, 1000], minimum_cash_gbp=50.0, reserve_months=0)
     balance = dict(zip(cash.days.tolist(), (cash.balance[0] / 100).tolist(), strict=True))
     assert moved(cash, "draws") == {0: 1050}
     assert balance[304] == 50 + 100
@@ -241,8 +176,12 @@ def test_distribution_from_day_one() -> None:
 def test_commitment_runs_out_and_the_shortfall_is_shown() -> None:
     cash = case({0: 1000, 91: 1000, 183: 1000}, [300, 0, 0, 0, 0, 700], commitment_gbp=1500.0)
     assert moved(cash, "draws") == {0: 1000, 91: 500}
-    assert moved(cash, "unpaid") == {91: 500, 183: 700}
-    assert moved(cash, "distributions") == {577: 700}
+    assert moved(cash, "due") == {0: 1000, 91: 1000, 183: 1000}
+    # Each payment goes to the provider first; GBP 500 are never paid.
+    assert moved(cash, "paid") == {0: 1000, 91: 500, 120: 300, 577: 700}
+    owed = dict(zip(cash.days.tolist(), (cash.owed[0] / 100).tolist(), strict=True))
+    assert (owed[0], owed[91], owed[120], owed[183], owed[577]) == (0, 500, 200, 1200, 500)
+    assert moved(cash, "distributions") == {}
     assert cash.ran_out.tolist() == [True]
 
 
@@ -268,9 +207,13 @@ def test_payback_is_for_good() -> None:
     cash = Cashflows(
         days=np.array([0, 120, 183, 304]),
         draws=np.maximum(-flows, 0),
+        called=zeros,
         receipts=zeros,
-        costs=zeros,
-        unpaid=zeros,
+        due=zeros,
+        paid=zeros,
+        owed=zeros,
+        fees_due=zeros,
+        fees_owed=zeros,
         distributions=np.maximum(flows, 0),
         balance=zeros,
     )
@@ -286,23 +229,6 @@ def test_an_imbalance_is_a_defect() -> None:
 
 
 # ---- tranches: worked by hand, to the penny ----------------------------------------------------------------------
-
-STEPS = {
-    "draw": {"do": "draw", "source": "investor", "payee": "cash"},
-    "receive": {"do": "receive", "source": "payers", "payee": "cash"},
-    "pay_cost": {"do": "pay_cost", "source": "cash", "payee": "service"},
-    "split": {"do": "split_residual", "source": "cash", "payee": "investor"},
-}
-
-
-def with_steps(*steps: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a waterfall of one investor with these actions between the costs and the residual."""
-    return [STEPS["draw"], STEPS["receive"], STEPS["pay_cost"], *steps, STEPS["split"]]
-
-
-def did(cash: Cashflows, label: str) -> dict[int, float]:
-    return {int(d): p / 100 for d, p in zip(cash.days, cash.moved[label][0], strict=True) if p}
-
 
 THREE = {
     "own": {"kind": "equity", "commitment_gbp": 500.0},
@@ -386,7 +312,7 @@ def test_tranches_run_out_and_the_shortfall_is_shown() -> None:
     few = {**THREE, "senior": {**THREE["senior"], "commitment_gbp": 600.0}}
     cash = case({0: 1000, 91: 1000, 183: 1000}, [0, 0, 0, 0, 0, 100], tranches=few)
     assert moved(cash, "draws") == {0: 1000, 91: 1000, 183: 100}
-    assert moved(cash, "unpaid") == {183: 900}
+    assert cash.owed_at_worst.tolist() == [900_00] and cash.never_paid.tolist() == [800_00]
     assert cash.ran_out.tolist() == [True]
     assert did(cash, "draw senior -> cash") == {91: 500, 183: 100}
 
@@ -456,21 +382,28 @@ def test_a_reserve_may_fill_another() -> None:
     assert (did(cash, "release a -> cash"), did(cash, "release b -> cash")) == ({577: 500}, {577: 200})
 
 
-FEE = {"do": "pay_fee", "source": "cash", "payee": "manager", "gbp_per_year": 365.0}
-
-
-def test_a_fee_is_paid_on_the_first_day_of_each_quarter_of_delivery() -> None:
-    """GBP 1 a day for the 274 days of delivery; what cash lacks for it is drawn."""
+def test_a_fee_is_paid_on_the_first_day_of_each_quarter_to_the_end_of_outcomes() -> None:
+    """GBP 1 a day for the 548 days to the end of outcomes; what cash lacks for it is drawn, what is to come is kept."""
     cash = case({0: 1000}, [0, 0, 2000, 0, 0, 0], waterfall=with_steps(FEE))
-    assert did(cash, "pay_fee cash -> manager") == {0: 91, 91: 92, 183: 91}
-    assert moved(cash, "draws") == {0: 1091, 91: 92, 183: 91}
-    assert moved(cash, "costs") == {0: 1000}
+    fees = {0: 91, 91: 92, 183: 92, 275: 90, 365: 91, 456: 92}
+    assert did(cash, "pay_fee cash -> manager") == fees and sum(fees.values()) == 548
+    assert moved(cash, "draws") == {0: 1091, 91: 92, 183: 92, 275: 90}
+    assert moved(cash, "distributions") == {304: 2000 - 91 - 92}
+    assert moved(cash, "paid") == {0: 1000}
 
 
-def test_a_fee_comes_after_costs_and_lapses_without_cash() -> None:
+def test_a_fee_is_owed_after_all_else_has_ended() -> None:
+    """Costs and payments end with the first quarter; the fee goes on, and its last day releases the cash."""
+    cash = case({0: 1000}, [0] * 6, waterfall=with_steps(FEE), terms=[], minimum_cash_gbp=10.0)
+    assert did(cash, "pay_fee cash -> manager") == {0: 91, 91: 92, 183: 92, 275: 90, 365: 91, 456: 92}
+    assert moved(cash, "distributions") == {456: 10}
+
+
+def test_a_fee_comes_after_costs_and_waits_for_cash() -> None:
     cash = case({0: 1000}, [0, 0, 2000, 0, 0, 0], waterfall=with_steps(FEE), commitment_gbp=1050.0)
-    assert did(cash, "pay_fee cash -> manager") == {0: 50}
-    assert moved(cash, "distributions") == {304: 2000} and not cash.unpaid.any()
+    assert did(cash, "pay_fee cash -> manager") == {0: 50, 304: 41 + 92 + 92 + 90, 365: 91, 456: 92}
+    assert moved(cash, "distributions") == {304: 2000 - 315 - 183} and not cash.owed.any()
+    assert cash.fees_owed.max() == 315_00 and not cash.fees_owed[:, -1].any()
 
 
 def test_a_fee_keeps_its_limit_and_ends_with_the_contract() -> None:
@@ -500,9 +433,9 @@ def test_a_coupon_by_the_ladder_holds_from_the_day_it_is_paid_and_never_below_it
 def test_costs_after_an_early_end_are_not_the_investors_and_distribution_opens() -> None:
     costs = {0: 1000, 91: 1000, 183: 1000, 275: 1000}
     cash = case(costs, [0, 1500, 0, 0, 0, 200], ends=182)
-    assert moved(cash, "draws") == {0: 1000, 91: 1000} == moved(cash, "costs")
+    assert moved(cash, "draws") == {0: 1000, 91: 1000} == moved(cash, "paid")
     assert moved(cash, "distributions") == {212: 1500, 577: 200}
-    assert not cash.unpaid.any()
+    assert not cash.owed.any()
 
 
 def test_a_waterfall_may_share_the_residual_with_payers_and_hold_a_limit() -> None:
@@ -516,7 +449,7 @@ def test_receipts_written_before_draws_are_not_counted_twice() -> None:
     costs, received = {0: 1000, 120: 300, 183: 700}, [500, 0, 0, 0, 0, 900]
     turned = [STEPS["receive"], STEPS["draw"], STEPS["pay_cost"], STEPS["split"]]
     one, other = case(costs, received), case(costs, received, waterfall=turned)
-    for what in ("draws", "costs", "unpaid", "distributions", "balance"):
+    for what in ("draws", "paid", "owed", "distributions", "balance"):
         np.testing.assert_array_equal(getattr(one, what), getattr(other, what))
 
 
@@ -554,7 +487,7 @@ def test_the_log_tells_triggers_and_movements_by_day() -> None:
         (91, "pay_cost", "cash", "service", 200_00),
         (273, "cap", "", "", 0),
         (304, "receive", "payers", "cash", 700_00),
-        (304, "split_residual", "cash", "investor", 700_00),
+        (304, "pay_cost", "cash", "service", 700_00),
     ]
 
 
@@ -571,16 +504,17 @@ amounts = st.integers(0, 4000)
 )
 def test_money_is_conserved_and_commitments_are_kept(costs, received, commitment, minimum, distribute) -> None:
     cash = case(costs, received, commitment_gbp=commitment, minimum_cash_gbp=minimum, distribute=distribute)
-    for flow in (cash.draws, cash.receipts, cash.costs, cash.distributions, cash.balance, cash.unpaid):
+    for flow in (cash.draws, cash.receipts, cash.paid, cash.distributions, cash.balance, cash.owed):
         assert (flow >= 0).all()
     assert cash.draws.sum() <= commitment * 100
     assert cash.receipts.sum() == sum(received) * 100
-    assert cash.costs.sum() + cash.unpaid.sum() == sum(costs.values()) * 100
-    assert cash.draws.sum() + cash.receipts.sum() == cash.costs.sum() + cash.distributions.sum()
-    assert not cash.unpaid.any() or cash.draws.sum() == commitment * 100
+    assert cash.paid.sum() + cash.never_paid.sum() == cash.due.sum() == sum(costs.values()) * 100
+    assert cash.draws.sum() + cash.receipts.sum() == cash.paid.sum() + cash.distributions.sum()
+    assert not cash.owed.any() or cash.draws.sum() == commitment * 100
+    assert not cash.redrawn.any() or distribute == "from_day_one"
     if distribute == "after_delivery":
         assert not cash.distributions[0, cash.days < DELIVERY_END].any()
-    assert (returns(cash).profit == cash.receipts.sum() - cash.costs.sum()).all()
+    assert (returns(cash).profit == cash.receipts.sum() - cash.paid.sum()).all()
 
 
 @settings(deadline=None)
@@ -589,7 +523,7 @@ def test_cash_never_falls_below_the_minimum_while_there_is_commitment(costs, rec
     cash = case(costs, received, commitment_gbp=1e9, minimum_cash_gbp=300.0)
     started = np.cumsum(cash.draws[0]) > 0
     assert (cash.balance[0, started][:-1] >= 300_00).all()
-    assert not cash.unpaid.any()
+    assert not cash.owed.any()
 
 
 # ---- any waterfall conserves money -------------------------------------------------------------------------------
@@ -656,18 +590,18 @@ some_receipts = st.lists(amounts, min_size=6, max_size=6)
 @given(some_costs, some_receipts, some_terms(), st.sampled_from([NEVER, 90, 300]))
 def test_any_waterfall_conserves_money(costs, received, terms, ends) -> None:
     cash = case(costs, received, ends, {2: 0.1}, **terms)
-    for flow in (*cash.moved.values(), cash.unpaid, cash.balance):
+    for flow in (*cash.moved.values(), cash.owed, cash.balance):
         assert (flow >= 0).all()
     assert not sum(cash.balances.values()).any()
     assert cash.receipts.sum() == sum(received) * 100
     due = sum(gbp for day, gbp in costs.items() if day < ends) * 100
-    assert cash.costs.sum() + cash.unpaid.sum() == due
+    assert cash.paid.sum() + cash.never_paid.sum() == cash.due.sum() == due
     end = {name: int(balance[0, -1]) for name, balance in cash.balances.items()}
     assert end["cash"] == end.get("a", 0) == end.get("b", 0) == 0
     protection = sum(int(it.protection.sum()) for it in cash.tranches.values())
     assert -end.get("guarantor", 0) == protection
     net = int(cash.distributions.sum() - cash.draws.sum())
-    assert sum(received) * 100 + protection == cash.costs.sum() + end.get("manager", 0) + net + (
+    assert sum(received) * 100 + protection == cash.paid.sum() + end.get("manager", 0) + net + (
         end["payers"] + sum(received) * 100
     )
     for name, it in cash.tranches.items():
@@ -689,7 +623,7 @@ def test_tranches_share_what_one_investor_would_have_moved(costs, received, tran
     """Who pays and who is paid does not change how much: the sum of tranches is one investor with their commitments."""
     cash = case(costs, received, tranches=tranches)
     one = case(costs, received, commitment_gbp=sum(it["commitment_gbp"] for it in tranches.values()))
-    for what in ("draws", "receipts", "costs", "unpaid", "balance"):
+    for what in ("draws", "receipts", "paid", "owed", "balance"):
         np.testing.assert_array_equal(getattr(cash, what), getattr(one, what))
     protection = sum(it.protection for it in cash.tranches.values())
     np.testing.assert_array_equal(cash.distributions - protection, one.distributions)

@@ -109,7 +109,7 @@ def test_every_question_is_a_public_function_of_the_same_name() -> None:
 
 def test_csv_holds_every_number_of_an_answer(cli: Cli) -> None:
     code, out, errors = cli("join", "pan_london", "haringey", "--replications", "20", "--csv", "--quiet")
-    rows = list(csv.DictReader(io.StringIO(out)))
+    rows = list(csv.DictReader(io.StringIO(out.removeprefix("\ufeff"))))
     assert code == 0 and not errors and {row["unit"] for row in rows} >= {"gbp", "share", "days", "count"}
     assert all(float(row["value"]) or True for row in rows if row["unit"] and row["value"])
     assert (
@@ -130,7 +130,7 @@ def test_show_diff_and_assumptions_print_text_or_one_json_object(cli: Cli) -> No
     assert json.loads(cli("show", "essex", "--json")[1])["name"] == "essex"
     assert json.loads(cli("diff", "pan_london", "essex", "--json")[1])["differences"]
     assert json.loads(cli("assumptions", "essex", "--json")[1])["counts"]["judgement"]
-    assert cli("assumptions", "essex", "--csv")[1].startswith("id,name,value,low,high,distribution,unit,source,")
+    assert cli("assumptions", "essex", "--csv")[1].startswith("\ufeffid,name,value,low,high,distribution,unit,source,")
 
 
 def test_schema_is_printed_or_written_and_never_overwrites(cli: Cli, tmp_path: Path) -> None:
@@ -284,10 +284,12 @@ def test_what_cannot_be_read_is_told_with_the_usage(cli: Cli, words: str, senten
 
 
 def test_all_faults_of_a_file_are_told_at_once(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text('extends = "pan_london"\n[child]\nfemale_prob = 2.0\nfrailty_varience = 1.0\n')
+    (tmp_path / "mine.toml").write_text(
+        'extends = "pan_london"\n[child]\nneeds_log_hazard = 9.0\nfrailty_varience = 1.0\n'
+    )
     code, _, errors = cli("run", "mine.toml")
     assert code == 2 and "mine.toml has 2 faults" in errors
-    assert "mine.toml:3: child.female_prob: must be at most 1 (got 2.0)" in errors
+    assert "mine.toml:3: child.needs_log_hazard: must be at most 5 (got 9.0)" in errors
     assert "mine.toml:4: child.frailty_varience: unknown key" in errors and "Did you mean 'frailty_variance'?" in errors
 
 

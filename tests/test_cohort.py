@@ -162,12 +162,12 @@ def test_suitability_chooses_the_therapy_and_its_place_in_the_share_the_team(
     mine = teams[0 if suited_to_mst else 1]
     today = [slots[i] for i in mine]
     expected = by_fractions(today if any(today) else [full[i] for i in mine], Fraction(step, 4096))
-    assert cohort.team_for(padded, slots, full, u, 0.5) == mine[expected]
+    assert cohort.team_for(padded, slots, full, u, [0.5, 1.0]) == mine[expected]
 
 
 def test_a_team_that_never_has_slots_is_the_only_one_or_the_first_of_such() -> None:
-    assert cohort.team_for([[3, -1], [1, 2]], [0, 0, 0, 0], [0, 0, 0, 0], 0.2, 0.5) == 3
-    assert cohort.team_for([[3, -1], [1, 2]], [0, 0, 0, 0], [0, 0, 0, 0], 0.9, 0.5) == 1
+    assert cohort.team_for([[3, -1], [1, 2]], [0, 0, 0, 0], [0, 0, 0, 0], 0.2, [0.5, 1.0]) == 3
+    assert cohort.team_for([[3, -1], [1, 2]], [0, 0, 0, 0], [0, 0, 0, 0], 0.9, [0.5, 1.0]) == 1
 
 
 @given(st.floats(0, 1), st.integers(1, 2**53 - 1))
@@ -182,7 +182,7 @@ def test_the_ends_of_a_share_never_reach_a_team_without_slots(mst_prob: float, o
     below, above = math.nextafter(mst_prob, 0.0), math.nextafter(mst_prob, 1.0)
     for u in (odd * 2.0**-53, below, mst_prob, above, 2.0**-53, 1 - 2.0**-53):
         if 0 < u < 1:
-            team = cohort.team_for(teams, slots, slots, u, mst_prob)
+            team = cohort.team_for(teams, slots, slots, u, [mst_prob, 1.0])
             assert team in (1, 2)
             place = (
                 Fraction(u) / Fraction(mst_prob)

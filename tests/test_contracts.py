@@ -317,6 +317,17 @@ def test_all_faults_of_all_contracts_are_told_at_once(tmp_path: Path, pan_london
     assert "two of the contracts asked for are named mine" in said[-1]
 
 
+RUNGS = """[[contract.terms]]
+pays = "improvement_ladder"
+control = "fixed"
+control_care_share = 0.5
+base = "per_start"
+settle_months = [12]
+between_rungs = "straight"
+bands = [{from_improvement = 0.1, rate = 1.0}, {from_improvement = 0.2, rate = 2.0}]
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -331,6 +342,15 @@ def test_all_faults_of_all_contracts_are_told_at_once(tmp_path: Path, pan_london
             GOOD + '[contract.top_up]\nname = "Fund"\nshare = 1.2\n',
             r"mine\.toml:9: contract\.top_up\.share: must be at most 1 \(got 1\.2\)",
         ),
+        (
+            GOOD + RUNGS.replace("0.2", "0.05"),
+            r"mine\.toml:\d+: contract\.terms\.1\.bands\.1\.from_improvement: rungs must rise: this one must begin "
+            r"above the one before, at 0\.1\.",
+        ),
+        (
+            GOOD + RUNGS.replace('"straight"', '"line"'),
+            r"mine\.toml:\d+: contract\.terms\.1\.between_rungs: must be one of 'step' or 'straight'",
+        ),
         (GOOD.replace("low = 400.0", "low = 550.0"), r"mine\.toml:6: contract\.terms\.0\.price_gbp: low <= value"),
         (GOOD.replace("low = 400.0", "low = -1.0"), r"mine\.toml:6: .*price_gbp\.low: must be at least 0"),
         (GOOD.replace('"made up"', '"", quality = "data"'), r"mine\.toml:6: .*of quality 'data' needs a source"),
@@ -338,7 +358,7 @@ def test_all_faults_of_all_contracts_are_told_at_once(tmp_path: Path, pan_london
         (GOOD + "[capitol]\ncommitment_gbp = 1.0\n", r"mine\.toml:7: capitol: unknown key.*Did you mean 'capital'"),
         (GOOD + "[capital]\nminimum_cash_gbp = 1.0\n", r"mine\.toml:7: capital: give either commitment_gbp"),
         (
-            GOOD + "[child]\nfemale_prob = 0.5\n",
+            GOOD + "[referrals]\naccept_prob = 0.5\n",
             r"mine\.toml:7: child: this file is a scenario, not a contract\. A contract file holds .* edgeofcare run ",
         ),
         ('extends = "pan_london"\n' + GOOD, r"mine\.toml:1: extends: this file is a scenario, not a contract"),

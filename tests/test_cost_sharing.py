@@ -32,6 +32,7 @@ from edgeofcare.questions.cost_sharing.team_needs import (
     coalition_teams,
     mean_days_used,
     needs,
+    on_offer,
     price_groups,
     service,
 )
@@ -53,7 +54,8 @@ def by_orders(values):
 
 # ---- teams ------------------------------------------------------------------------------------------------------
 
-TEAMS = CoalitionTeams(TeamKind(4, 4, 470_000.0), TeamKind(4, 8, 340_000.0), 0.85, 0.6, 0.0)
+TEAMS = CoalitionTeams({"mst": TeamKind(4, 4, 470_000.0), "fft": TeamKind(4, 8, 340_000.0)}, 0.85, 0.6, 0.0)
+ONLY_MST = replace(TEAMS, kinds=TEAMS.kinds | {"fft": None})
 YEAR = 1000.0  # days of service; a team of MST has 16,000 slot-days and is planned to 13,600, of FFT 32,000 and 27,200
 
 
@@ -78,16 +80,20 @@ def test_the_shipped_teams_are_those_of_the_design():
     ],
 )
 def test_cheapest_teams_by_hand(mst, fft, expected):
-    found = cheapest_teams(mst, fft, YEAR, TEAMS)
-    assert (int(found[0]), int(found[1])) == expected
+    assert cheapest([mst, fft]) == list(expected)
+
+
+def cheapest(slot_days, days=YEAR, teams=TEAMS, mean_days=()):
+    """The cheapest teams of one group."""
+    return cheapest_teams([slot_days], [days], teams, mean_days)[0].tolist()
 
 
 def test_a_family_takes_as_long_as_the_therapy_it_is_sent_to():
     """13,000 + 500 FFT slot-days at 1.3 MST days each = 13,650: just too many for one MST team."""
-    assert [int(n) for n in cheapest_teams(13_000, 500, YEAR, TEAMS, 1.3)] == [1, 1]
-    assert [int(n) for n in cheapest_teams(13_000, 500, YEAR, TEAMS, 1.1)] == [1, 0]
-    assert [int(n) for n in cheapest_teams(9_000, 20_000, YEAR, TEAMS, 1.2)] == [0, 2]  # 27,500 of FFT
-    assert [int(n) for n in cheapest_teams(9_000, 20_000, YEAR, TEAMS, 1.3)] == [0, 1]  # 26,923
+    assert cheapest([13_000, 500], mean_days=(1.3, 1)) == [1, 1]
+    assert cheapest([13_000, 500], mean_days=(1.1, 1)) == [1, 0]
+    assert cheapest([9_000, 20_000], mean_days=(1.2, 1)) == [0, 2]  # 27,500 of FFT
+    assert cheapest([9_000, 20_000], mean_days=(1.3, 1)) == [0, 1]  # 26,923
 
 
 @given(st.integers(0, 60_000), st.integers(0, 90_000), st.integers(100, 3000))
@@ -102,18 +108,42 @@ def test_cheapest_teams_are_the_cheapest_of_all_that_serve(mst, fft, days):
         if fits:
             best = min(best, m * 470 + f * 340)
     if best < math.inf:
-        m, f = cheapest_teams(mst, fft, days, TEAMS)
-        assert int(m) * 470 + int(f) * 340 == best
+        m, f = cheapest([mst, fft], days)
+        assert m * 470 + f * 340 == best
 
 
 def test_a_therapy_that_is_not_on_offer_has_no_team():
-    only_mst = replace(TEAMS, fft=None)
-    assert [int(n) for n in cheapest_teams(500, 0, YEAR, only_mst)] == [1, 0]
-    assert [int(n) for n in cheapest_teams(13_000, 1000, YEAR, only_mst)] == [2, 0]
+    assert cheapest([500, 0], teams=ONLY_MST) == [1, 0]
+    assert cheapest([13_000, 1000], teams=ONLY_MST) == [2, 0]
     with pytest.raises(ValueError, match="on offer"):
-        cheapest_teams(1.0, 0.0, YEAR, replace(only_mst, mst=None))
+        cheapest([1.0, 0.0], teams=replace(TEAMS, kinds={"mst": None, "fft": None}))
     with pytest.raises(ValueError, match="days of service"):
-        cheapest_teams(1.0, 0.0, 0.0, TEAMS)
+        cheapest([1.0, 0.0], 0.0)
+
+
+THREE = replace(TEAMS, kinds=TEAMS.kinds | {"fgc": TeamKind(2, 8, 187_000.0)})  # planned to 0.85 x 16 x 1,000 = 13,600
+
+
+@pytest.mark.parametrize(
+    ("slot_days", "expected"),
+    [
+        ([13_000, 20_000, 13_000], [1, 1, 1]),  # each fills 60% of a team: apart is the only way
+        ([13_000, 20_000, 500], [1, 1, 1]),  # two do
+        ([9_000, 15_000, 9_000], [0, 0, 3]),  # none does: apart 997, all to MST 1,410, to FFT 680, to the third 561
+        ([9_000, 3_000, 1_000], [0, 0, 1]),  # 13,000 fill one team of the cheapest
+        ([13_000, 3_000, 1_000], [2, 0, 0]),  # only all to MST is open: two teams, 940, against 997 apart
+    ],
+)
+def test_three_therapies_are_served_apart_or_all_by_one(slot_days, expected):
+    assert cheapest(slot_days, teams=THREE) == expected
+
+
+def test_a_therapy_without_a_shipped_team_is_bought_as_the_scenarios_own_largest():
+    both = pan_london().therapies
+    renamed = {"intensive": both["mst"].model_dump(), "fft": both["fft"].model_dump()}
+    teams = {"a": team("intensive", "ashby", n_therapists=3), "b": team("fft", "bexhill", n_therapists=2)}
+    found = on_offer(TEAMS, small(teams=teams, therapies=renamed)).kinds
+    assert found == {"intensive": TeamKind(3, 4, 1.0), "fft": TEAMS.kinds["fft"]}
 
 
 # ---- needs ------------------------------------------------------------------------------------------------------
@@ -121,7 +151,8 @@ def test_a_therapy_that_is_not_on_offer_has_no_team():
 
 def test_the_mean_dropout_day_is_that_of_the_rule():
     """floor(u n) is constant on n equal cells of u, so their middles give the mean exactly; so does a plan."""
-    scenario = small(therapies__mst__completion_prob=0.0, therapies__mst__min_days=90, therapies__mst__max_days=90)
+    lengths = {f"therapies__mst__{key}": 90 for key in ("mean_days", "min_days", "max_days")}
+    scenario = small(therapies__mst__completion_prob=0.0, **lengths)
     days = [dropout_day(90, (k + 0.5) / 90) for k in range(90)]
     assert mean_days_used(plan_of(scenario))[0] == pytest.approx(sum(days) / 90)
     sure = with_values(scenario, {"therapies.mst.completion_prob": 1.0})
@@ -152,10 +183,9 @@ def test_needs_come_from_the_run(london):
     assert sum(n.starts for n in found.values()) == pytest.approx(done.replications["started"].mean())
     assert sum(n.avoided_gbp for n in found.values()) == pytest.approx(done.replications["avoided_cashable_gbp"].mean())
     newham, mean = found["newham"], mean_days_used(plan_of(scenario))
-    assert newham.slot_days_mst == pytest.approx(newham.starts * 0.58 * mean[0])
-    assert newham.slot_days_fft == pytest.approx(newham.starts * 0.42 * mean[1])
+    assert newham.slot_days == pytest.approx((newham.starts * 0.58 * mean[0], newham.starts * 0.42 * mean[1]))
     assert found["barking_and_dagenham"].joins_day == 145 and newham.population == pytest.approx(32_930.6, abs=1)
-    used = sum(n.slot_days_mst + n.slot_days_fft for n in found.values())
+    used = sum(sum(n.slot_days) for n in found.values())
     assert used == pytest.approx(used_slot_days(scenario), rel=0.02)
 
 
@@ -178,14 +208,16 @@ def test_needs_without_a_run_are_those_if_nobody_is_lost():
 def need(slug, mst, fft, joins_day=0, avoided_gbp=0.0, starts=10.0, population=1000.0, referrals=20.0):
     """A borough with these slot-days."""
     return Need(
-        slug, slug.title(), referrals, referrals / 3, starts, mst, fft, joins_day, 36.0, avoided_gbp, population
+        slug, slug.title(), referrals, referrals / 3, starts, (mst, fft), joins_day, 36.0, avoided_gbp, population
     )
 
 
 def flat(until=1000, set_up=100_00, management_per_day=1_00.0, growth=1.0):
     """A service of GBP 100 set-up and GBP 1 a day, and teams at a pound a day for each GBP a year."""
     left = np.arange(until, -1, -1, dtype=float)
-    return Service(TEAMS, until, 1.0, (54.0, 36.0), set_up, left * management_per_day, left * 100 / 365.25 * growth)
+    return Service(
+        TEAMS, until, (1.0, 1.0), (54.0, 36.0), set_up, left * management_per_day, left * 100 / 365.25 * growth
+    )
 
 
 def test_groups_by_hand():
@@ -212,9 +244,9 @@ def test_groups_by_hand():
 
 
 def test_the_use_of_a_team_counts_families_sent_from_the_other():
-    found = price_groups(np.array([[True]]), [need("ashby", 2_000, 6_000)], replace(flat(), mst_days_per_fft_day=1.25))
+    found = price_groups(np.array([[True]]), [need("ashby", 2_000, 6_000)], replace(flat(), mean_days=(1.25, 1.0)))
     assert found.teams.tolist() == [[0, 1]] and found.use[0] == pytest.approx([0, (6_000 + 2_000 / 1.25) / 32_000])
-    found = price_groups(np.array([[True]]), [need("ashby", 12_000, 800)], replace(flat(), mst_days_per_fft_day=1.25))
+    found = price_groups(np.array([[True]]), [need("ashby", 12_000, 800)], replace(flat(), mean_days=(1.25, 1.0)))
     assert found.teams.tolist() == [[1, 0]] and found.use[0] == pytest.approx([(12_000 + 800 * 1.25) / 16_000, 0])
 
 
@@ -355,7 +387,7 @@ def test_three_boroughs_whose_pairs_fill_one_team_have_an_empty_core():
     With no other cost a pair pays 470, all 940: by any shares some pair pays 2/3 of 940 or more, 156.7 too much.
     """
     of = [need(slug, 6_800, 0) for slug in ("ashby", "bexhill", "cobham")]
-    only = Service(replace(TEAMS, fft=None), 1000, 1.0, (93.0, 0.0), 0, np.zeros(1001), np.full(1001, 100.0))
+    only = Service(ONLY_MST, 1000, (1.0, 1.0), (93.0, 0.0), 0, np.zeros(1001), np.full(1001, 100.0))
     told = share("by hand", of, only, 0)
     assert told.teams == (2, 0) and told.core.empty is True
     assert told.core.epsilon == pytest.approx((2 / 3 * 940_000 - 470_000) * 100)
@@ -422,7 +454,7 @@ def test_json_holds_everything(found):
 
 
 def test_the_actual_cost_is_that_of_the_run(london, found):
-    mean = london[1].replications["service_cost_gbp"].mean() + london[1].replications["cost_unpaid_gbp"].mean()
+    mean = london[1].replications["service_cost_gbp"].mean()
     assert found.actual_cost_pence == pytest.approx(mean * 100, abs=1)
 
 

@@ -133,7 +133,7 @@ def test_shares_written_as_percentages_are_percentages_again(pan_london: Scenari
 
 
 def test_the_log_as_csv_reads_back(pan_london: Scenario) -> None:
-    read = list(csv.DictReader(io.StringIO(describe.assumptions_csv(pan_london))))
+    read = list(csv.DictReader(io.StringIO(describe.assumptions_csv(pan_london).removeprefix("\ufeff"))))
     rows = describe.assumptions(pan_london)
     assert [row["id"] for row in read] == [row["id"] for row in rows]
     assert [row["source"] for row in read] == [row["source"] for row in rows]

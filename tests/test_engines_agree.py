@@ -165,7 +165,7 @@ VARIANTS: dict[str, tuple[Callable[[], Plan], int]] = {
     "slots that fall": (slots_that_fall, 8),
     "shared teams": (shared_teams, 8),
     "shared teams, all suited to one therapy": (
-        lambda: replace(shared_teams(), suited_to_mst_prob=np.array([0.0, 1.0, 0.0, 1.0, 0.5, 1e-9])),
+        lambda: replace(shared_teams(), suited_cumulative=np.array([[p, 1] for p in (0, 1, 0, 1, 0.5, 1e-9)])),
         8,
     ),
     "no team on the first days": (no_team_on_the_first_days, 8),

@@ -218,7 +218,7 @@ def ample(**changes: Any) -> Scenario:
     """A year of referrals to a team so large that every family starts on the day of its referral."""
     teams = {"one": team("mst", "a", n_therapists=500, caseload_per_therapist=50)}
     always = {
-        "child__suited_to_mst_prob": 1.0,
+        "therapies__mst__share_suited": 1.0,
         "referrals__patience_days": 1,
         "clock__delivery_end": date(2019, 12, 31),
         "clock__outcomes_end": date(2021, 10, 1),

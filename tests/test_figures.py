@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Canvas
 
-from edgeofcare.documents.document import Figure
-from edgeofcare.documents.pictures import figures
+from edgeofcare.documents.document import Drawing, Figure
+from edgeofcare.documents.pictures import chart_style, figures, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -169,15 +169,46 @@ def made() -> dict[str, Figure]:
 def drawn(monkeypatch: pytest.MonkeyPatch, draw: Callable[[], Any]) -> Canvas:
     """The canvas of a picture as it was laid out."""
     kept: list[Canvas] = []
-    whole = figures.finished
+    whole = chart_style.drawn
 
-    def keep(canvas: Canvas, *rest: Any, **more: Any) -> Figure:
-        kept.append(canvas)
-        return whole(canvas, *rest, **more)
+    def keep(name: str, title: str, description: str, canvas_of: Callable[[], Canvas]) -> Drawing:
+        def canvas() -> Canvas:
+            kept.append(canvas_of())
+            return kept[0]
 
-    monkeypatch.setattr(figures, "finished", keep)
-    draw()
+        return whole(name, title, description, canvas)
+
+    monkeypatch.setattr(chart_style, "drawn", keep)
+    assert draw().drawing
     return kept[0]
+
+
+def test_a_picture_is_drawn_when_it_is_first_looked_at_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    whole = chart_style.drawn
+
+    def counted(name: str, *rest: Any) -> Drawing:
+        calls.append(name)
+        return whole(name, *rest)
+
+    monkeypatch.setattr(chart_style, "drawn", counted)
+    figure = figures.payments_fan(series())
+    assert figure.description and figure.table.rows and calls == []
+    assert figure.svg and figure.png and figure.svg and calls == ["payments-fan"]
+
+
+def test_pictures_that_nobody_looks_at_load_no_library_that_draws() -> None:
+    script = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n{WITHOUT_DRAWING}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+WITHOUT_DRAWING = """
+from edgeofcare.documents.answers import calibration, child, contracts, investor, join
+from edgeofcare.documents.papers import business_case
+from edgeofcare.documents.pictures import figures
+assert "matplotlib" not in sys.modules
+"""
 
 
 # ---- the same again ------------------------------------------------------------------------------------------------
@@ -267,7 +298,7 @@ def luminance(colour: str) -> float:
 def test_colours_stand_out_on_white() -> None:
     """Web Content Accessibility Guidelines 2.2, 1.4.11: at least 3 to 1; colours of words, 1.4.3: 4.5 to 1."""
     contrast = {
-        name: 1.05 / (luminance(getattr(figures, name)) + 0.05)
+        name: 1.05 / (luminance(getattr(picture, name)) + 0.05)
         for name in ("NAVY", "TEAL", "CRIMSON", "ORANGE", "GREY", "PLUM")
     }
     assert min(contrast.values()) >= 3
@@ -547,7 +578,8 @@ def test_pieces_fill_the_time_from_start_to_18_without_gap(
         pieces = figures._pieces(child, arm)
         assert pieces[0][1] == 0 and pieces[-1][2] == length
         assert all(one[2] == two[1] for one, two in pairwise(pieces))
-    assert figures._in_care(figures._pieces(child, "usual")) == figures._in_care(figures._pieces(child, "therapy"))
+    usual, therapy = (figures.days_in_care(figures._pieces(child, arm)) for arm in ("usual", "therapy"))
+    assert usual == therapy
 
 
 def test_lives_add_up_months_in_care(made: dict[str, Figure]) -> None:
@@ -590,7 +622,7 @@ def test_contracts_without_a_world_of_no_effect_and_with_scaled_prices() -> None
 
 def test_boroughs_by_what_they_pay_with_chance_and_range(made: dict[str, Figure]) -> None:
     assert made["boroughs"].table.rows == (
-        ("Newham", "£2.00m", "£1.00m", "£700k", "£1.40m", "all of 500"),
+        ("Newham", "£2.00m", "£1.00m", "£700k", "£1.40m", "all 500"),
         ("Sutton", "£500k", "-£100k", "-£400k", "£300k", "40 in 100"),
     )
     assert "Sutton is better off than without the contract in 40 in 100" in made["boroughs"].description

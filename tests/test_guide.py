@@ -183,7 +183,7 @@ def test_editors_accept(written: str) -> None:
     "written",
     [
         "sentiment = 3",
-        "[chilld]\nfemale_prob = 0.5",
+        "[chilld]\nfrailty_variance = 0.5",
         "[child]\nfrailty_varience = 0.3",
         "[child]\nfrailty_variance = '0.3'",
         "[child]\nfrailty_variance = true",

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from edgeofcare.documents.document import Document, Figure, Heading, Paragraph
+from edgeofcare.documents.document import Document, Drawing, Figure, Heading, Paragraph
 from edgeofcare.documents.formats.html import html
 from sample_document import HOSTILE, chart, sample
 
@@ -144,7 +144,7 @@ def test_a_hostile_picture_is_disarmed() -> None:
         '</a><image href="https://example.org/x.png"/><style>@import url(https://example.org/x.css)</style>'
         '<g><foreignObject><p>x</p></foreignObject></g><rect fill="url(https://example.org/y)" stroke="url(#z)"/></svg>'
     )
-    page = html(Document("T", "", (replace(chart("x", "d"), svg=svg, title="t"),), ""))
+    page = html(Document("T", "", (replace(chart("x", "d"), draw=lambda: Drawing(svg, b""), title="t"),), ""))
     assert "alert" not in page and "example.org" not in page and "foreignObject" not in page
     assert 'stroke="url(#figure-x.z)"' in page
 

@@ -214,8 +214,8 @@ def team_of(plan: Plan, child: tuple[int, int, int], day: int) -> int:
     """The team that serves a child, by its draw of the therapy it is suited to and its day of referral."""
     replication, borough, number = child
     suited_u = arrival_draws(SEED, replication, int(plan.borough_ids[borough]), number)[3]
-    mst_prob = float(plan.suited_to_mst_prob[borough])
-    return int(team_for(plan.teams_of[borough], plan.slots[:, day], plan.full_slots, suited_u, mst_prob))
+    suited = plan.suited_cumulative[borough]
+    return int(team_for(plan.teams_of[borough], plan.slots[:, day], plan.full_slots, suited_u, suited))
 
 
 def check_service(plan: Plan, lives: Lives) -> None:

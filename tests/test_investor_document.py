@@ -43,7 +43,7 @@ def made() -> str:
     scenario = load("pan_london")
     parts = {
         "summary": plain(run(scenario, FEW, 1).summary),
-        "series": series(claimed_case(scenario), FEW, 1),
+        "series": plain(series(claimed_case(scenario), FEW, 1)),
         "stress": stress(scenario, STRESSES, replications=FEW).as_dict(),
     }
     return json.dumps(parts, default=str)
@@ -164,7 +164,7 @@ def test_one_simulated_contract_says_neither_yes_nor_no() -> None:
     scenario = load("pan_london")
     one = {
         "summary": plain(run(scenario, 1, 1).summary),
-        "series": series(claimed_case(scenario), 1, 1),
+        "series": plain(series(claimed_case(scenario), 1, 1)),
         "stress": stress(scenario, "no_effect", replications=1).as_dict(),
     }
     assert answer(one).startswith("If therapy moves")
@@ -239,6 +239,7 @@ def test_every_number_of_a_stress_is_in_the_table_unrounded(parts: Parts) -> Non
             investor["irr_of_expected_flows"]["value"],
             investor["missed_target_prob"]["value"],
             investor["loss_prob"]["value"],
+            row["provider"]["owed_at_worst_gbp"]["value"],
             investor["cost_unpaid_gbp"]["value"],
             row["net_saving_gbp"]["change"],
         ]
@@ -349,7 +350,7 @@ def test_other_contracts_are_answered_too(contract: str) -> None:
     scenario = contracts_over(load("pan_london"), contract)[contract]
     found = {
         "summary": plain(run(scenario, 20, 1).summary),
-        "series": series(claimed_case(scenario), 20, 1),
+        "series": plain(series(claimed_case(scenario), 20, 1)),
         "stress": stress(scenario, "no_effect", replications=20).as_dict(),
     }
     assert_readable(investor_document(found, 0.08))

@@ -14,7 +14,7 @@ import pytest
 
 from edgeofcare.cli import main
 from edgeofcare.documents.text_pages.join import exposure_page, join_page, join_words, shares_page, teams_words
-from edgeofcare.inputs.boroughs import Answers, Joining, Teams, load_joiner, new_borough
+from edgeofcare.inputs.boroughs import Answers, Joining, load_joiner, new_borough
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.questions.join import join
 
@@ -549,7 +549,7 @@ def test_an_investor_who_loses_does_not_earn(plain: Figures) -> None:
 
 
 def test_teams_are_those_that_come(plain: Figures) -> None:
-    teams: list[tuple[tuple[Teams, ...], str]] = [
+    teams: list[tuple[tuple[str, ...], str]] = [
         (("as-is",), "with the teams there are"),
         (
             ("plus-mst",),

@@ -48,12 +48,15 @@ def pan_london() -> Scenario:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[child]\nfemale_prob = "0.5"', r"mine\.toml:3: child\.female_prob: must be a number.*got the text '0\.5'"),
-        ("[child]\nfemale_prob = true", r":3: child\.female_prob: must be a number.*\(got true\)"),
-        ("[child]\nfemale_prob = nan", r":3: child\.female_prob: must be a finite number \(got nan\)"),
+        (
+            '[effect]\nusual = "0.5"',
+            r"mine\.toml:3: effect\.usual: must be a number.*got the text '0\.5'",
+        ),
+        ("[effect]\nusual = true", r":3: effect\.usual: must be a number.*\(got true\)"),
+        ("[effect]\nusual = nan", r":3: effect\.usual: must be a finite number \(got nan\)"),
         ("[child]\nneeds_log_hazard = inf", r":3: child\.needs_log_hazard: must be a finite number \(got inf\)"),
         ("[child]\nfrailty_variance = -0.1", r":3: child\.frailty_variance: must be at least 0 \(got -0\.1\)"),
-        ("[child]\nfemale_prob = 1.65", r":3: child\.female_prob: must be at most 1 \(got 1\.65\)"),
+        ("[effect]\nusual = 1.65", r":3: effect\.usual: must be at most 1 \(got 1\.65\)"),
         ("[costs]\nset_up_gbp = 1e300", r":3: costs\.set_up_gbp: must be at most 1e\+10 \(got 1e\+300\)"),
         ("[costs]\nset_up_gbp = 1e999", r":3: costs\.set_up_gbp: must be a finite number \(got inf\)"),
         (f"[costs]\nset_up_gbp = {'9' * 400}", r":3: costs\.set_up_gbp: .*\(got a number of more than 60 digits\)"),
@@ -69,7 +72,10 @@ def pan_london() -> Scenario:
         ("[child]\nage_weights = [50, 50]", r":3: child\.age_weights: must hold at least 8 values; it holds 2"),
         ('[child]\nage_weights = "even"', r":3: child\.age_weights: must be a list"),
         ("[effect]\nlog_ratio_share_by_year = []", r":3: effect\.log_ratio_share_by_year: must hold at least 1 values"),
-        ("[child]\nfemale_prob = {low = 0.1, high = 0.9, source = 3}", r":3: child\.female_prob\.source: must be text"),
+        (
+            "[effect]\nusual = {low = 0.1, high = 0.9, source = 3}",
+            r":3: effect\.usual\.source: must be text",
+        ),
         (
             "[costs]\nset_up_gbp = {amount = 3}",
             r":3: costs\.set_up_gbp: must be a number.*needs `value` or `reference`",
@@ -87,17 +93,20 @@ def test_numbers_are_refused_with_line_key_rule_and_value(tmp_path: Path, text: 
 def test_a_misspelt_key_gets_the_nearest_and_the_known_keys(tmp_path: Path) -> None:
     message = faults_of(write(tmp_path, "[child]\nfrailty_varience = 0.3"))
     assert "mine.toml:3: child.frailty_varience: unknown key (got 0.3)." in message
-    assert "Did you mean 'frailty_variance'? Known keys: age_weights, female_prob," in message
+    assert "Did you mean 'frailty_variance'? Known keys: age_weights, frailty_variance," in message
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("sentiment = 3", r":2: sentiment: unknown key .*Known keys: boroughs, capital"),
-        ("[chilld]\nfemale_prob = 0.5", r":2: chilld: unknown key \(got a table\)\. Did you mean 'child'\?"),
+        ("[chilld]\nfrailty_variance = 0.5", r":2: chilld: unknown key \(got a table\)\. Did you mean 'child'\?"),
         ("[prices.index.other]\ngrowth_per_yr = 0.1", r":3: prices\.index\.other\.growth_per_yr: .*'growth_per_year'"),
         ("[boroughs.sutton]\nentitlment = 4", r":3: boroughs\.sutton\.entitlment: .*Did you mean 'entitlement'"),
-        ("[child]\nfemale_prob = {value = 0.5, sourse = 'x'}", r":3: child\.female_prob\.sourse: .*mean 'source'\?"),
+        (
+            "[effect]\nusual = {value = 0.5, sourse = 'x'}",
+            r":3: effect\.usual\.sourse: .*mean 'source'\?",
+        ),
         (
             '[tracking]\ncovers = "starter"',
             r":3: tracking\.covers: must be one of 'starters' or 'completers'.*'starters'\?",
@@ -144,7 +153,8 @@ def test_an_empty_file_lacks_every_part(tmp_path: Path) -> None:
 
 
 def test_every_fault_is_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
-    text = "[child]\nfrailty_varience = 0.3\nfemale_prob = 2.0\n[teams.fft]\nn_therapists = 0\n[clock]\nperiod = 'week'"
+    text = "[child]\nfrailty_varience = 0.3\nneeds_log_hazard = 9.0\n"
+    text += "[teams.fft]\nn_therapists = 0\n[clock]\nperiod = 'week'"
     message = faults_of(write(tmp_path, text))
     assert "mine.toml has 4 faults" in message
     assert re.findall(r"mine\.toml:(\d+)", message) == ["3", "4", "6", "8"]
@@ -157,9 +167,9 @@ def test_faults_that_an_unknown_key_would_hide_are_told_too(tmp_path: Path) -> N
 
 
 def test_a_fault_names_the_file_in_which_the_key_stands(tmp_path: Path) -> None:
-    write(tmp_path, "[child]\nfemale_prob = 2.0", "base.toml")
+    write(tmp_path, "[effect]\nusual = 2.0", "base.toml")
     message = faults_of(write(tmp_path, "[child]\nneeds_log_hazard = 9.0", "top.toml", base="base.toml"))
-    assert "base.toml:3: child.female_prob: must be at most 1 (got 2.0)" in message
+    assert "base.toml:3: effect.usual: must be at most 1 (got 2.0)" in message
     assert "top.toml:3: child.needs_log_hazard: must be at most 5 (got 9.0)" in message
 
 
@@ -225,31 +235,43 @@ def test_rules_between_keys(tmp_path: Path, text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("figure", "message"),
     [
-        ("{value = 0.5, low = 0.6, high = 0.9}", r":3: child\.female_prob: low <= value <= high must hold: low 0\.6"),
-        ("{value = 0.5, low = 0.4}", r":3: child\.female_prob: a range needs both low and high"),
-        ("{value = 0.5, low = 0.4, high = 1.5}", r":3: child\.female_prob\.high: must be at most 1 \(got 1\.5\)"),
+        (
+            "{value = 0.5, low = 0.6, high = 0.9}",
+            r":3: effect\.usual: low <= value <= high must hold: low 0\.6",
+        ),
+        ("{value = 0.5, low = 0.4}", r":3: effect\.usual: a range needs both low and high"),
+        ("{value = 0.5, low = 0.4, high = 1.5}", r":3: effect\.usual\.high: must be at most 1 \(got 1\.5\)"),
         (
             "{value = 0.5, low = 0.2, high = 0.9, distribution = 'normal'}",
-            r":3: child\.female_prob\.high: a normal with these percentiles reaches 1\.65\d*, which must be at most 1",
+            r":3: effect\.usual\.high: a normal with these percentiles reaches 1\.65\d*, which must be at most 1",
         ),
         (
             "{value = 0.5, low = 0.2, high = 0.9, distribution = 'lognormal'}",
-            r":3: child\.female_prob\.high: a lognormal .* reaches .* Triangular and uniform end at low and high",
+            r":3: effect\.usual\.high: a lognormal .* reaches .* Triangular and uniform end at low and high",
         ),
         ("{value = 0.5, low = 0.0, high = 0.9, distribution = 'lognormal'}", r":3: .*a lognormal needs low above 0"),
         ("{value = 0.5, low = 0.0, high = 0.9, distribution = 'beta'}", r":3: .*a beta needs low above 0 and high bel"),
         ("{value = 0.02, low = 0.01, high = 0.99, distribution = 'beta'}", r":3: .*too far apart for a beta"),
-        ("{value = 0.5, low = nan, high = 0.9}", r":3: child\.female_prob\.low: must be a finite number"),
-        ("{value = 0.5, low = '0.4', high = 0.9}", r":3: child\.female_prob\.low: must be a number.*the text '0\.4'"),
-        ("{value = 0.5, quality = 'data'}", r":3: child\.female_prob: a figure of quality 'data' needs a source"),
-        ("{value = 0.5, quality = 'research', source = ' '}", r":3: child\.female_prob: .*'research' needs a source"),
-        ("{value = 0.5, quality = 'date', source = 'x'}", r":3: child\.female_prob\.quality: .*Did you mean 'data'\?"),
-        ("{value = true}", r":3: child\.female_prob: must be a number.*\(got true\)"),
+        ("{value = 0.5, low = nan, high = 0.9}", r":3: effect\.usual\.low: must be a finite number"),
+        (
+            "{value = 0.5, low = '0.4', high = 0.9}",
+            r":3: effect\.usual\.low: must be a number.*the text '0\.4'",
+        ),
+        ("{value = 0.5, quality = 'data'}", r":3: effect\.usual: a figure of quality 'data' needs a source"),
+        (
+            "{value = 0.5, quality = 'research', source = ' '}",
+            r":3: effect\.usual: .*'research' needs a source",
+        ),
+        (
+            "{value = 0.5, quality = 'date', source = 'x'}",
+            r":3: effect\.usual\.quality: .*Did you mean 'data'\?",
+        ),
+        ("{value = true}", r":3: effect\.usual: must be a number.*\(got true\)"),
     ],
 )
 def test_origins_are_checked(tmp_path: Path, figure: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        load(write(tmp_path, f"[child]\nfemale_prob = {figure}"))
+        load(write(tmp_path, f"[effect]\nusual = {figure}"))
 
 
 def test_only_a_single_number_can_have_a_range(tmp_path: Path) -> None:
@@ -337,7 +359,7 @@ def test_a_number_fixed_outside_its_range_takes_its_correlations_along(tmp_path:
     scenario = load(write(tmp_path, "[boroughs.newham]\nreferrals_per_year = 900.0"))
     assert len(scenario.correlations) == 3
     assert not any("newham" in path for pair in scenario.correlations for path in pair.between)
-    text = "[[correlations]]\nbetween = ['child.female_prob', 'effect.usual']\ncorrelation = 0.1"
+    text = "[[correlations]]\nbetween = ['child.three_or_more_needs_prob', 'effect.usual']\ncorrelation = 0.1"
     write(tmp_path, text, "wrong.toml")
     assert "has no range" in faults_of(write(tmp_path, "title = 'x'", "above.toml", base="wrong.toml"))
 
@@ -481,11 +503,11 @@ def test_a_base_that_does_not_exist(tmp_path: Path, line: str, message: str) -> 
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path: Path) -> None:
-    text = 'extends = "pan_london"\r\ntitle = "Windows"\r\n[child]\r\nfemale_prob = 0.4\r\n'
+    text = 'extends = "pan_london"\r\ntitle = "Windows"\r\n[effect]\r\nusual = 0.4\r\n'
     (tmp_path / "win.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert load(tmp_path / "win.toml").child.female_prob == 0.4
+    assert load(tmp_path / "win.toml").effect.usual == 0.4
     (tmp_path / "win.toml").write_bytes(b"\xef\xbb\xbf" + text.replace("0.4", "4.0").encode())
-    with pytest.raises(InputError, match=r"win\.toml:4: child\.female_prob"):
+    with pytest.raises(InputError, match=r"win\.toml:4: effect\.usual"):
         load(tmp_path / "win.toml")
 
 
@@ -535,8 +557,8 @@ def test_a_file_in_the_working_folder_is_found_by_its_name(tmp_path: Path, monke
 
 def test_keys_are_found_in_every_way_of_writing_them(tmp_path: Path) -> None:
     text = (
-        'description = """\n[child]\nfemale_prob = 9\n"""\n'  # lines 2-5: text, no keys
-        "child.female_prob = 2.0 # [not] a {table}\n"  # 6
+        'description = """\n[child]\nfrailty_variance = 99\n"""\n'  # lines 2-5: text, no keys
+        "child.frailty_variance = 99.0 # [not] a {table}\n"  # 6
         "[effect]\nlog_ratio_share_by_year = [\n  1.0, # ]\n  -0.5,\n]\n"  # 7-11
         "'usual' = 7.0\n"  # 12
         "[[costs.management]]\ngbp_per_year = 1.0\n[[costs.management]]\ngbp_per_year = -1.0\n"  # 13-16
@@ -544,7 +566,7 @@ def test_keys_are_found_in_every_way_of_writing_them(tmp_path: Path) -> None:
     )
     message = faults_of(write(tmp_path, text))
     assert re.findall(r"mine\.toml:(\d+): (\S+):", message) == [
-        ("6", "child.female_prob"),
+        ("6", "child.frailty_variance"),
         ("8", "effect.log_ratio_share_by_year.1"),
         ("12", "effect.usual"),
         ("16", "costs.management.1.gbp_per_year"),

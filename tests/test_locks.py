@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -12,13 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from edgeofcare.errors import BusyError
+from edgeofcare.cli.program import os_error_words
+from edgeofcare.errors import BusyError, RunFolderError
+from edgeofcare.experiment import Part
+from edgeofcare.inputs.schema import Scenario
 from edgeofcare.locks import Lock
+from edgeofcare.questions.checkpoint import PartFolder
 
 HOLD = """
 import sys
 from pathlib import Path
 from edgeofcare.locks import Lock
+from edgeofcare.questions.checkpoint import PartFolder
 lock = Lock(Path(sys.argv[1])).acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -81,6 +87,7 @@ def test_of_many_that_start_at_once_one_wins(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from edgeofcare.locks import Lock
+from edgeofcare.questions.checkpoint import PartFolder
 folder = Path(sys.argv[1])
 for _ in range(20):
     with Lock(folder / "lock").acquire(wait_seconds=120):
@@ -92,3 +99,54 @@ for _ in range(20):
     folder.mkdir()
     others = [subprocess.Popen([sys.executable, "-c", code, str(folder)]) for _ in range(6)]
     assert [other.wait() for other in others] == [0] * 6
+
+
+# ---- a full disk ---------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_of_the_cache_is_told_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEOFCARE_CACHE", str(tmp_path / "cache"))
+    words = os_error_words(OSError(errno.ENOSPC, "No space left on device"))
+    assert str(tmp_path / "cache") in words and "EDGEOFCARE_CACHE" in words
+    assert os_error_words(OSError(errno.ENOSPC, "No space left on device", "mine")) == "No space left on device: mine."
+
+
+def test_rows_of_a_long_question_have_one_writer_and_name_their_folder(
+    tmp_path: Path, small_scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parts() -> PartFolder:
+        return PartFolder(small_scenario, "sobol", {"seed": 1}, tmp_path / "rows")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with parts() as kept:
+        busy = rf"rows: another run is writing here \(process {os.getpid()} since"
+        with pytest.raises(BusyError, match=busy), parts():
+            pass
+        kept.save(0, Part({}, {}))
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", full)
+            with pytest.raises(RunFolderError, match=r"written to .*rows \(No space left on device\).*make room"):
+                kept.save(1, Part({}, {}))
+    with parts() as kept:
+        assert kept.saved().keys() == {0}
+
+
+def test_what_two_processes_need_is_made_once(tmp_path: Path) -> None:
+    code = """
+import sys, time
+from pathlib import Path
+from edgeofcare.provenance import cached_json
+place = Path(sys.argv[1])
+def make():
+    with (place / "made").open("a") as file:
+        file.write("x")
+    time.sleep(1)
+    return {"value": 1.5}
+assert cached_json(place / "kept.json", make) == {"value": 1.5}
+"""
+    others = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(3)]
+    assert [other.wait() for other in others] == [0] * 3
+    assert (tmp_path / "made").read_text() == "x"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.json", "made"]

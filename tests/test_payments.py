@@ -19,9 +19,10 @@ from edgeofcare.engine.counts import CONTROL, INTAKE, OUTCOMES, SERVICE
 from edgeofcare.errors import OptionError
 from edgeofcare.inputs.contract import Contract, TopUp
 from edgeofcare.inputs.terms.kinds import AnyTerm
+from edgeofcare.inputs.terms.ladder import ImprovementLadder
 from edgeofcare.money.payments import NEVER_ENDS, Payments, capped, payments, topped_up
 from edgeofcare.money.pence import allowed_under, reduced, share_out
-from edgeofcare.money.terms import period_after_months, repayments, settled, settlement_periods
+from edgeofcare.money.terms import period_after_months, rates, repayments, settled, settlement_periods
 
 PERIODS = periods_between(date(2020, 4, 1), date(2021, 9, 30), date(2020, 4, 1), "quarter")
 YEARS = PERIODS.financial_years()
@@ -434,6 +435,25 @@ def test_a_rung_begins_exactly_at_its_improvement() -> None:
             counts.outcomes[..., OUTCOMES.index("care_days")] = 2100 - 21 * percent + more
             rate[percent, more] = settle((scenario, plan, counts, service), [ladder]).ladder_rate[:, -1]
     assert all((at == (0.0 if more else 0.1)).all() for (_, more), at in rate.items())
+
+
+RUNGS = st.lists(st.integers(-50, 50), min_size=1, max_size=6, unique=True).map(sorted)
+
+
+@given(RUNGS, st.data())
+def test_the_straight_line_meets_the_rungs_and_lies_between_them(percents: list[int], data: st.DataObject) -> None:
+    """At a rung, below the first, from the last on and if unknown it pays what steps pay; else between two rungs."""
+    given_rates = data.draw(st.lists(st.integers(0, 100), min_size=len(percents), max_size=len(percents)))
+    bands = [{"from_improvement": p / 100, "rate": float(r)} for p, r in zip(percents, given_rates, strict=True)]
+    straight, step = (
+        ImprovementLadder.model_validate(LADDER | {"bands": tuple(bands), "between_rungs": how})
+        for how in ("straight", "step")
+    )
+    at = np.array([*(p / 100 for p in percents), percents[0] / 100 - 1e-9, percents[-1] / 100 + 0.3, np.nan])
+    assert rates(straight, at).tolist() == rates(step, at).tolist()
+    inside = np.linspace(percents[0], percents[-1], 41) / 100
+    line = rates(straight, inside)
+    assert line == pytest.approx(np.interp(inside, [p / 100 for p in percents], given_rates), abs=1e-9)
 
 
 def test_without_tracked_days_no_improvement_is_known() -> None:

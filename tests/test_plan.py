@@ -94,9 +94,9 @@ def test_full_slots_are_the_most_before_the_end_of_delivery() -> None:
     assert plan_of(small({"a": 10.0}, teams)).full_slots.tolist() == [12, 4, 0]
 
 
-def test_a_borough_may_have_its_own_share_suited_to_mst() -> None:
-    plan = plan_of(small({"a": 10.0, "b": 10.0}, boroughs__b__suited_to_mst_prob=0.1))
-    assert plan.suited_to_mst_prob.tolist() == [0.58, 0.1]
+def test_a_borough_may_have_its_own_shares_suited() -> None:
+    plan = plan_of(small({"a": 10.0, "b": 10.0}, boroughs__b__share_suited={"mst": 0.1}))
+    assert plan.suited_cumulative.tolist() == [[0.58, 1.0], [0.1, 1.0]]
 
 
 def test_risk_has_mean_1() -> None:
@@ -182,7 +182,8 @@ def test_a_window_of_a_contracts_own_ends_when_the_last_start_has_had_it_all() -
     contract = Contract.model_validate(
         {"name": "A contract", "tracking": window, "terms": [weeks, weeks | {"tracking": other}]}
     )
-    last = (scenario.clock.delivery_end - scenario.clock.day_0).days
+    # Of the last day of referrals, families wait 60 days; the shortest therapy would still end in time.
+    last = (scenario.clock.referrals_until - scenario.clock.day_0).days - 1 + 60
     found = [term_track(term, contract, scenario) for term in contract.terms]
     assert found == [Track(10, 100, True, "run", last + 110), Track(0, 50, False, "grid", last + 50)]
 

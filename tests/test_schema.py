@@ -83,7 +83,7 @@ def test_weights_that_are_refused(weights: list[Any], message: str) -> None:
         ("prices.index", {"hotel": {"level_by_year": {"2017-18": 1.0}}}, "index names no placement type: hotel"),
         ("prices.deflator", {"level_by_year": {}}, "level_by_year must hold at least one financial year"),
         ("prices.deflator", {"level_by_year": {"2017": 1.0}}, "String should match pattern"),
-        ("therapies.fft", None, r"team fft delivers fft, but there is no \[therapies.fft\]"),
+        ("teams.fft.therapy", "fgc", r"team fft delivers fgc, but there is no \[therapies.fgc\]; there is mst, fft"),
         ("effect.usual", None, "give either usual"),
         ("effect.entry_scale_days", 500.0, "give either usual"),
         ("effect.odds_ratio", 1.2, "give exactly one of therapy .* found therapy, odds_ratio"),

@@ -15,6 +15,7 @@ from edgeofcare.documents.document import (
     Bullets,
     Callout,
     Document,
+    Drawing,
     Figure,
     Heading,
     Paragraph,
@@ -49,8 +50,7 @@ FIGURE = Figure(
     "f",
     "A picture",
     "It shows 1.",
-    "<svg/>",
-    b"",
+    lambda: Drawing("<svg/>", b""),
     table_of("A picture", ("Year", "£"), [("2019-20", Said("£1", 1.25, "gbp"))]),
 )
 DOCUMENT = Document(

@@ -73,8 +73,10 @@ class Example:
         return cells
 
 
-def example(name: str, folder: Path) -> Example:
-    world = claimed_case(load(name))
+def example(name: str, folder: Path, **capital_terms: Any) -> Example:
+    scenario = load(name)
+    changed = scenario.capital.model_copy(update=capital_terms)
+    world = claimed_case(scenario.model_copy(update={"capital": changed}))
     mean = json.loads(json.dumps(mean_case(world, REPLICATIONS, 1), default=str))
     data = workbook({"mean": mean})
     file = folder / f"{name}.xlsx"
@@ -91,6 +93,12 @@ def pan_london(tmp_path_factory: pytest.TempPathFactory) -> Example:
 @pytest.fixture(scope="module")
 def essex(tmp_path_factory: pytest.TempPathFactory) -> Example:
     return example("essex", tmp_path_factory.mktemp("workbook"))
+
+
+@pytest.fixture(scope="module")
+def short_of_money(tmp_path_factory: pytest.TempPathFactory) -> Example:
+    """Pan-London with too small a commitment and no reserve."""
+    return example("pan_london", tmp_path_factory.mktemp("workbook"), commitment_gbp=1.2e6, reserve_months=0)
 
 
 @pytest.fixture(params=["pan_london", "essex"])
@@ -257,13 +265,34 @@ def test_a_changed_tariff_moves_payments_and_returns_as_the_program_would(pan_lo
     agrees(pan_london, scenario, pan_london.recalculated(lower))
 
 
-def test_a_later_payment_moves_dates_and_may_ask_for_money_twice(pan_london: Example) -> None:
-    """Money is drawn again after a first distribution: the flows change their sign more than once."""
+def test_money_that_runs_out_is_owed_as_in_the_program(short_of_money: Example) -> None:
+    agrees(short_of_money, short_of_money.world.scenario, None)
+    found = short_of_money.recalculated({})
+    agrees(short_of_money, short_of_money.world.scenario, found)
+    _, cash, _ = program(short_of_money, short_of_money.world.scenario)
+    worst = labelled(short_of_money.data, "Returns", found)["Owed to the provider at worst, GBP"]
+    assert worst == pytest.approx(cash.owed_at_worst[0] / 100, abs=ROUNDING_OF_CASH_GBP) and worst > 1e5
+    checks = labelled(short_of_money.data, "Checks", found)
+    assert {label for label, holds in checks.items() if not holds} == set(SHORT)
+
+
+def test_a_later_payment_moves_dates_and_may_ask_for_money_twice(short_of_money: Example) -> None:
+    """Without a reserve money is drawn again after a first distribution: the flows change their sign more than once."""
+    cells = short_of_money.recalculated({"weekly_tariff_gbp": 500.0, "lag_days": 61.0, "commitment_gbp": 4.5e6})
+    capital_terms = short_of_money.world.scenario.capital.model_copy(update={"commitment_gbp": 4.5e6})
+    scenario = with_changes(short_of_money.world.scenario, {1: 500.0}, lag_days=61)
+    scenario = scenario.model_copy(update={"capital": capital_terms})
+    _, cash, _ = program(short_of_money, scenario)
+    signs = np.sign(cash.investor[0])
+    assert (np.diff(signs[signs != 0]) != 0).sum() > 1 and cash.redrawn[0] > 0
+    agrees(short_of_money, scenario, cells)
+
+
+def test_the_usual_reserve_is_kept_when_payments_come_later(pan_london: Example) -> None:
     cells = pan_london.recalculated({"weekly_tariff_gbp": 500.0, "lag_days": 61.0})
     scenario = with_changes(pan_london.world.scenario, {1: 500.0}, lag_days=61)
     _, cash, _ = program(pan_london, scenario)
-    signs = np.sign(cash.investor[0])
-    assert (np.diff(signs[signs != 0]) != 0).sum() > 1
+    assert not cash.redrawn.any()
     agrees(pan_london, scenario, cells)
 
 
@@ -297,6 +326,8 @@ def small(units: list[list[float]], contract: Mapping[str, Any], terms: list[dic
             "waterfall": [],
             "minimum_cash_gbp": 1000.0,
             "distribute": "after_delivery",
+            "reserve_months": None,
+            "when_short": "arrears",
             "target_irr_per_year": 0.05,
         },
         "delivery_end": "2019-04-01",
@@ -336,7 +367,33 @@ def test_a_small_contract_worked_by_hand() -> None:
     # missing. 4,000 come on 30 October; January: 1,000 is missing; 2,000 come on 30 January. After delivery all of it.
     assert got["Drawn, GBP"] == 6000 + 5000 + 1000 + 1000
     assert got["Distributed, GBP"] == 10000 - 20000 + 13000
-    assert got["Costs left unpaid because the commitment ran out, GBP"] == 0
+    assert got["Owed to the provider at worst, GBP"] == got["Owed to the provider at the end, never paid, GBP"] == 0
+
+
+SHORT = ("Money does not run out: no bill of the provider waits", "All of these")
+
+
+def test_money_that_runs_out_worked_by_hand() -> None:
+    """GBP 10,500 for four bills of 5,000, with 1,000 kept in cash; 4,000, 4,000 and 2,000 come a month after quarters.
+
+    April draws 6,000, July the last 4,500. October finds 4,500: 500 wait for 30 October, which leaves 3,500. January:
+    1,500 wait for 30 January, which leaves 500. Where the investor is called: 500 in October, 1,000 in January.
+    """
+    mean = small([[2, 2, 1, 0, 0, 0], [2, 2, 1, 0, 0, 0]], {})
+    mean["capital"] |= {"commitment_gbp": 10500.0}
+    data = workbook({"mean": mean})
+    got, checks = labelled(data, "Returns"), labelled(data, "Checks")
+    assert got["Owed to the provider at worst, GBP"] == 1500
+    assert got["Owed to the provider at the end, never paid, GBP"] == 0
+    assert got["Distributed, GBP"] == 10000 + 10500 - 20000
+    checks.pop("Check")
+    assert [label for label, holds in checks.items() if holds is not True] == list(SHORT)
+    mean["capital"] |= {"when_short": "call"}
+    data = workbook({"mean": mean})
+    got = labelled(data, "Returns")
+    assert got["Called from the investor beyond its commitment, GBP"] == 1500
+    assert got["Drawn, GBP"] == 12000 and got["Owed to the provider at worst, GBP"] == 0
+    assert labelled(data, "Checks")["All of these"] is True
 
 
 @settings(max_examples=12, deadline=None)

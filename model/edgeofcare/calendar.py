@@ -12,6 +12,7 @@ from itertools import pairwise
 
 DAYS_PER_YEAR = 365
 MEAN_DAYS_PER_YEAR = 365.25
+MEAN_DAYS_PER_MONTH = MEAN_DAYS_PER_YEAR / 12
 MONTHS_PER_PERIOD = {"quarter": 3, "month": 1}
 
 

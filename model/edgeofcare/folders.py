@@ -65,13 +65,11 @@ def altered(folder: Path, name: str, manifest: Mapping[str, Any]) -> list[str]:
     return wrong + [file for file, digest in manifest[FILES].items() if _hash_or_none(folder / file) != digest]
 
 
-def refuse_altered(folder: Path, names: Iterable[str]) -> None:
-    """Raise RunFolderError with the names of the files that differ, if there are any."""
+def refuse_altered(folder: Path, names: Iterable[str], next_step: str) -> None:
+    """Raise RunFolderError with the names of the files that differ, if there are any, and what to do next."""
     if listed := list(names):
-        raise RunFolderError(
-            f"{', '.join(str(folder / name) for name in listed)} {'is' if len(listed) == 1 else 'are'} not as written "
-            f"when the numbers were made. Make the folder again; or add --anyway, and every page is marked ALTERED."
-        )
+        files = ", ".join(str(folder / name) for name in listed)
+        raise RunFolderError(f"{files}: not as written when the numbers were made. {next_step}")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -67,6 +67,11 @@ class Lock:
             with suppress(OSError):
                 file.unlink()
 
+    def __del__(self) -> None:
+        """Let go when nobody can any more."""
+        with suppress(Exception):
+            self.release()
+
     def __enter__(self) -> Self:
         """Take the lock unless it is held already."""
         return self.acquire() if self._held is None else self

@@ -203,8 +203,16 @@ MONEY_COLUMNS: dict[str, Column] = {
     "usual_cost_at_base_prices_gbp": _gbp(
         "", "Care cost without therapy at base-year prices", "high", lambda s: s.costs.usual_at_base_prices
     ),
-    "service_cost_gbp": _gbp("", "Cost of the service", "high", lambda s: summed(s.cash.costs, 1)),
-    "cost_unpaid_gbp": _gbp("", "Cost left unpaid", "high", lambda s: summed(s.cash.unpaid, 1)),
+    "service_cost_gbp": _gbp("", "Cost of the service", "high", lambda s: summed(s.cash.due, 1)),
+    "owed_at_worst_gbp": _gbp("", "Most owed to the provider at once", "high", lambda s: s.cash.owed_at_worst),
+    "days_owed": Column((), "days", "Days on which the provider is owed", "high", lambda s: s.cash.days_owed),
+    "first_day_owed": Column((), "code", "First day on which the provider is owed", None, lambda s: s.cash.first_short),
+    "cost_unpaid_gbp": _gbp("", "Never paid to the provider", "high", lambda s: s.cash.never_paid),
+    "funding_needed_gbp": _gbp("", "Money needed for nobody to wait", "high", lambda s: s.cash.needed),
+    "called_beyond_gbp": _gbp(
+        "", "Called from investors beyond their commitment", "high", lambda s: summed(s.cash.called, 1)
+    ),
+    "redrawn_gbp": _gbp("", "Called again after a first distribution", "high", lambda s: s.cash.redrawn),
 }
 
 INVESTOR_FIGURES: dict[str, tuple[str, str, Tail | None, Callable[[Returns], Values]]] = {
@@ -216,6 +224,9 @@ INVESTOR_FIGURES: dict[str, tuple[str, str, Tail | None, Callable[[Returns], Val
     "payback_years": ("years", "Years until paid back", "high", lambda r: r.payback_years),
     "npv_gbp": ("gbp", "Net present value at the target rate", "low", lambda r: r.npv),
     "missed_target": ("yes or no", "Misses the target rate", "high", lambda r: r.missing_target),
+    "irr_gross": ("rate a year", "Rate of return before fees and carry", "low", lambda r: (r.gross or r).irr),
+    "irr_lowest": ("rate a year", "Lowest of several rates of return", None, lambda r: r.lowest_rate),
+    "irr_highest": ("rate a year", "Highest of several rates of return", None, lambda r: r.highest_rate),
 }
 
 

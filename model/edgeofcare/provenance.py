@@ -26,7 +26,7 @@ from edgeofcare.errors import BusyError
 from edgeofcare.locks import Lock
 
 PACKAGE = Path(__file__).parent
-LIBRARIES = ("numpy", "numba", "pandas", "pyarrow", "pydantic", "pyxirr", "scipy", "simpy")
+LIBRARIES = ("numpy", "numba", "pandas", "pyarrow", "pydantic", "scipy", "simpy")
 LONGEST_WAIT_SECONDS = 600.0  # for another process that makes the same thing for the cache
 
 
@@ -102,15 +102,18 @@ def _git(root: Path, *words: str) -> str | None:
     return done.stdout.strip()
 
 
+def cache_base() -> Path:
+    """Return the folder of all caches."""
+    if chosen := os.environ.get("EDGEOFCARE_CACHE"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", tempfile.gettempdir())) / "edgeofcare" / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgeofcare"
+
+
 def cache_folder(name: str) -> Path:
     """Return a folder that may be deleted at any time, made if needed; a temporary one if the usual cannot be made."""
-    if chosen := os.environ.get("EDGEOFCARE_CACHE"):
-        base = Path(chosen)
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", tempfile.gettempdir())) / "edgeofcare" / "cache"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgeofcare"
-    folder = base / name
+    folder = cache_base() / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):

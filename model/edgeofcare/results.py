@@ -107,7 +107,9 @@ REPLICATION_COLUMNS = {
     "outcome_payments_usual_gbp": "due_usual_gbp",
     "outcome_payments_therapy_gbp": "due_therapy_gbp",
     **dict.fromkeys(("irr", "irr_outcome", "money_multiple", "profit_gbp", "peak_funding_gbp", "payback_years")),
-    **dict.fromkeys(("service_cost_gbp", "cost_unpaid_gbp")),
+    **dict.fromkeys(("service_cost_gbp", "owed_at_worst_gbp", "days_owed", "first_day_owed", "cost_unpaid_gbp")),
+    **dict.fromkeys(("funding_needed_gbp", "called_beyond_gbp", "redrawn_gbp", "irr_gross", "irr_lowest")),
+    "irr_highest": None,
 }
 BOROUGH_COLUMNS = {
     "referred": "referred",

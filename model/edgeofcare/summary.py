@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeofcare.calendar import date_of
 from edgeofcare.engine.calibrate import Calibration
 from edgeofcare.engine.counts import ARMS
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.irr import IRR_OUTCOMES
-from edgeofcare.outcomes import Rows, Stat, ignorance_share, stat
+from edgeofcare.money.schedule import tranches_of
+from edgeofcare.money.waterfall import has_charges
+from edgeofcare.outcomes import Chance, Rows, Stat, ignorance_share, stat
 
 # Every column that a run reads.
 RUN_COLUMNS = (
@@ -26,7 +29,9 @@ RUN_COLUMNS = (
     *("usual_cost_at_base_prices_gbp", "payments_gbp", "payments_by_year_gbp", "all_payments_gbp"),
     *("payments_before_caps_gbp", "top_up_gbp", "cap_binds", "due_usual_gbp", "due_therapy_gbp", "worst_year_gbp"),
     *("net_saving_gbp", "irr", "irr_outcome", "money_multiple", "profit_gbp", "peak_funding_gbp", "payback_years"),
-    *("service_cost_gbp", "cost_unpaid_gbp", "flows"),
+    "missed_target",
+    *("service_cost_gbp", "owed_at_worst_gbp", "days_owed", "first_day_owed", "cost_unpaid_gbp", "called_beyond_gbp"),
+    *("funding_needed_gbp", "redrawn_gbp", "irr_gross", "irr_lowest", "irr_highest", "flows"),
 )
 
 
@@ -107,8 +112,42 @@ class PaymentsSummary:
 
 
 @dataclass(frozen=True)
+class ProviderSummary:
+    """What the provider waits for, GBP: at worst, on how many days, and what it is never paid.
+
+    days_owed: over the replications in which it waits; waits_prob, n_waits: in what share and number of replications;
+    first_date: the earliest day of all on which it waits, ISO 8601. committed_gbp: of all who fund; needed_gbp: what
+    they would have to commit for it never to wait.
+    """
+
+    owed_at_worst_gbp: Stat
+    days_owed: Stat
+    never_paid_gbp: Stat
+    waits_prob: float
+    n_waits: int
+    never_paid_prob: float
+    first_date: str | None
+    committed_gbp: float
+    needed_gbp: Stat
+
+
+@dataclass(frozen=True)
+class SeveralRates:
+    """A replication, the first, that has several rates: the lowest, the highest, and what was called after a first
+    distribution, GBP, which is why."""
+
+    replication: int
+    lowest: float
+    highest: float
+    redrawn_gbp: float
+
+
+@dataclass(frozen=True)
 class InvestorSummary:
-    """What all repayable money together earns."""
+    """What all repayable money together earns, net of fees and carry; irr_gross: before them, None without either.
+
+    called_beyond_gbp: what it paid beyond its commitment; redrawn_gbp: what was called after a first distribution.
+    """
 
     irr_of_expected_flows: float | None
     irr: Stat
@@ -117,9 +156,15 @@ class InvestorSummary:
     peak_funding_gbp: Stat
     payback_years: Stat
     loss_prob: float
+    loss_chance: Chance
+    misses_target_chance: Chance
     never_paid_back_prob: float
     cost_unpaid_prob: float
     irr_outcomes: dict[str, int]
+    irr_gross: Stat | None
+    called_beyond_gbp: Stat
+    redrawn_gbp: Stat
+    several_rates: SeveralRates | None
 
 
 @dataclass(frozen=True)
@@ -169,8 +214,11 @@ class Summary:
     payments_gbp: PaymentsSummary
     deadweight_share: Stat
     deadweight_joint_share: Stat
+    net_saving_gbp: Stat
+    net_saving_chance: Chance
     cap_binds_prob: float
     investor: InvestorSummary
+    provider: ProviderSummary
     variance_share: VarianceShare
     boroughs: dict[str, BoroughSummary]
     warnings: tuple[str, ...] = ()
@@ -226,8 +274,11 @@ def summarise(rows: Rows, scenario: Scenario, head: Head, found: Calibration, me
         ),
         deadweight_share=rows.stat("due_usual_gbp", over="due_therapy_gbp"),
         deadweight_joint_share=rows.stat("weeks_home_both", over="weeks_home_therapy"),
+        net_saving_gbp=rows.stat("net_saving_gbp"),
+        net_saving_chance=rows.chance(rows.at("net_saving_gbp") > 0),
         cap_binds_prob=rows.prob(rows.at("cap_binds")),
-        investor=_investor(rows),
+        investor=_investor(rows, scenario),
+        provider=_provider(rows, scenario),
         variance_share=VarianceShare(
             *(ignorance_share(rows.at(name), rows.draws) for name in ("avoided_gbp", "all_payments_gbp", "profit_gbp"))
         ),
@@ -241,7 +292,32 @@ def _home_share(rows: Rows, arm: str) -> Stat:
     return stat(tracked - rows.at(f"care_days_{arm}"), rows.clusters, tracked)
 
 
-def _investor(rows: Rows) -> InvestorSummary:
+def _provider(rows: Rows, scenario: Scenario) -> ProviderSummary:
+    worst = rows.at("owed_at_worst_gbp")
+    waits, first = worst > 0, int(rows.at("first_day_owed").min())
+    return ProviderSummary(
+        owed_at_worst_gbp=stat(worst, rows.clusters),
+        days_owed=stat(np.where(waits, rows.at("days_owed"), np.nan), rows.clusters),
+        never_paid_gbp=rows.stat("cost_unpaid_gbp"),
+        waits_prob=rows.prob(waits),
+        n_waits=int(waits.sum()),
+        never_paid_prob=rows.prob(rows.at("cost_unpaid_gbp") > 0),
+        first_date=date_of(first, scenario.clock.day_0).isoformat() if waits.any() else None,
+        committed_gbp=sum(tranche.commitment_gbp for tranche in tranches_of(scenario.capital).values()),
+        needed_gbp=rows.stat("funding_needed_gbp"),
+    )
+
+
+def _several(rows: Rows) -> SeveralRates | None:
+    found = np.flatnonzero(rows.at("irr_outcome") == IRR_OUTCOMES.index("several"))
+    if not len(found):
+        return None
+    first = found[0]
+    figures = (float(rows.at(name)[first]) for name in ("irr_lowest", "irr_highest", "redrawn_gbp"))
+    return SeveralRates(int(rows.replications[first]), *figures)
+
+
+def _investor(rows: Rows, scenario: Scenario) -> InvestorSummary:
     outcomes = rows.at("irr_outcome")
     needed = outcomes != IRR_OUTCOMES.index("not_needed")
     counted = np.bincount(outcomes, minlength=len(IRR_OUTCOMES))
@@ -252,9 +328,15 @@ def _investor(rows: Rows) -> InvestorSummary:
             for name in ("irr", "money_multiple", "profit_gbp", "peak_funding_gbp", "payback_years")
         },
         loss_prob=rows.prob(rows.at("profit_gbp") < 0),
+        loss_chance=rows.chance(rows.at("profit_gbp") < 0),
+        misses_target_chance=rows.chance(rows.at("missed_target")),
         never_paid_back_prob=rows.prob(np.isnan(rows.at("payback_years")) & needed),
         cost_unpaid_prob=rows.prob(rows.at("cost_unpaid_gbp") > 0),
         irr_outcomes=dict(zip(IRR_OUTCOMES, counted.tolist(), strict=True)),
+        irr_gross=rows.stat("irr_gross") if has_charges(scenario.capital) else None,
+        called_beyond_gbp=rows.stat("called_beyond_gbp"),
+        redrawn_gbp=rows.stat("redrawn_gbp"),
+        several_rates=_several(rows),
     )
 
 

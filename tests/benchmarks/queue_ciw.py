@@ -33,7 +33,7 @@ def queue_only(plan: Plan) -> Plan:
         cumulative_referrals=np.tile(ARRIVALS_PER_DAY * np.arange(DAYS + 1), (TEAMS, 1)),
         age_cumulative=np.cumsum([1.0, 0, 0, 0, 0, 0, 0, 0]),
         entitlement=np.full(TEAMS, NO_LIMIT),
-        suited_to_mst_prob=np.ones(TEAMS),
+        suited_cumulative=np.ones((TEAMS, 2)),
         teams_of=np.repeat(np.arange(TEAMS)[:, None, None], 2, axis=1),
         team_slugs=tuple(f"team_{i}" for i in range(TEAMS)),
         team_therapy=np.zeros(TEAMS, np.int64),

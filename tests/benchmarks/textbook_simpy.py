@@ -13,6 +13,7 @@ from typing import Any
 
 import simpy
 
+from edgeofcare.care.cohort import search
 from edgeofcare.engine.plan import Plan
 
 
@@ -68,7 +69,7 @@ class One:
         if rng.random() >= rates.accept_prob * rates.engage_prob:
             self.life(entry, left, 0, 0)
             return
-        suited_to = 0 if rng.random() < plan.suited_to_mst_prob[borough] else 1
+        suited_to = search(plan.suited_cumulative[borough].tolist(), rng.random())
         team = self.teams[int(plan.teams_of[borough, suited_to, 0])]  # shipped boroughs have one team to a therapy
         with team.request() as turn:
             patience = min(plan.patience_days, entry, left)

@@ -40,7 +40,6 @@ BASE: dict[str, Any] = {
         "three_or_more_needs_prob": 0.5,
         "needs_log_hazard": 0.0,
         "frailty_variance": 0.0,
-        "suited_to_mst_prob": 1.0,
     },
     "therapies": {"mst": {"mean_days": 90, "sd_days": 10, "min_days": 60, "max_days": 120, "completion_prob": 1.0}},
     "care": {

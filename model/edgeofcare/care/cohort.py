@@ -21,7 +21,7 @@ MOST_CANDIDATES = 1000
 
 
 def arrival_draws(seed: int, replication: int, borough: int, child: int) -> tuple[float, float, float, float]:
-    """Return the uniforms of a referral: gap since the last one, accepted, engages, suited to MST."""
+    """Return the uniforms of a referral: gap since the last one, accepted, engages, suited to."""
     return uniforms(seed, replication, borough, child, ARRIVAL)
 
 
@@ -56,18 +56,25 @@ def search(cumulative: Sequence[float], u: float) -> int:
 
 
 def team_for(
-    teams: Sequence[Sequence[int]], slots: Sequence[int], full_slots: Sequence[int], suited_u: float, mst_prob: float
+    teams: Sequence[Sequence[int]],
+    slots: Sequence[int],
+    full_slots: Sequence[int],
+    suited_u: float,
+    suited_cumulative: Sequence[float],
 ) -> int:
     """Return the team to which a family is referred: one of those for the therapy that it is suited to.
 
-    teams: (therapy, place), filled up with -1. slots, full_slots: (team,), today's and the most it ever has. Suited to
-    MST below `mst_prob`; the place of suited_u inside its therapy's share then chooses in proportion to slots today, or
-    if no team has any today, to full slots.
+    teams: (therapy, place), filled up with -1. slots, full_slots: (team,), today's and the most it ever has.
+    suited_cumulative: (therapy,), cumulative shares c. Suited to therapy i if c[i-1] <= u < c[i]; the place of u in its
+    share, (u - c[i-1]) / (c[i] - c[i-1]), then chooses in proportion to slots today, or if no team has any today, to
+    full slots.
     """
-    suited_to = teams[0 if suited_u < mst_prob else 1]
+    therapy = search(suited_cumulative, suited_u)
+    suited_to = teams[therapy]
     if len(suited_to) == 1 or suited_to[1] < 0:
         return suited_to[0]
-    u = suited_u / mst_prob if suited_u < mst_prob else (suited_u - mst_prob) / (1.0 - mst_prob)
+    below = suited_cumulative[therapy - 1] if therapy > 0 else 0.0
+    u = (suited_u - below) / (suited_cumulative[therapy] - below)
     team = in_proportion(suited_to, slots, u)
     if team < 0:
         team = in_proportion(suited_to, full_slots, u)

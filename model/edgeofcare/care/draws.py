@@ -13,7 +13,7 @@ import math
 
 # A purpose is used at one place only (tests/test_draws.py). The low 8 bits of the fourth counter word are the
 # purpose; the spell stands from bit 8, the pair of placements from bit 32.
-ARRIVAL, PERSON, THERAPY, STAY, MOVE, SHOCK, SHARED_SHOCK, SEX, PARAMETER = 1, 2, 3, 4, 5, 6, 7, 8, 9
+ARRIVAL, PERSON, THERAPY, STAY, MOVE, SHOCK, SHARED_SHOCK, PARAMETER = 1, 2, 3, 4, 5, 6, 7, 9  # 8 is unused
 
 MULTIPLIER_0 = 0xD2E7470EE14C6C93
 MULTIPLIER_1 = 0xCA5A826395121157

@@ -19,7 +19,7 @@ def join(
         list[str], typer.Argument(help="Boroughs that would join: names or files; NAME@2019-04-01 has its own date.")
     ],
     when: Annotated[str | None, typer.Option(help="First day of their referrals, such as 2019-04-01.")] = None,
-    teams: Annotated[str, typer.Option(help="as-is, plus-mst, plus-fft (one more team), own.")] = "as-is",
+    teams: Annotated[str, typer.Option(help="as-is, own, or plus-NAME: one more of therapy NAME.")] = "as-is",
     cap: Annotated[str, typer.Option(help="per_start (the cap rises with each joiner) or fixed.")] = "per_start",
     limits: Annotated[bool, typer.Option("--limits", help="Also show what would change the answer.")] = False,
     in_sequence: Annotated[

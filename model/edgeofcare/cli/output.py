@@ -33,11 +33,16 @@ def complain(text: str) -> None:
 
 
 def printable(text: str, encoding: str | None) -> str:
-    """Return the text as a terminal with this encoding can print it."""
+    """Return the text as a terminal with this encoding can print it; a mark of UTF-8 only where that is what it is."""
     try:
         text.encode(encoding or "ascii")
     except UnicodeEncodeError:
-        return text.replace("£", "GBP ").encode(encoding or "ascii", "replace").decode(encoding or "ascii")
+        return (
+            text.removeprefix("\ufeff")
+            .replace("£", "GBP ")
+            .encode(encoding or "ascii", "replace")
+            .decode(encoding or "ascii")
+        )
     return text
 
 

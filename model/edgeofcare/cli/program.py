@@ -6,6 +6,7 @@ A verb's module is loaded for its line in --help, its options only when it is as
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -121,13 +122,25 @@ def main() -> None:
     except MemoryError:
         complain("there is not enough memory. Try fewer --replications.")
     except OSError as error:
-        complain(f"{error.strerror or error}{f': {str(error.filename)[:100]}' if error.filename else ''}.")
+        complain(os_error_words(error))
     except Exception as error:  # the last net: nothing ends in a traceback
         from edgeofcare.incidents import EXIT_CODE, report
 
         complain(str(report(error, sys.argv[1:])))
         raise SystemExit(EXIT_CODE) from None
     raise SystemExit(USERS_MISTAKE)
+
+
+def os_error_words(error: OSError) -> str:
+    """Return what the system refused, with its place; a full disk that names none is most likely the cache's."""
+    if error.errno == errno.ENOSPC and not error.filename:
+        from edgeofcare.provenance import cache_base
+
+        return (
+            f"{error.strerror}. If it is the disk of the cache, {cache_base()}: make room there, or set "
+            f"EDGEOFCARE_CACHE to another folder."
+        )
+    return f"{error.strerror or error}{f': {str(error.filename)[:100]}' if error.filename else ''}."
 
 
 def leave_now(code: int) -> NoReturn:

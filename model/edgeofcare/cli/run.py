@@ -66,12 +66,12 @@ def check(
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or of a case.")],
     workers: Workers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a run folder again and compare bit for bit.
+    """Make a run or a case again and compare bit for bit.
 
     Exit code 1 if anything differs.
     """

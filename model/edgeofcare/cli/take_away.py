@@ -15,7 +15,8 @@ from edgeofcare.errors import OptionError
 def case(
     scenario: ScenarioName,
     out: Annotated[Path | None, typer.Option(help="Folder of the case; cases/NAME if not given.")] = None,
-    replications: Annotated[int, typer.Option(help="Simulated contracts of the main run.")] = 2000,
+    replications: Annotated[int, typer.Option(help="Simulated contracts, the same in every part.")] = 1000,
+    outer_draws: Annotated[int, typer.Option(help="Sets of uncertain inputs of a second run; 1 leaves it out.")] = 200,
     seed: Seed = 1,
     quiet: Quiet = False,
 ) -> None:
@@ -26,7 +27,7 @@ def case(
     found = load(scenario)
     place = out or Path("cases") / found.name
     with progress_bar(quiet, "parts") as progress:
-        make_case(found, place, replications, seed, progress)
+        make_case(found, place, replications, seed, outer_draws, progress)
     say(f"{place} is complete. Next: edgeofcare report {place} --formats html,pdf,docx,xlsx")
 
 
@@ -34,12 +35,13 @@ def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a case, or of a run.")],
     formats: Annotated[str, typer.Option(help="html, pdf, docx, xlsx, with commas between.")] = "html,xlsx",
     out: Annotated[Path | None, typer.Option(help="Folder for the files; report/ in the case if not given.")] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Altered files too, ALTERED on every page.")] = False,
 ) -> None:
     """Write the report of a case or a run."""
     from edgeofcare.documents.papers.report import write_report
 
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
-    for path in write_report(folder, wanted, out):
+    for path in write_report(folder, wanted, out, anyway):
         say(f"{path} written.")
 
 

@@ -6,8 +6,9 @@ In: words, numbers already in words, pictures. Out: `Document`. Must not know: s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 
 CALLOUT_WORDS = {"answer": "In short", "warning": "Take care", "missing": "Not run"}
@@ -122,19 +123,41 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A picture with all that somebody needs who cannot see it.
+class Drawing:
+    """A picture as it is shown. svg: UTF-8; png: the same for formats without SVG."""
 
-    name: short, for file names and references. svg: the picture, UTF-8; png: the same for formats without SVG.
-    description: what it shows, in a sentence or two with its numbers. table: the numbers drawn.
+    svg: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with all that somebody needs who cannot see it; it is drawn when it is first looked at.
+
+    name: short, for file names and references. description: what it shows, in a sentence or two with its numbers.
+    draw: makes the drawing. table: the numbers drawn.
     """
 
     name: str
     title: str
     description: str
-    svg: str
-    png: bytes
+    draw: Callable[[], Drawing] = field(repr=False, compare=False)
     table: Table
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """The picture, drawn once."""
+        return self.draw()
+
+    @property
+    def svg(self) -> str:
+        """The picture as SVG."""
+        return self.drawing.svg
+
+    @property
+    def png(self) -> bytes:
+        """The picture as PNG."""
+        return self.drawing.png
 
 
 Block = Heading | Paragraph | Bullets | Callout | Table | Figure
@@ -142,7 +165,10 @@ Block = Heading | Paragraph | Bullets | Callout | Table | Figure
 
 @dataclass(frozen=True)
 class Document:
-    """A document. subtitle: one line; footer: where it comes from (version, hashes, seed)."""
+    """A document. subtitle: one line; footer: where it comes from (version, hashes, seed).
+
+    stamp: a word on every page, such as ALTERED; none if empty.
+    """
 
     title: str
     subtitle: str
@@ -150,6 +176,7 @@ class Document:
     footer: str
     language: str = "en-GB"
     keywords: tuple[str, ...] = field(default=())
+    stamp: str = ""
 
     @property
     def figures(self) -> tuple[Figure, ...]:

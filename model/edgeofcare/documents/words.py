@@ -19,6 +19,7 @@ MINUS = "\N{MINUS SIGN}"  # in pictures; text has a hyphen, which any reader and
 NIL_GBP, NIL = 0.5, 0.05  # smaller amounts and counts are said to be nothing: they would round to it
 FEW = 10  # a smaller average count is said with one decimal
 SMALL_SHARE = 0.005  # a smaller share would be said as 0%
+SMALLEST_ERROR = 0.0005  # a smaller standard error of a chance is not said
 RARE = 0.01  # a smaller chance, and one as near to 1, is not rounded to certainty
 LONGEST_UNIT = 24  # characters; a longer unit is a whole definition
 MOST_LEVELS = 4  # values of a list that are all named; a longer one is said by its ends
@@ -401,3 +402,9 @@ def said_days(n_days: int | None) -> Said:
 def _sign(value: float, digits: int) -> str:
     """Return a minus for a number that is below zero after rounding."""
     return "-" if round(value, digits) < 0 else ""
+
+
+def chance_with_error(found: Mapping[str, Any]) -> str:
+    """Return a chance as a number in a hundred with its standard error, as `outcomes.Chance` gives them."""
+    error = found["se"]
+    return in_hundred(found["prob"]) + (f" (±{100 * error:.1f})" if error and error >= SMALLEST_ERROR else "")

@@ -34,7 +34,7 @@ from edgeofcare.care.cohort import (
 from edgeofcare.care.draws import uniforms
 from edgeofcare.care.tracking import overlap_days
 from edgeofcare.care.trajectory import NEVER, Rates, entry_days, entry_days_with_therapy, live
-from edgeofcare.engine.plan import Plan, borough_id, make_plan, ratio_with_share
+from edgeofcare.engine.plan import Plan, borough_id, cumulative, make_plan, ratio_with_share
 from edgeofcare.errors import CalibrationError
 from edgeofcare.inputs.schema import MEASURES, Effect, Scenario
 from edgeofcare.provenance import cache_folder, cached_json, library_versions, rooms_hash
@@ -59,7 +59,7 @@ def draw_sample(
     last: int,
     slug_id: int,
     rates: Rates,
-    suited_to_mst_prob: float,
+    suited_cumulative: Sequence[float],
     ages: Sequence[float],
     frailties: Sequence[float],
     lengths: Any,
@@ -75,7 +75,7 @@ def draw_sample(
         age_u, needs_u, frailty_u, need_u = person_draws(SAMPLE_SEED, 0, slug_id, child)
         length_u, complete_u, break_off_u, _ = therapy_draws(SAMPLE_SEED, 0, slug_id, child)
         suited_u, _, _, _ = uniforms(SAMPLE_SEED, 0, slug_id, child, SUITED)
-        therapy = 0 if suited_u < suited_to_mst_prob else 1
+        therapy = search(suited_cumulative, suited_u)
         length = search(lengths[therapy], length_u)
         factor = rates.risk_more_needs if needs_u < rates.more_needs_prob else rates.risk_fewer_needs
         factor = factor * frailty(frailties, frailty_u) * shock(SAMPLE_SEED, 0, child + 1, rates.shock_sd, 0.0)
@@ -261,7 +261,7 @@ def make_sample(scenario: Scenario, n_children: int = N_CHILDREN, on_days: Seque
         n_children,
         borough_id("calibration"),
         plan.rates,
-        scenario.child.suited_to_mst_prob,
+        cumulative(scenario.shares_suited()),
         plan.age_cumulative,
         plan.frailty_log_quantiles,
         plan.length_cumulative,
@@ -445,7 +445,7 @@ def sample_key(scenario: Scenario) -> str:
             mode="json", include={"wait_days", "dropouts_keep", "log_ratio_share_by_year"}
         ),
         "child": scenario.child.model_dump(mode="json"),
-        "therapies": scenario.therapies.model_dump(mode="json"),
+        "therapies": [t.model_dump(mode="json", exclude={"name"}) for t in scenario.therapies.values()],
         "care": scenario.care.model_dump(mode="json", exclude={"placement"}),
         "tracking": scenario.tracking.model_dump(mode="json", include={"delay_days", "days"}),
         "shock_sd": scenario.referrals.shared_shock_sd,

@@ -265,8 +265,7 @@ def dropout_shares(plan: Plan, scenario: Scenario) -> tuple[Floats, Floats]:
     it. The mean of a smooth function of the dose is that of its interpolation at Chebyshev nodes.
     """
     rates = plan.rates
-    suited = scenario.child.suited_to_mst_prob
-    drops = np.array([suited, 1 - suited]) * (1 - plan.completion_prob)
+    drops = np.array(scenario.shares_suited()) * (1 - plan.completion_prob)
     lengths = drops @ np.diff(plan.length_cumulative, axis=1, prepend=0.0)
     angles = np.polynomial.chebyshev.chebpts1(DOSE_NODES)
     nodes = (angles + 1) / 2 if rates.dropout_keeps_dose else np.array([float(rates.dropout_keeps_always)])

@@ -34,6 +34,7 @@ from edgeofcare.care.cohort import (
     frailty,
     late_factor,
     person_draws,
+    search,
     shock,
     team_for,
     therapy_draws,
@@ -120,7 +121,7 @@ def refer(seed, replication, tables, slots, child):  # type: ignore[no-untyped-d
 
     slots: (day, team).
     """
-    rates, ids, cumulative, suited_prob, teams_of, team_therapy, ages, frailties = tables[:8]
+    rates, ids, cumulative, suited, teams_of, team_therapy, ages, frailties = tables[:8]
     lengths, completion, from_length, full_slots = tables[8:]
     n, n_days, longest = 0, cumulative.shape[1] - 1, lengths.shape[1] - 1
     teams_share = teams_of.shape[2] > 1  # where none do, the only team is read here, which is sooner
@@ -146,9 +147,10 @@ def refer(seed, replication, tables, slots, child):  # type: ignore[no-untyped-d
             risk = rates.risk_more_needs if more_needs else rates.risk_fewer_needs
             late = late_factor(reached, last, rates.late_share, rates.late_hazard_ratio)
             risk = risk * frailty(frailties, frailty_u) * (factor * late)
-            team = teams_of[b, 0 if suited_u < suited_prob[b] else 1, 0]
             if teams_share:
-                team = team_for(teams_of[b], slots[day], full_slots, suited_u, suited_prob[b])
+                team = team_for(teams_of[b], slots[day], full_slots, suited_u, suited[b])
+            else:
+                team = teams_of[b, search(suited[b], suited_u), 0]
             therapy = team_therapy[team]
             length = from_length[therapy, int(length_u * CELLS)]
             while length_u >= lengths[therapy, length] and length < longest:
@@ -856,7 +858,7 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
             plan.rates,
             plan.borough_ids,
             plan.cumulative_referrals,
-            plan.suited_to_mst_prob,
+            plan.suited_cumulative,
             plan.teams_of,
             plan.team_therapy,
             plan.age_cumulative,

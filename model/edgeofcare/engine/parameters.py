@@ -25,6 +25,7 @@ from edgeofcare.engine.plan import borough_id
 from edgeofcare.errors import Fault, InputError
 from edgeofcare.inputs.evidence import RIVALS
 from edgeofcare.inputs.load import uncertain, with_values
+from edgeofcare.inputs.old_keys import drawn_as
 from edgeofcare.inputs.ranges import at_score, beta_n, cholesky, contradiction, correlation_matrix
 from edgeofcare.inputs.schema import BaseWorld, Origin, Scenario, Study
 
@@ -179,7 +180,7 @@ def own_uniform(seed: int, number: int, key: str) -> float:
 
 def correlated_scores(scenario: Scenario, paths: Sequence[str], seed: int, number: int) -> dict[str, float]:
     """Return a normal score for each path; that of an input without correlations is its own alone."""
-    scores = {path: normal_quantile(own_uniform(seed, number, path)) for path in paths}
+    scores = {path: normal_quantile(own_uniform(seed, number, drawn_as(path))) for path in paths}
     names, factor = _factor(scenario, paths)
     own = [scores[name] for name in names]
     for name, line in zip(names, factor, strict=True):

@@ -27,13 +27,12 @@ from edgeofcare.care.cohort import ADULT_AGE, FIRST_AGE, SCORE_LIMIT, SCORE_STEP
 from edgeofcare.care.trajectory import Rates
 from edgeofcare.errors import Fault, InputError, OptionError
 from edgeofcare.inputs.contract import Contract
-from edgeofcare.inputs.schema import Scenario, Team, Therapy
+from edgeofcare.inputs.schema import Scenario, Team
 from edgeofcare.inputs.terms.base import Term, TrackedTerm, Tracking
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 NO_LIMIT = 1_000_000_000
-THERAPIES = ("mst", "fft")
 MONTHS_PER_YEAR = 12
 
 
@@ -73,8 +72,9 @@ class Track:
 class Plan:
     """Flat arrays of one set of parameters; days are numbered from day 0.
 
-    cumulative_referrals: (borough, day + 1), expected referrals before each day; teams_of: (borough, therapy, place),
-    filled up with -1; slots: (team, day); length_cumulative: (therapy, day of therapy), P(length <= day);
+    cumulative_referrals: (borough, day + 1), expected referrals before each day; suited_cumulative: (borough, therapy),
+    cumulative shares of families by the therapy they are suited to; teams_of: (borough, therapy, place), filled up with
+    -1; slots: (team, day); length_cumulative: (therapy, day of therapy), P(length <= day);
     frailty_log_quantiles: (1025,); ratio_by_year: (year since start,); first_cumulative: flat (age band, type);
     move_cumulative: flat (band, from, to); period_of_day: (day,), up to the last possible 18th birthday.
     """
@@ -84,9 +84,10 @@ class Plan:
     borough_ids: npt.NDArray[np.uint64]
     cumulative_referrals: Floats
     entitlement: Ints
-    suited_to_mst_prob: Floats
+    suited_cumulative: Floats
     teams_of: Ints
     team_slugs: tuple[str, ...]
+    therapy_slugs: tuple[str, ...]
     team_therapy: Ints
     slots: Ints
     slot_days_overhang: Ints
@@ -166,19 +167,15 @@ def make_plan(
         entitlement=np.array(
             [NO_LIMIT if b.entitlement is None else b.entitlement for b in scenario.boroughs.values()]
         ),
-        suited_to_mst_prob=np.array(
-            [
-                child.suited_to_mst_prob if b.suited_to_mst_prob is None else b.suited_to_mst_prob
-                for b in scenario.boroughs.values()
-            ]
-        ),
+        suited_cumulative=cumulative([scenario.shares_suited(slug) for slug in scenario.boroughs]),
         teams_of=_teams_of(scenario),
         team_slugs=tuple(scenario.teams),
-        team_therapy=np.array([THERAPIES.index(team.therapy) for team in scenario.teams.values()]),
+        therapy_slugs=tuple(scenario.therapies),
+        team_therapy=np.array([list(scenario.therapies).index(team.therapy) for team in scenario.teams.values()]),
         slots=slots,
         slot_days_overhang=_overhang(slots),
         length_cumulative=_length_table(scenario),
-        completion_prob=np.array([t.completion_prob for t in _therapies(scenario)]),
+        completion_prob=np.array([t.completion_prob for t in scenario.therapies.values()]),
         age_cumulative=cumulative(child.age_weights),
         frailty_log_quantiles=frailty_table(child.frailty_variance),
         ratio_by_year=np.array([ratio_with_share(hazard_ratio, s) for s in scenario.effect.log_ratio_share_by_year]),
@@ -294,7 +291,7 @@ def periods_of(contract: Contract, plan: Plan, scenario: Scenario) -> int:
 def window(tracking: Tracking, scenario: Scenario, own: bool) -> Track:
     """Return the track of a window in which weeks are counted."""
     clock = scenario.clock
-    last_possible = day_number(clock.delivery_end, clock.day_0) + tracking.delay_days + tracking.days
+    last_possible = last_start(scenario) + tracking.delay_days + tracking.days
     return Track(
         delay_days=tracking.delay_days,
         days=tracking.days,
@@ -302,6 +299,17 @@ def window(tracking: Tracking, scenario: Scenario, own: bool) -> Track:
         unit=tracking.week_rule,
         end_day=day_number(clock.outcomes_end, clock.day_0) if own else last_possible,
     )
+
+
+def last_start(scenario: Scenario) -> int:
+    """Return the last day on which a therapy can start: the family still waits, and the shortest ends in time.
+
+    min(delivery_end - shortest planned length, referrals_until - 1 + patience_days), days from day 0.
+    """
+    clock, patience = scenario.clock, scenario.referrals.patience_days
+    shortest = min(therapy.min_days for therapy in scenario.therapies.values())
+    last_referral = day_number(clock.referrals_until, clock.day_0) - 1
+    return min(day_number(clock.delivery_end, clock.day_0) - shortest, last_referral + patience)
 
 
 def _borough_ids(scenario: Scenario) -> npt.NDArray[np.uint64]:
@@ -341,7 +349,8 @@ def _teams_of(scenario: Scenario) -> Ints:
     """Teams for each therapy: those that serve the borough with it, or if there are none, all that serve it."""
     teams = list(scenario.teams.values())
     serving = [[i for i, team in enumerate(teams) if slug in team.boroughs] for slug in scenario.boroughs]
-    chosen = [[[i for i in row if teams[i].therapy == therapy] or row for therapy in THERAPIES] for row in serving]
+    therapies = scenario.therapies
+    chosen = [[[i for i in row if teams[i].therapy == therapy] or row for therapy in therapies] for row in serving]
     most = max(len(places) for row in chosen for places in row)
     return np.array([[places + [-1] * (most - len(places)) for places in row] for row in chosen])
 
@@ -366,17 +375,9 @@ def _overhang(slots: Ints) -> Ints:
     return np.where((np.diff(slots, axis=1) < 0).any(axis=1), NO_LIMIT, 0)
 
 
-def _therapies(scenario: Scenario) -> list[Therapy]:
-    """Return both therapies; in the place of one that is not in use, the other, which its families then get."""
-    mst, fft = scenario.therapies.mst, scenario.therapies.fft
-    only = mst or fft
-    assert only is not None  # the schema refuses a team without its therapy
-    return [mst or only, fft or only]
-
-
 def _length_table(scenario: Scenario) -> Floats:
     """P(length <= day) for each therapy: gamma of mean and sd, cut to min_days..max_days and scaled to 1."""
-    therapies = _therapies(scenario)
+    therapies = scenario.therapies.values()
     longest = max(t.max_days for t in therapies)
     return np.array([gamma_length(t.mean_days, t.sd_days, t.min_days, t.max_days, longest) for t in therapies])
 

@@ -114,7 +114,7 @@ class Tables:
     ratios: list[float] = field(init=False)
     referrals: list[list[float]] = field(init=False)
     borough_ids: list[int] = field(init=False)
-    suited_to_mst_prob: list[float] = field(init=False)
+    suited_cumulative: list[list[float]] = field(init=False)
     teams_of: list[list[list[int]]] = field(init=False)
     team_therapy: list[int] = field(init=False)
     completion_prob: list[float] = field(init=False)
@@ -133,7 +133,7 @@ class Tables:
         self.ratios = plan.ratio_by_year.tolist()
         self.referrals = plan.cumulative_referrals.tolist()
         self.borough_ids = plan.borough_ids.tolist()
-        self.suited_to_mst_prob = plan.suited_to_mst_prob.tolist()
+        self.suited_cumulative = plan.suited_cumulative.tolist()
         self.teams_of = plan.teams_of.tolist()
         self.team_therapy = plan.team_therapy.tolist()
         self.completion_prob = plan.completion_prob.tolist()
@@ -265,8 +265,8 @@ def make_child(
     more_needs = needs_u < rates.more_needs_prob
     risk = rates.risk_more_needs if more_needs else rates.risk_fewer_needs
     risk = risk * frailty(tables.frailty, frailty_u) * factor
-    mst_prob = tables.suited_to_mst_prob[borough]
-    team = team_for(tables.teams_of[borough], tables.slots_on[day], tables.full_slots, arrival[3], mst_prob)
+    suited = tables.suited_cumulative[borough]
+    team = team_for(tables.teams_of[borough], tables.slots_on[day], tables.full_slots, arrival[3], suited)
     therapy = tables.team_therapy[team]
     length_days = search(tables.lengths[therapy], length_u)
     limit = days_to_18(tables.ages, age_u)

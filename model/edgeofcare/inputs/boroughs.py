@@ -32,7 +32,6 @@ from edgeofcare.inputs.sourced import ROW_TABLES, choices
 from edgeofcare.inputs.toml_lines import KeyPath, Source, dotted
 from edgeofcare.inputs.types import Frozen, NotNegative, Slug
 
-Teams = Literal["as-is", "plus-mst", "plus-fft", "own"]
 CapOnJoin = Literal["per_start", "fixed"]
 
 # What a joiner is taken to be, where nobody has said: judgements, written into its file as such.
@@ -80,7 +79,7 @@ class Joining:
 
     joiner: Joiner
     when: date | None = None
-    teams: Teams = "as-is"
+    teams: str = "as-is"
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,7 @@ def with_joiner(
     scenario: Scenario,
     joiner: Joiner,
     when: date | None = None,
-    teams: Teams = "as-is",
+    teams: str = "as-is",
     planned_starts: float | None = None,
     cap_on_join: CapOnJoin = "per_start",
 ) -> Scenario:
@@ -215,8 +214,8 @@ def with_joiners(
 ) -> Scenario:
     """Return the scenario with more boroughs; their order does not matter.
 
-    Each is served by the MST team and the FFT team with most slots (`as-is`); `plus-mst` and `plus-fft` add a copy of
-    that team, at its cost, that opens when the borough joins and serves the same boroughs and joiners; `own` gives the
+    Each is served by the team with most slots of each therapy (`as-is`); `plus-NAME` adds a copy of that of the therapy
+    NAME, at its cost, that opens when the borough joins and serves the same boroughs and joiners; `own` gives the
     borough a copy of each for itself. With `per_start` the contract's cap rises, in whole pounds, by
     cap / planned_starts x the joiner's expected starts, where planned_starts are the expected starts of this scenario;
     with `fixed` it stays. The cap of a top-up and the investor's commitment stay in either case.
@@ -300,13 +299,16 @@ def _day_of_joining(scenario: Scenario, joining: Joining) -> date:
 def _teams_joined(scenario: Scenario, joining: Joining, day: date, origins: dict[str, Origin]) -> dict[str, Team]:
     """Return the teams as they are once a borough has joined; add the origins of new teams to `origins`."""
     slug, teams = joining.joiner.slug, dict(scenario.teams)
-    largest = {therapy: _largest(scenario, therapy) for therapy in ("mst", "fft")}
-    if joining.teams not in get_args(Teams):
-        raise OptionError(f"there is no choice of teams {joining.teams!r}. {choices(joining.teams, get_args(Teams))}")
+    largest = {therapy: _largest(scenario, therapy) for therapy in scenario.therapies}
     wanted = joining.teams.removeprefix("plus-")
-    if wanted in largest and largest[wanted] is None:
+    if joining.teams not in (known := team_choices(scenario)):
         name = scenario.name or "the scenario"
-        raise OptionError(f"teams {joining.teams!r} copies the largest {wanted.upper()} team; {name} has none.")
+        if joining.teams.startswith("plus-") and re.fullmatch(r"[a-z][a-z0-9_]*", wanted):
+            raise OptionError(
+                f"teams {joining.teams!r} copies the largest {wanted} team; {name} has none. "
+                f"{choices(joining.teams, known)}"
+            )
+        raise OptionError(f"there is no choice of teams {joining.teams!r}. {choices(joining.teams, known)}")
     for therapy, base in largest.items():
         if base is None:
             continue
@@ -321,6 +323,12 @@ def _teams_joined(scenario: Scenario, joining: Joining, day: date, origins: dict
             teams[new] = teams[base].model_copy(update={"boroughs": served, "opens": day})
             origins |= _copied_origins(origins, base, new)
     return teams
+
+
+def team_choices(scenario: Scenario) -> list[str]:
+    """Return the teams with which a borough may join: as they are, one more of a therapy that has one, its own."""
+    there = {team.therapy for team in scenario.teams.values()}
+    return ["as-is", *(f"plus-{therapy}" for therapy in scenario.therapies if therapy in there), "own"]
 
 
 def _largest(scenario: Scenario, therapy: str) -> str | None:
@@ -391,7 +399,7 @@ def new_borough(name: str, answers: Answers | None = None, written_by: str = "`e
         '# What begins with "assumed" nobody has published or said. So is the range of referrals: '
         "{:g} to {:g} times.".format(*RANGE_OF_REFERRALS),
         *_near_note(name, known),
-        "# Chance of being suited to MST: as in the scenario. No entitlement, own cost or home support is set.",
+        "# Families suited to each therapy: as in the scenario. No entitlement, own cost or home support is set.",
     ]
     lines = [
         f"adolescent_care_starts_per_year = {_toml(starts)}",

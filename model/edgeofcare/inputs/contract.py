@@ -231,7 +231,16 @@ class Tranche(Scalable):
 
 
 Verb = Literal[
-    "draw", "receive", "pay_cost", "pay_fee", "accrue_and_pay_interest", "repay", "reserve", "split_residual", "protect"
+    "draw",
+    "receive",
+    "pay_cost",
+    "pay_fee",
+    "accrue_and_pay_interest",
+    "repay",
+    "reserve",
+    "carry",
+    "split_residual",
+    "protect",
 ]
 
 
@@ -239,10 +248,11 @@ class Step(Scalable):
     """One action of the waterfall. Actions are read from top to bottom on every date on which money can move."""
 
     do: Verb
-    """draw: what cash needs, from a tranche; receive: payments; pay_cost; pay_fee: to an account of its own, what cash
-    lacks for it lapses; accrue_and_pay_interest and repay: to a tranche, from cash above the minimum and next period's
-    cost; reserve: hold some of that cash up to a limit, given back when cash needs it and at the end; split_residual:
-    distribute what is left of it; protect: the guarantor's part, at the end."""
+    """draw: what cash needs, from a tranche; receive: payments; pay_cost; pay_fee: to an account of its own (of both,
+    what cash lacks is owed and paid later); accrue_and_pay_interest and repay: to a tranche, from cash above the
+    minimum and the costs to come; reserve: hold some of that cash up to a limit, given back when cash needs it and at
+    the end; carry: to an account of its own, a share of what is left of it once investors have their money and the
+    hurdle; split_residual: distribute what is left; protect: the guarantor's part, at the end."""
     source: Slug
     """Account from which money is taken."""
     payee: Slug | dict[Slug, Share]
@@ -250,14 +260,19 @@ class Step(Scalable):
     limit_gbp: SizeGbp | None = None
     """Most that this action moves in total (reserve: holds at once), GBP."""
     gbp_per_year: SizeGbp | None = None
-    """Fee, GBP a year, paid on the first day of each period for its days of delivery (pay_fee)."""
+    """Fee, GBP a year, paid on the first day of each period for its days to the end of outcomes (pay_fee)."""
+    carry_share: Share | None = None
+    """Share of what is distributed above the hurdle (carry)."""
+    hurdle_per_year: Annotated[Number, Field(ge=0, le=1)] | None = None
+    """Return a year that all repayable money must have had before, actual/365 (carry)."""
 
     @model_validator(mode="after")
     def _figures_fit(self) -> Self:
         action = ACTIONS[self.do]
-        if action.is_fee != (self.gbp_per_year is not None):
-            fees = " and ".join(verb for verb, other in ACTIONS.items() if other.is_fee)
-            raise ValueError(f"[gbp_per_year] belongs to {fees}, and {fees} needs it")
+        for verb, other in ACTIONS.items():
+            for key in other.figures:
+                if (verb == self.do) != (getattr(self, key) is not None):
+                    raise ValueError(f"[{key}] belongs to {verb}, and {verb} needs it")
         if action.limit == "needed" and self.limit_gbp is None:
             raise ValueError(f"[limit_gbp] a {self.do} needs a limit")
         if action.limit == "never" and self.limit_gbp is not None:
@@ -277,7 +292,15 @@ class Capital(Scalable):
     minimum_cash_gbp: SizeGbp = 0.0
     """Cash that must stay in the account, GBP."""
     distribute: Literal["after_delivery", "from_day_one"] = "after_delivery"
-    """When cash above the minimum and the next period's cost goes back: after the last therapy ends, or always."""
+    """When cash above the minimum and the costs to come goes back: after the last therapy ends, or always."""
+    reserve_months: Annotated[Whole, Field(le=600)] | None = None
+    """Months of fixed costs and fees to come that are held back from distribution, besides all costs to the end of the
+    next period; once the last therapy has ended, all of them if not given, so that nothing is distributed and then
+    called again."""
+    when_short: Literal["arrears", "call"] = "arrears"
+    """What happens to bills once the commitment is used up. `arrears`: the provider waits, and is paid from later
+    receipts before anything is distributed; `call`: the investor (the last repayable tranche drawn) pays beyond its
+    commitment."""
     target_irr_per_year: Annotated[Number, Field(ge=-0.5, le=2)] = 0.08
     """Return the investor looks for, a year."""
 

@@ -5,8 +5,6 @@ In: scenarios. Out: text, and dictionaries of plain values. Must not know: files
 
 from __future__ import annotations
 
-import csv
-import io
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +13,7 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+from edgeofcare.inputs.cells import csv_text
 from edgeofcare.inputs.messages import FILLED
 from edgeofcare.inputs.schema import Origin, Scenario
 from edgeofcare.inputs.toml_lines import KeyPath, dotted
@@ -281,13 +280,11 @@ def assumptions_text(scenario: Scenario) -> str:
 
 def assumptions_csv(scenario: Scenario) -> str:
     """Return the log as CSV with a heading; lists stand in one cell."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in assumptions(scenario):
-        listed = isinstance(row["value"], list | dict)
-        writer.writerow(row | ({"value": value_text(row["value"])} if listed else {}))
-    return out.getvalue().rstrip("\n")
+    rows = assumptions(scenario)
+    listed = [
+        row | {"value": value_text(row["value"])} if isinstance(row["value"], list | dict) else row for row in rows
+    ]
+    return csv_text(COLUMNS, [[row[column] for column in COLUMNS] for row in listed])
 
 
 # ---- differences --------------------------------------------------------------------------------------------------

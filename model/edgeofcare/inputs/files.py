@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeofcare.errors import Fault, InputError
+from edgeofcare.inputs.old_keys import in_todays_keys
 from edgeofcare.inputs.toml_lines import KeyPath, Source, beyond_limits, key_lines
 
 LARGEST_BYTES = 2_000_000
@@ -66,7 +67,8 @@ def read_file(path: str | Path) -> Layer:
         raise InputError([Fault(name, None, "", "there is no such file")]) from None
     text = _text(name, data)
     tree = _parsed(name, text)
-    source = Source(name, key_lines(text))
+    lines = key_lines(text)
+    tree, source = in_todays_keys(tree, lines), Source(name, lines)
     if faults := [source.fault(at, "is too large a number", shown) for at, shown in _huge_numbers(tree, ())]:
         raise InputError(faults)
     return Layer(Path(path), source, tree)

@@ -291,8 +291,8 @@ def _plain(value: Any) -> str:
 STARTER_INPUTS = (
     r"clock\.(day_0|referrals_until|delivery_end|outcomes_end)",
     r"referrals\.(accept_prob|engage_prob|patience_days)",
-    r"child\.(three_or_more_needs_prob|frailty_variance|suited_to_mst_prob)",
-    r"therapies\..*\.(mean_days|completion_prob)",
+    r"child\.(three_or_more_needs_prob|frailty_variance)",
+    r"therapies\..*\.(share_suited|mean_days|completion_prob)",
     r"care\.stay\.stay_to_18.*",
     r"effect\.(usual|therapy)",
     r"tracking\.(delay_days|days)",

@@ -19,6 +19,7 @@ from edgeofcare.inputs.evidence import (
     without_rivals,
 )
 from edgeofcare.inputs.files import Layer
+from edgeofcare.inputs.old_keys import SHARE, old_shares
 from edgeofcare.inputs.sourced import ORIGIN_KEYS, Figure, Resolver, choices, overlay
 from edgeofcare.inputs.toml_lines import KeyPath, Source, dotted
 from edgeofcare.inputs.written import Place, Written
@@ -74,6 +75,7 @@ def merge(layers: Sequence[Layer], look_up: Callable[[Any], Figure], is_scenario
         tree = without_idle_pairs(merged, tree, written)
         faults += [fault for name in emptied if (fault := _serves_nobody(tree, name, removed, layer.source))]
         marks = _marked(written, number, layer.source, (), None, marks)
+    tree = _without_idle_shares(tree, layers) if is_scenario else tree
     names = tuple(layer.source.name for layer in layers)
     return Merged(tree, Written(names, dict(_places(marks, tree, ())), tuple(notes)), faults)
 
@@ -200,6 +202,33 @@ def _without_pairs(tree: Tree, gone: Sequence[tuple[str, ...]]) -> Tree:
         )
     ]
     return tree | {"correlations": kept} if heads else tree
+
+
+def _without_idle_shares(tree: Tree, layers: Sequence[Layer]) -> Tree:
+    """Return the tree without shares of families where only one therapy is left of several, or was written in 0.1."""
+    asked = [path for layer in layers for path in _listed(layer.tree.get("remove"))]
+    old = [path for layer in layers for path in old_shares(layer.source.lines)]
+    if not old and not any(isinstance(path, str) and path.startswith("therapies.") for path in asked):
+        return tree
+    therapies, boroughs = _tables(tree.get("therapies")), _tables(tree.get("boroughs"))
+    described = {name: table for name, table in therapies.items() if table.keys() != {SHARE}}
+    if len(described) != 1:
+        return tree
+    without = {"therapies": described, "boroughs": boroughs}
+    return tree | {
+        room: {name: _without(table, [SHARE]) for name, table in tables.items()}
+        for room, tables in without.items()
+        if tables
+    }
+
+
+def _listed(node: Any) -> list[Any]:
+    return node if isinstance(node, list) else []
+
+
+def _tables(node: Any) -> dict[str, Tree]:
+    """Return a table of tables as it is, and nothing for what is not one."""
+    return node if isinstance(node, dict) and all(isinstance(child, dict) for child in node.values()) else {}
 
 
 def _serves_nobody(tree: Tree, team: str, removed: Any, source: Source) -> Fault | None:

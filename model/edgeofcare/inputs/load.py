@@ -198,7 +198,8 @@ def uncertain(scenario: Scenario) -> dict[str, tuple[Any, Origin]]:
 def canonical(scenario: Scenario) -> bytes:
     """Return the values as JSON with sorted keys, with the ranges of uncertain numbers, without their prose."""
     ranges = {path: [o.low, o.high, o.distribution] for path, (_, o) in uncertain(scenario).items()}
-    values = scenario.model_dump(exclude=BESIDE) | {"ranges": ranges}
+    order = list(scenario.therapies)  # in which a draw chooses among them
+    values = scenario.model_dump(exclude=BESIDE) | {"ranges": ranges, "order_of_therapies": order}
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_iso).encode()
 
 

@@ -95,7 +95,9 @@ def written_path(loc: tuple[str | int, ...], written: Any) -> KeyPath:
     path: KeyPath = ()
     node = written
     for n, part in enumerate(loc):
-        is_step = isinstance(node, Mapping) and (part in node or n == len(loc) - 1) and part != "[key]"
+        # The word in `pays` tells pydantic which kind of term it reads; it is no key.
+        marker = part == "[key]" or (isinstance(node, Mapping) and part == node.get("pays"))
+        is_step = isinstance(node, Mapping) and (part in node or n == len(loc) - 1) and not marker
         if is_step or (isinstance(node, list | tuple) and isinstance(part, int)):
             path += (part,)
             node = node.get(part) if isinstance(node, Mapping) else (node[part] if _has(node, part) else None)

@@ -14,8 +14,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, InstanceOf, Strict, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from edgeofcare.calendar import MEAN_DAYS_PER_MONTH
 from edgeofcare.inputs.contract import Capital, Contract, PriceIndex
 from edgeofcare.inputs.terms.base import Tracking
+from edgeofcare.inputs.therapies import Therapy, share_fault, therapy_labels, therapy_names, with_rest
 from edgeofcare.inputs.types import (
     Day,
     Days,
@@ -142,8 +144,9 @@ class Borough(Frozen):
     been referred are served, tracked and paid for as before."""
     entitlement: Whole | None = None
     """Largest number of children who may start; none if not given."""
-    suited_to_mst_prob: Prob | None = None
-    """Chance that a child is suited to MST rather than FFT; as [child] if not given."""
+    share_suited: dict[Slug, Share] | None = None
+    """Share of this borough's families suited to each therapy, {NAME = share}, as [therapies] has it for all; one may
+    be left out and takes the rest. As [therapies] if not given."""
     price_multiplier: Positive = 1.0
     """This borough's price of care relative to the scenario's."""
     own_cost_gbp_per_year: Gbp = 0.0
@@ -158,8 +161,8 @@ class Borough(Frozen):
 class Team(Frozen):
     """A therapy team: who it serves, how many families it holds, what it costs."""
 
-    therapy: Literal["mst", "fft"]
-    """Therapy delivered: multisystemic therapy or functional family therapy."""
+    therapy: Slug
+    """Therapy delivered: the NAME of a table [therapies.NAME]."""
     boroughs: Annotated[tuple[Slug, ...], Field(min_length=1)]
     """Boroughs served. Teams of one therapy share a borough's families in proportion to their slots."""
     n_therapists: Annotated[Whole, Field(ge=1, le=500)]
@@ -250,50 +253,12 @@ class Child(Frozen):
 
     age_weights: AgeWeights
     """Shares of referrals aged 10, 11, ... 17, uniform within the year."""
-    female_prob: Prob = 0.5
-    """Chance that the child is a girl (recorded; no effect on care)."""
     three_or_more_needs_prob: Prob
     """Chance of three or more presenting needs."""
     needs_log_hazard: Annotated[Number, Field(ge=-5, le=5)]
     """Log hazard ratio of first entry for three or more presenting needs against fewer."""
     frailty_variance: Annotated[Number, Field(ge=0, le=10)]
     """Variance of the gamma frailty, mean 1, on the hazard of first entry."""
-    suited_to_mst_prob: Prob
-    """Chance that a child is suited to MST rather than FFT."""
-
-
-class Therapy(Frozen):
-    """Length and completion of a therapy."""
-
-    mean_days: Scale
-    """Mean of the gamma length, days, before the limits."""
-    sd_days: Annotated[Number, Field(ge=0.01, le=10_000)]
-    """Standard deviation of the gamma length, days."""
-    min_days: Annotated[Days, Field(ge=1)]
-    """Shortest therapy, days."""
-    max_days: Days
-    """Longest therapy, days."""
-    completion_prob: Prob
-    """Chance that the therapy is completed, independent of care."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.min_days > self.max_days:
-            told = f"min_days must not exceed max_days; they are {self.min_days} and {self.max_days}"
-            raise RuleError([Rule(told, ("min_days", "max_days"))])
-        if not self.min_days <= self.mean_days <= self.max_days:
-            told = f"mean_days must lie between min_days and max_days, {self.min_days} to {self.max_days}"
-            raise RuleError([Rule(f"{told}; it is {self.mean_days:g}", ("mean_days", "min_days", "max_days"))])
-        return self
-
-
-class Therapies(Frozen):
-    """The therapies in use."""
-
-    mst: Therapy | None = None
-    """Multisystemic therapy."""
-    fft: Therapy | None = None
-    """Functional family therapy."""
 
 
 class Stay(Frozen):
@@ -609,8 +574,8 @@ class Scenario(Frozen):
     """How families come."""
     child: Child
     """Who they are."""
-    therapies: Therapies
-    """Length and completion of therapy."""
+    therapies: Annotated[dict[Slug, Therapy], Field(min_length=1, max_length=20)]
+    """The therapies on offer, one table each: whom they suit, how long they last."""
     care: Care
     """Care without and with therapy."""
     effect: Effect
@@ -642,18 +607,49 @@ class Scenario(Frozen):
 
     @model_validator(mode="after")
     def _served(self) -> Self:
-        """Refuse, all at once, teams and boroughs that do not fit together: one line for each."""
+        """Refuse, all at once, therapies, teams and boroughs that do not fit together: one line for each."""
         served = {slug for team in self.teams.values() for slug in team.boroughs}
-        faults = [fault for name, team in self.teams.items() for fault in self._team_faults(name, team)]
+        shares = {name: therapy.share_suited for name, therapy in self.therapies.items()}
+        keys = tuple(f"therapies.{name}.share_suited" for name, share in shares.items() if share is not None)
+        faults = [Rule(rule, keys or ("therapies",))] if (rule := share_fault(shares)) else []
+        faults += [fault for name, team in self.teams.items() for fault in self._team_faults(name, team)]
         faults += [fault for slug in self.boroughs for fault in self._borough_faults(slug, slug in served)]
         floor, borough_cap = self.contract.floor_gbp, self.contract.borough_cap_gbp
         if floor is not None and borough_cap is not None and floor > borough_cap * len(self.boroughs):
             reach = f"{borough_cap * len(self.boroughs):,.0f}, the borough caps together"
             keys = ("contract.floor_gbp", "contract.borough_cap_gbp")
             faults.append(Rule(f"a floor must not lie above GBP {reach}", keys))
+        faults += self._reserve_faults()
         if faults:
             raise RuleError(faults)
         return self
+
+    def _reserve_faults(self) -> list[Rule]:
+        months, clock = self.capital.reserve_months or 0, self.clock
+        run_off = (clock.outcomes_end - clock.delivery_end).days / MEAN_DAYS_PER_MONTH
+        if months <= math.ceil(run_off):
+            return []
+        until = f"from delivery_end to outcomes_end, {run_off:.0f} months"
+        told = f"a reserve must not be longer than the run-off, {until}; it is {months}. Leave it out to hold back all"
+        return [Rule(told, ("capital.reserve_months", "clock.delivery_end", "clock.outcomes_end"))]
+
+    @property
+    def therapy_names(self) -> dict[str, str]:
+        """The therapies' names for people, by slug."""
+        return therapy_names(self.therapies)
+
+    @property
+    def therapy_labels(self) -> dict[str, str]:
+        """The therapies' short forms, by slug."""
+        return therapy_labels(self.therapies)
+
+    def shares_suited(self, slug: str = "") -> tuple[float, ...]:
+        """Return the share of families suited to each therapy, of a borough or, without one, of the scenario.
+
+        In the order of `therapies`; they sum to 1 but for rounding.
+        """
+        own = self.boroughs[slug].share_suited if slug else None
+        return with_rest({n: t.share_suited if own is None else own.get(n) for n, t in self.therapies.items()})
 
     def _team_faults(self, name: str, team: Team) -> list[Rule]:
         here = f"teams.{name}"
@@ -662,8 +658,9 @@ class Scenario(Frozen):
         if unknown:
             told = f"team {name} serves {', '.join(unknown)}, which is not under [boroughs]"
             faults.append(Rule(told, (f"{here}.boroughs",)))
-        if getattr(self.therapies, team.therapy) is None:
-            told = f"team {name} delivers {team.therapy}, but there is no [therapies.{team.therapy}]"
+        if team.therapy not in self.therapies:
+            known = ", ".join(self.therapies)
+            told = f"team {name} delivers {team.therapy}, but there is no [therapies.{team.therapy}]; there is {known}"
             faults.append(Rule(told, (f"{here}.therapy",)))
         if team.vacant_from and team.vacant_until and team.vacant_from >= team.vacant_until:
             keys = (f"{here}.vacant_until", f"{here}.vacant_from")
@@ -675,6 +672,7 @@ class Scenario(Frozen):
         faults = []
         if not is_served:
             faults.append(Rule(f"borough {slug} is served by no team; add it to a team's boroughs", (here,)))
+        faults += self._own_share_faults(f"{here}.share_suited", borough.share_suited)
         if borough.join_date and not clock.day_0 <= borough.join_date < clock.referrals_until:
             window = f"day_0 ({clock.day_0}) and before referrals_until ({clock.referrals_until})"
             at = "clock.day_0" if borough.join_date < clock.day_0 else "clock.referrals_until"
@@ -686,3 +684,12 @@ class Scenario(Frozen):
             told = f"borough {slug}: leave_date must lie after its joining and not after referrals_until"
             faults.append(Rule(told, (f"{here}.leave_date", at)))
         return faults
+
+    def _own_share_faults(self, here: str, shares: dict[str, float] | None) -> list[Rule]:
+        if shares is None:
+            return []
+        if unknown := ", ".join(name for name in shares if name not in self.therapies):
+            told = f"names {unknown}, which is not under [therapies]; {', '.join(self.therapies)} is"
+        else:
+            told = share_fault({name: shares.get(name) for name in self.therapies})
+        return [Rule(told, (here,))] if told else []

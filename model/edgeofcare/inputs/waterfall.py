@@ -24,9 +24,9 @@ class Action:
     """What is true of an action of the waterfall, whoever writes it.
 
     leads: its direction in words. source, payee: the accounts it may lead from and to, by the names of `_accounts`.
-    always: every waterfall has it. once: it stands only once. stands: its place, seen from pay_cost. is_fee: it has a
-    yearly sum of its own. limit: whether limit_gbp must, may or must not be given. shared: its payee may be shares of
-    several.
+    always: every waterfall has it. once: it stands only once. stands: its place, seen from pay_cost. figures: keys that
+    belong to it and that it needs. limit: whether limit_gbp must, may or must not be given. shared: its payee may be
+    shares of several.
     """
 
     leads: str
@@ -35,7 +35,7 @@ class Action:
     always: bool = False
     once: bool = False
     stands: Literal["before_costs", "at_costs", "after_costs"] = "after_costs"
-    is_fee: bool = False
+    figures: tuple[str, ...] = ()
     limit: Literal["needed", "allowed", "never"] = "allowed"
     shared: bool = False
 
@@ -46,12 +46,13 @@ ACTIONS = {
         "from payers to cash", PAYERS, CASH, always=True, once=True, stands="before_costs", limit="never"
     ),
     "pay_cost": Action("from cash to service", CASH, SERVICE, always=True, once=True, stands="at_costs", limit="never"),
-    "pay_fee": Action("from cash to an account of its own", CASH, "fees", is_fee=True),
+    "pay_fee": Action("from cash to an account of its own", CASH, "fees", figures=("gbp_per_year",)),
     "accrue_and_pay_interest": Action("from cash to a tranche that is not a grant", CASH, "repayable"),
     "repay": Action("from cash to a tranche that is not a grant", CASH, "repayable"),
     "reserve": Action("from cash or another reserve to an account of its own", "reserves", "reserves", limit="needed"),
+    "carry": Action("from cash to an account of its own", CASH, "fees", figures=("carry_share", "hurdle_per_year")),
     "split_residual": Action(
-        "from cash to tranches that are not grants, payers, service or accounts of fees",
+        "from cash to tranches that are not grants, payers, service or accounts of fees and carry",
         CASH,
         "residual",
         always=True,
@@ -118,7 +119,7 @@ def _accounts(tranches: Mapping[str, Tranche], names: list[str], steps: Sequence
     repayable = {name for name in names if name not in tranches or tranches[name].kind != "grant"}
     taken = {*GIVEN, *names}
     reserves = {str(step.payee) for step in steps if step.do == "reserve"} - taken
-    fees = {str(step.payee) for step in steps if ACTIONS[step.do].is_fee} - taken - reserves
+    fees = {str(step.payee) for step in steps if ACTIONS[step.do].payee == "fees"} - taken - reserves
     return {name: {name} for name in GIVEN} | {
         "tranches": set(names),
         "repayable": repayable,
@@ -169,6 +170,12 @@ def _order(steps: Sequence[Step]) -> Iterator[str]:
             yield f"[waterfall.{n}.do] {step.do} must come before pay_cost, which needs the money"
         elif action.stands == "after_costs" and "pay_cost" in verbs[n:]:
             yield f"[waterfall.{n}.do] {step.do} must come after pay_cost: costs are paid first"
+        elif step.do == "carry" and any(_takes_all(before) for before in steps[:n]):
+            yield f"[waterfall.{n}.do] carry must come before the split_residual without limit_gbp, which takes all"
+
+
+def _takes_all(step: Step) -> bool:
+    return step.do == "split_residual" and step.limit_gbp is None
 
 
 def _idle(tranches: Mapping[str, Tranche], names: list[str], steps: Sequence[Step]) -> Iterator[str]:

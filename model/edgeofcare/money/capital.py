@@ -6,6 +6,7 @@ Axes stand in the order replication, date.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -19,16 +20,29 @@ from edgeofcare.inputs.contract import Tranche
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.inputs.waterfall import CASH, SERVICE
 from edgeofcare.money.costs import ServiceCosts
-from edgeofcare.money.irr import IRR_OUTCOMES, NONE, NOT_NEEDED, Outcomes, internal_rate, internal_rates
+from edgeofcare.money.irr import (
+    IRR_OUTCOMES,
+    NONE,
+    NOT_NEEDED,
+    SEVERAL,
+    Outcomes,
+    Roots,
+    internal_rate,
+    internal_rates,
+    roots,
+)
 from edgeofcare.money.payments import Payments
 from edgeofcare.money.pence import Floats, Ints, Pence, summed, to_pence, whole
-from edgeofcare.money.waterfall import INTEREST, RELEASE, Moved, ends_of, make_schedule, run_waterfall
+from edgeofcare.money.schedule import INTEREST, Schedule, make_schedule
+from edgeofcare.money.waterfall import CALL, CHARGES, RELEASE, Moved, ends_of, run_waterfall
+
+NEVER_SHORT = 1_000_000_000  # day on which money runs out, where it does not
 
 
 @dataclass(frozen=True)
 class Flows:
     """What a tranche gave and got, pence, (replication, date) each: residual from what is left, protection from the
-    guarantor. commitment: pence."""
+    guarantor. commitment: pence; draws: with what was called beyond it."""
 
     kind: str
     commitment: int
@@ -53,16 +67,21 @@ class Flows:
 class Cashflows:
     """How money moved, pence, each (replication, date): balances are those after the date's movements.
 
-    days: (date,). draws from and distributions to all tranches, receipts from payers, costs paid, costs unpaid because
-    the commitment had run out; balance: cash. moved: by action, as "draw senior -> cash". balances: by account,
-    negative for those that gave. tranches: by name. target_irr_per_year: what investors look for.
+    days: (date,). draws from and distributions to all tranches; called: of the draws, those beyond a commitment;
+    receipts from payers; due, paid: cost of the service; owed: what of it the provider waits for; fees_due, fees_owed:
+    the same of fees; balance: cash. moved: by action, as "draw senior -> cash". balances: by account, negative for
+    those that gave. tranches: by name. target_irr_per_year: what investors look for.
     """
 
     days: Ints
     draws: Pence
+    called: Pence
     receipts: Pence
-    costs: Pence
-    unpaid: Pence
+    due: Pence
+    paid: Pence
+    owed: Pence
+    fees_due: Pence
+    fees_owed: Pence
     distributions: Pence
     balance: Pence
     moved: Moved = field(default_factory=dict)
@@ -99,22 +118,69 @@ class Cashflows:
 
     @property
     def ran_out(self) -> npt.NDArray[np.bool_]:
-        """Return whether a cost stayed unpaid: (replication,)."""
-        return np.asarray(self.unpaid.any(axis=1))
+        """Return whether the provider ever had to wait for its money: (replication,)."""
+        return np.asarray(self.owed.any(axis=1))
+
+    @property
+    def owed_at_worst(self) -> Pence:
+        """Return the most that the provider was owed on a date: (replication,)."""
+        return np.asarray(self.owed.max(axis=1, initial=0))
+
+    @property
+    def needed(self) -> Pence:
+        """Return what all who fund would have to commit for nobody to wait: draws + most owed, (replication,)."""
+        return summed(self.draws, 1) + self.owed_at_worst
+
+    @property
+    def never_paid(self) -> Pence:
+        """Return what the provider is still owed at the end: (replication,)."""
+        return np.asarray(self.owed[:, -1])
+
+    @property
+    def days_owed(self) -> Ints:
+        """Return on how many days, to the last date, something was owed to the provider: (replication,)."""
+        return summed(np.where(self.owed[:, :-1] > 0, np.diff(self.days), 0), 1)
+
+    @property
+    def first_short(self) -> Ints:
+        """Return the first day on which a bill of the provider is not paid, NEVER_SHORT if none: (replication,)."""
+        return np.where(self.ran_out, self.days[np.argmax(self.owed > 0, axis=1)], NEVER_SHORT)
+
+    @property
+    def redrawn(self) -> Pence:
+        """Return what investors were asked for after a first distribution: (replication,)."""
+        before = np.cumsum(self.distributions, axis=1) - self.distributions
+        return summed(np.where(before > 0, self.invested, 0), 1)
+
+    @property
+    def charges(self) -> Pence:
+        """Return fees and carry paid: (replication, date)."""
+        return np.asarray(sum(_total(self.moved, charge) for charge in CHARGES))
+
+    @property
+    def has_charges(self) -> bool:
+        """Return whether the waterfall has a fee or a carry, so that returns are net of them."""
+        return any(ends_of(done)[0] in CHARGES for done in self.moved)
 
 
 def capital(costs: ServiceCosts, paid: Payments, plan: Plan, scenario: Scenario) -> Cashflows:
     """Return how money moves: the waterfall's actions, in order, on every date."""
     schedule = make_schedule(costs, paid, plan, scenario)
-    moved, balances = run_waterfall(schedule)
+    moved, balances, owed = run_waterfall(schedule)
     tranches = {name: _flows(name, tranche, moved) for name, tranche in schedule.tranches.items()}
-    spent = _total(moved, "pay_cost")
+    called = _total(moved, CALL)
+    due, fees_due = _of_bills(schedule, schedule.bills)
+    waiting, fees_owed = _of_bills(schedule, owed)
     return Cashflows(
         days=schedule.days,
-        draws=_total(moved, "draw"),
+        draws=_total(moved, "draw") + called,
+        called=called,
         receipts=_total(moved, "receive"),
-        costs=spent,
-        unpaid=schedule.due - spent,
+        due=due,
+        paid=_total(moved, "pay_cost"),
+        owed=waiting,
+        fees_due=fees_due,
+        fees_owed=fees_owed,
         distributions=_added([flows.distributions for flows in tranches.values()]),
         balance=balances[CASH],
         moved=moved,
@@ -124,11 +190,22 @@ def capital(costs: ServiceCosts, paid: Payments, plan: Plan, scenario: Scenario)
     )
 
 
+def _of_bills(schedule: Schedule, bills: Mapping[int, Pence]) -> tuple[Pence, Pence]:
+    """Return an amount of the service's bills, and of all fees together: (replication, date) each."""
+    of_service, of_fees = (np.zeros_like(schedule.receipts) for _ in range(2))
+    for n, pence in bills.items():
+        if schedule.steps[n].do == "pay_cost":
+            of_service += pence
+        else:
+            of_fees += pence
+    return of_service, of_fees
+
+
 def _flows(name: str, tranche: Tranche, moved: Moved) -> Flows:
     return Flows(
         kind=tranche.kind,
         commitment=to_pence(tranche.commitment_gbp),
-        draws=_total(moved, "draw", source=name),
+        draws=_total(moved, "draw", source=name) + _total(moved, CALL, source=name),
         interest=_total(moved, INTEREST, payee=name),
         repaid=_total(moved, "repay", payee=name),
         residual=_total(moved, "split_residual", payee=name),
@@ -154,8 +231,21 @@ def _added(parts: list[Pence]) -> Pence:
 def check_balances(cash: Cashflows) -> None:
     """Raise IdentityError unless opening + in = out + closing in every account on every date, to the penny.
 
-    Also unless cash and reserves are never below nil, and all they held is released at the end.
+    Also unless cash and reserves are never below nil, and all they held is released at the end; unless what has fallen
+    due to date is what has been paid and what is owed, of the service and of fees; and unless nothing is distributed
+    while the provider waits.
     """
+    fees = _total(cash.moved, "pay_fee")
+    for what, due, paid, owed in (
+        ("the service", cash.due, cash.paid, cash.owed),
+        ("fees", cash.fees_due, fees, cash.fees_owed),
+    ):
+        if (owed < 0).any() or (np.cumsum(due - paid, axis=1) != owed).any():
+            raise IdentityError(f"bills of {what}: due is not paid + owed")
+    if ((cash.owed > 0) & (cash.distributions - _protected(cash) > 0)).any():
+        raise IdentityError("something is distributed while the provider waits for its money")
+    if (cash.called > 0).any() and cash.owed.any():
+        raise IdentityError("the provider waits although the investor pays beyond its commitment")
     net = {name: np.zeros_like(cash.balance) for name in cash.balances}
     for name, amounts in cash.moved.items():
         _, source, payee = ends_of(name)
@@ -167,6 +257,10 @@ def check_balances(cash: Cashflows) -> None:
     for name in {CASH, *(ends_of(done)[1] for done in cash.moved if done.startswith(RELEASE))}:
         if (cash.balances[name] < 0).any() or cash.balances[name][:, -1].any():
             raise IdentityError(f"{name} is below nil, or is not all released at the end")
+
+
+def _protected(cash: Cashflows) -> Pence:
+    return _total(cash.moved, "protect")
 
 
 class Entry(NamedTuple):
@@ -182,14 +276,15 @@ class Entry(NamedTuple):
 def log(cash: Cashflows, paid: Payments, row: int) -> list[Entry]:
     """Return what happened in one replication, by day: triggers that fired, then movements in the waterfall's order.
 
-    Triggers: those of the contract (`Payments.fired`); a commitment used up; a cost unpaid, with what is missing.
+    Triggers: those of the contract (`Payments.fired`); a commitment used up; a cost unpaid, with what is missing of it
+    on its day.
     """
     days, last = cash.days.tolist(), int(cash.days[-1])
     entries = [Entry(int(day[row]), name, "", "", 0) for name, day in paid.fired.items() if day[row] <= last]
     for name, flows in cash.tranches.items():
         gone = np.flatnonzero(np.cumsum(flows.draws[row]) >= max(flows.commitment, 1))
         entries += [Entry(days[date], "commitment used up", name, "", flows.commitment) for date in gone[:1]]
-    entries += _lines(days, "cost unpaid", CASH, SERVICE, cash.unpaid[row])
+    entries += _lines(days, "cost unpaid", CASH, SERVICE, np.maximum(np.diff(cash.owed[row], prepend=0), 0))
     for done, amounts in cash.moved.items():
         entries += _lines(days, *ends_of(done), amounts[row])
     return sorted(entries, key=lambda entry: entry.day)
@@ -207,7 +302,9 @@ class Returns:
     distributions / draws, nan without draws; profit, peak_funding: pence; payback_years: years of 365 days from the
     first draw until distributions have caught up with draws for good, nan if never. npv: pence, present value at the
     first date at the target rate; missing_target: whether it is below nil. days, flows: (date,), the net flows summed
-    over replications. tranches: the same of each repayable tranche, by name; none for a tranche.
+    over replications. several: the rates of each replication that has more than one, and why. tranches: the same of
+    each repayable tranche, by name; none for a tranche. gross: the same before fees and carry, as if these had been
+    distributed; none where the waterfall has neither, and gross and net are one.
     """
 
     irr: Floats
@@ -219,12 +316,30 @@ class Returns:
     npv: Pence
     days: Ints
     flows: Pence
+    several: dict[int, Roots] = field(default_factory=dict)
     tranches: dict[str, Returns] = field(default_factory=dict)
+    gross: Returns | None = None
 
     @property
     def missing_target(self) -> npt.NDArray[np.bool_]:
         """Return whether less was earned than the target rate: (replication,)."""
         return self.npv < 0
+
+    @property
+    def lowest_rate(self) -> Floats:
+        """Return the lowest rate where there are several, elsewhere nan: (replication,)."""
+        return self._of_several(0)
+
+    @property
+    def highest_rate(self) -> Floats:
+        """Return the highest rate where there are several, elsewhere nan: (replication,)."""
+        return self._of_several(-1)
+
+    def _of_several(self, place: int) -> Floats:
+        rates = np.full(len(self.irr), np.nan)
+        for row, found in self.several.items():
+            rates[row] = found.rates[place]
+        return rates
 
     @property
     def irr_outcomes(self) -> dict[str, int]:
@@ -241,6 +356,9 @@ def returns(cash: Cashflows) -> Returns:
     """Return what was earned: dates actual/365, nothing drawn counted as not needed."""
     days, target = cash.days, cash.target_irr_per_year
     together = _earned(cash.invested, cash.distributions, days, target)
+    if cash.has_charges:
+        gross = _earned(cash.invested, cash.distributions + cash.charges, days, target)
+        together = replace(together, gross=gross)
     if len(cash.repayable) == 1:
         return replace(together, tranches=dict.fromkeys(cash.repayable, together))
     each = {name: _earned(it.draws, it.distributions, days, target) for name, it in cash.repayable.items()}
@@ -261,6 +379,7 @@ def _earned(draws: Pence, distributions: Pence, days: Ints, target_irr_per_year:
         npv=whole((flows * discount).sum(axis=1)),
         days=days,
         flows=summed(flows, 0),
+        several={int(row): roots(flows[row], days) for row in np.flatnonzero(outcome == SEVERAL)},
     )
 
 

@@ -5,6 +5,8 @@ In: flows in pence by day. Out: rates a year. Must not know: where the flows com
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -73,6 +75,24 @@ def all_rates(flows: Pence, days: Ints) -> list[float]:
     """Return every internal rate of return of one row of flows, (date,), that the scan finds, in rising order."""
     used, days = _used(flows[None, :], days)
     return sorted(_scanned(used, (days - days[:1]) / DAYS_PER_YEAR)[1].tolist()) if used.any() else []
+
+
+class Roots(NamedTuple):
+    """Why one row of flows has more than one rate, or none.
+
+    rates: every rate that the scan finds, a year, rising. turns: (day, pence) of the first flow after each change of
+    sign; the first is what investors first got, the second what they were then asked for again, and so on.
+    """
+
+    rates: list[float]
+    turns: list[tuple[int, int]]
+
+
+def roots(flows: Pence, days: Ints) -> Roots:
+    """Return every rate of one row of flows, (date,), and where its sign changes."""
+    there = np.flatnonzero(flows)
+    turned = there[1:][np.diff(np.sign(flows[there])) != 0]
+    return Roots(all_rates(flows, days), [(int(days[i]), int(flows[i])) for i in turned])
 
 
 def sign_changes(flows: Pence) -> Ints:

@@ -27,8 +27,9 @@ from edgeofcare.money.pence import Floats, Ints, Pence, share_out, summed, to_pe
 
 # A rung from here on always holds: no improvement is read below it.
 WORST_IMPROVEMENT = -10.0
-# Improvements are read to so many decimals, so that 1 - 0.3 / 0.5 is 0.4 and stands on a rung that begins there.
-IMPROVEMENT_DECIMALS = 12
+# Improvements, and rates between rungs, are read to so many decimals, so that 1 - 0.3 / 0.5 is 0.4 and stands on a rung
+# that begins there.
+LADDER_DECIMALS = 12
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ def ladder_payments(term: ImprovementLadder, counts: Counts, plan: Plan, arm: st
     if term.principal_gbp is not None:
         result[:, :, at] = by_referrals(whole(_on_principal(term, counts, plan, arm, track)), plan, at)
         return result
-    rate = rungs(term, "rate", improvement(term, counts, plan, arm, track, at)) * 100
+    rate = rates(term, improvement(term, counts, plan, arm, track, at)) * 100
     if term.base == "per_start":
         own = counts.served("started")
         owed = rate * _to_date(own, at)
@@ -249,7 +250,24 @@ def _on_principal(term: ImprovementLadder, counts: Counts, plan: Plan, arm: str,
 def floored_rates(term: ImprovementLadder, improved: Floats, months: list[int]) -> Floats:
     """Return the rate a year of each settlement, (replication, settlement), with the floor while it holds."""
     floor = np.array([term.floor_rate_per_year if month <= term.floor_until_month else 0.0 for month in months])
-    return np.asarray(np.maximum(rungs(term, "rate", improved), floor))
+    return np.asarray(np.maximum(rates(term, improved), floor))
+
+
+def rates(term: ImprovementLadder, improved: Floats) -> Floats:
+    """Return the rate at each improvement; nil below the first rung and if unknown.
+
+    step: that of the last rung reached. straight, between rung k and the next: rate_k + (rate_k+1 - rate_k) x
+    (improvement - from_k) / (from_k+1 - from_k); from the last rung on its own rate.
+    """
+    step = rungs(term, "rate", improved)
+    if term.between_rungs == "step" or len(term.bands) == 1:
+        return step
+    starts, rate = (np.array([getattr(band, key) for band in term.bands]) for key in ("from_improvement", "rate"))
+    at = np.searchsorted(starts, improved, side="right") - 1
+    k = np.clip(at, 0, len(starts) - 2)
+    line = rate[k] + (rate[k + 1] - rate[k]) * (improved - starts[k]) / (starts[k + 1] - starts[k])
+    between = (at >= 0) & (at < len(starts) - 1) & ~np.isnan(improved)
+    return np.asarray(np.where(between, np.round(line, LADDER_DECIMALS), step))
 
 
 def rungs(term: ImprovementLadder, value: str, improved: Floats) -> Floats:
@@ -289,7 +307,7 @@ def improvement(term: ImprovementLadder, counts: Counts, plan: Plan, arm: str, t
     else:
         against_none = np.where(share > 0, WORST_IMPROVEMENT, 0 * share)
         better = np.where(control == 0, against_none, 1 - _ratio(share, control))
-    return np.asarray(np.maximum(np.round(better, IMPROVEMENT_DECIMALS), WORST_IMPROVEMENT))
+    return np.asarray(np.maximum(np.round(better, LADDER_DECIMALS), WORST_IMPROVEMENT))
 
 
 def control_share(term: ImprovementLadder, counts: Counts, plan: Plan, track: int, at: list[int]) -> Floats:

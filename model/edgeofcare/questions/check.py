@@ -18,7 +18,6 @@ from edgeofcare.inputs.written import Place, Written
 WITH_ENGINE = ("W9", "W10")
 CONTRACTS, SEED = 100, 1
 MOST_SHORT_SHARE = 0.01  # of simulated contracts in which bills may stay open
-AMPLE_GBP = 1e10  # a commitment that no contract uses up
 
 
 @dataclass(frozen=True)
@@ -129,17 +128,16 @@ def short_of_money(scenario: Scenario) -> Iterator[InputWarning]:
     from edgeofcare.experiment import OWN, case_of, experiment
 
     capital = scenario.capital
-    ample = scenario.model_copy(update={"capital": capital.model_copy(update={"commitment_gbp": AMPLE_GBP})})
-    laid = {OWN: scenario} | ({} if capital.tranches else {"ample": ample})
-    rows = experiment({OWN: case_of(scenario)}, SEED, CONTRACTS, ("cost_unpaid_gbp", "peak_funding_gbp"), laid)
-    short = int((rows[OWN, OWN]["cost_unpaid_gbp"] > 0).sum())
+    found = experiment({OWN: case_of(scenario)}, SEED, CONTRACTS, ("owed_at_worst_gbp", "funding_needed_gbp"))
+    rows = found[OWN, OWN]
+    short = int((rows["owed_at_worst_gbp"] > 0).sum())
     if short <= MOST_SHORT_SHARE * CONTRACTS:
         return
     told = f"bills stay open in {short} of {CONTRACTS} contracts"
     if capital.tranches:
         yield scenario.written.warning("W10", "capital.tranches", f"The tranches are too small: {told}.")
         return
-    needed = float(sorted(rows[OWN, "ample"]["peak_funding_gbp"])[-2])
+    needed = float(sorted(rows["funding_needed_gbp"])[-2])
     own = f"The commitment of {_million(capital.commitment_gbp or 0.0)} is too small"
     enough = f"{CONTRACTS - 1} of {CONTRACTS} need at most {_million(needed)}"
     yield scenario.written.warning("W10", "capital.commitment_gbp", f"{own}: {told}; {enough}.")

@@ -186,7 +186,9 @@ def _service(child: Child, plan: Plan, scenario: Scenario) -> dict[str, Any]:
         team = plan.team_slugs[child.team]
         found |= {
             "team": team,
-            "therapy": scenario.teams[team].therapy,
+            "therapy": (therapy := scenario.teams[team].therapy),
+            "therapy_name": scenario.therapy_names[therapy],
+            "therapy_label": scenario.therapy_labels[therapy],
             "waited_days": child.start - child.day,
             **_when("start", child.start, plan),
             **_when("stop", child.stop, plan),

@@ -20,7 +20,15 @@ from edgeofcare.calendar import DAYS_PER_YEAR, add_months
 from edgeofcare.engine.parameters import Drawn, draw_values
 from edgeofcare.errors import OptionError
 from edgeofcare.experiment import OWN, Case, Draws, Progress, Remembered, check_options, experiment, with_draws
-from edgeofcare.inputs.boroughs import CapOnJoin, Joiner, Joining, Teams, load_joiner, with_joiners, with_referrals
+from edgeofcare.inputs.boroughs import (
+    CapOnJoin,
+    Joiner,
+    Joining,
+    load_joiner,
+    team_choices,
+    with_joiners,
+    with_referrals,
+)
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import real_value_by_year
@@ -38,7 +46,6 @@ from edgeofcare.questions.exposure import (
 from edgeofcare.results import plain
 from edgeofcare.summary import expected_rate
 
-TEAM_CHOICES = ("as-is", "plus-mst", "plus-fft", "own")
 VOLUME_CHOICES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 MONTHS_BETWEEN = 3
 LIMIT_SHARE = 5  # --limits simulates a fifth of the replications at each point
@@ -186,9 +193,13 @@ class JoinInvestor:
 
 @dataclass(frozen=True)
 class JoinContract:
-    """All boroughs together. teams: None where joiners bring different ones. those in: boroughs already in."""
+    """All boroughs together. teams: None where joiners bring different ones; therapies: labels by slug.
+
+    Those in: boroughs already in.
+    """
 
     teams: str | None
+    therapies: dict[str, str]
     cap_on_join: str
     cap_gbp: Level
     cap_binds_prob: CapBinds
@@ -380,7 +391,7 @@ def _joining(text: str, scenario: Scenario, when: date | None, teams: str) -> Jo
         own = date.fromisoformat(day.strip()) if at else when
     except ValueError:
         raise OptionError(f"after @ comes a date such as {name}@2019-04-01 (got {text!r}).") from None
-    return Joining(load_joiner(name, scenario), own, cast(Teams, teams))
+    return Joining(load_joiner(name, scenario), own, teams)
 
 
 def _joined_case(
@@ -592,6 +603,7 @@ def _contract(pair: Pair, cap_on_join: str, joinings: Sequence[Joining]) -> Join
     binds = [rows.at("cap_binds") for rows in sides]
     return JoinContract(
         teams=teams.pop() if len(teams) == 1 else None,
+        therapies=pair.after.scenario.therapy_labels,
         cap_on_join=cap_on_join,
         cap_gbp=Level(pair.before.scenario.contract.cap_gbp, pair.after.scenario.contract.cap_gbp),
         cap_binds_prob=CapBinds(
@@ -659,12 +671,6 @@ def joining_months(scenario: Scenario) -> list[date]:
     return days
 
 
-def teams_on_offer(scenario: Scenario) -> list[str]:
-    """Return the choices of teams that the scenario's therapies allow."""
-    given = {team.therapy for team in scenario.teams.values()}
-    return [choice for choice in TEAM_CHOICES if choice.removeprefix("plus-") in {"as-is", "own", *given}]
-
-
 def find_limits(pair: Pair, joinings: Sequence[Joining], again: Callable[[Sequence[Joining]], Pair]) -> Limits:
     """Return the limits of the answer: volume, date (the same for all joiners), teams.
 
@@ -684,14 +690,14 @@ def find_limits(pair: Pair, joinings: Sequence[Joining], again: Callable[[Sequen
         return replace(choice([replace(one, when=day) for one in joinings]), join_date=str(day))
 
     by_volume = [at_volume(factor) for factor in VOLUME_CHOICES]
-    teams = teams_on_offer(pair.before.scenario)
+    teams = team_choices(pair.before.scenario)
     by_date, latest = latest_month(joining_months(pair.before.scenario), from_day)
     return Limits(
         by_volume=by_volume,
         break_even_referrals_share=_crossing(by_volume),
         by_join_date=by_date,
         latest_date_that_pays=latest,
-        by_teams={name: choice([replace(one, teams=cast(Teams, name)) for one in joinings]) for name in teams},
+        by_teams={name: choice([replace(one, teams=name) for one in joinings]) for name in teams},
     )
 
 

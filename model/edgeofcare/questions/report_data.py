@@ -5,9 +5,8 @@ In: a scenario. Out: plain tables that can be written as JSON. Must not know: pi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,126 +15,174 @@ import numpy.typing as npt
 from edgeofcare.calendar import date_of
 from edgeofcare.engine.counts import ARMS, EVENTS, Trace
 from edgeofcare.engine.observe import trace_with
-from edgeofcare.engine.plan import make_plan
-from edgeofcare.experiment import available_engine
+from edgeofcare.experiment import OWN, Case, all_of, available_engine, experiment, read, simulate_all
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
 from edgeofcare.inputs.terms.base import Term
 from edgeofcare.money.irr import IRR_OUTCOMES
 from edgeofcare.money.pence import summed
 from edgeofcare.money.terms import Counted, counted_for, formula, settlement_periods
-from edgeofcare.outcomes import PENCE
-from edgeofcare.questions.before_experiment import CHUNK, Lived, Settled, live, settle
-from edgeofcare.questions.counterfactuals import Counterfactual
+from edgeofcare.outcomes import PENCE, Rows, Settlement, quantiles
 
 Values = npt.NDArray[Any]
 BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)
 EXCEEDANCE_POINTS = 101
 MOST_CHILDREN = 60  # of one replication, in the picture of lives
+SERIES_COLUMNS = (
+    *("payments_by_year_gbp", "cashable_by_year_gbp", "net_saving_by_year_gbp", "avoided_gbp", "cashable_gbp"),
+    *("payments_gbp", "other_costs_gbp", "flows", "irr", "irr_outcome", "profit_gbp", "slot_days_used", "slot_days"),
+    *("started", "waiting_days"),
+)
 
 
-def series(world: Counterfactual, replications: int, seed: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Bands:
+    """Quantiles and mean over replications, by step."""
+
+    p5: list[float]
+    p25: list[float]
+    p50: list[float]
+    p75: list[float]
+    p95: list[float]
+    mean: list[float]
+
+
+@dataclass(frozen=True)
+class Cumulative:
+    """What boroughs pay and save from the first year on, GBP, by financial year."""
+
+    payments: Bands
+    cashable_avoided: Bands
+    net_saving: Bands
+
+
+@dataclass(frozen=True)
+class InvestorSeries:
+    """Investors' flows to date, GBP, by date; rates and profits of simulated contracts."""
+
+    dates: list[str]
+    cumulative_gbp: Bands
+    irr: list[float]
+    irr_outcomes: dict[str, int]
+    profit_gbp_quantiles: list[float]
+    loss_prob: float
+
+
+@dataclass(frozen=True)
+class BridgeStep:
+    """One step from gross avoided cost to the boroughs' net saving, GBP."""
+
+    step: str
+    gbp: float
+
+
+@dataclass(frozen=True)
+class TeamUse:
+    """How much of a team's places is used."""
+
+    slots_used_share: float
+    therapy: str
+
+
+@dataclass(frozen=True)
+class BoroughStarts:
+    """How long those who start wait, and how many start, in one borough."""
+
+    name: str
+    waiting_days: float
+    started: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """The numbers behind the pictures of a business case."""
+
+    financial_years: list[str]
+    cumulative_gbp: Cumulative
+    investor: InvestorSeries
+    bridge_gbp: list[BridgeStep]
+    teams: dict[str, TeamUse]
+    boroughs: dict[str, BoroughStarts]
+
+
+def series(case: Case, replications: int, seed: int) -> Series:
     """Return quantiles of what is paid, saved and earned, the bridge from gross to net, use of teams, waiting."""
-    firsts = range(0, replications, CHUNK)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        parts = list(pool.map(lambda first: _settled(world, seed, first, min(CHUNK, replications - first)), firsts))
-    _, done = parts[0]
-    scenario, day_0 = world.scenario, world.scenario.clock.day_0
-
-    def all_of(read: Any) -> Values:
-        return np.concatenate([read(one, two) for one, two in parts])
-
-    payments = all_of(lambda _, d: summed(d.exposed.payments, 1)) / PENCE
-    net = all_of(lambda _, d: summed(d.exposed.net_saving_by_year, 1)) / PENCE
-    cashable = all_of(lambda _, d: summed(d.exposed.cashable, 1)) / PENCE
-    avoided = all_of(lambda _, d: summed(d.exposed.avoided, 1)) / PENCE
-    other = all_of(lambda _, d: summed(d.exposed.other_costs, 1)) / PENCE
-    cash = np.cumsum(all_of(lambda _, d: d.cash.investor), axis=1) / PENCE
-    irr, outcome = all_of(lambda _, d: d.earned.irr), all_of(lambda _, d: d.earned.outcome)
-    profit = all_of(lambda _, d: d.earned.profit) / PENCE
-    used, slots = (all_of(lambda one, _, k=k: one.counts.team[:, :, k]) for k in (0, 1))
-    started, waited = (
-        all_of(lambda one, _, name=name: summed(one.counts.served(name), 2)) for name in ("started", "waiting_days")
+    rows = experiment({OWN: case}, seed, replications, SERIES_COLUMNS)[OWN, OWN]
+    scenario, day_0 = case.scenario, case.scenario.clock.day_0
+    by_year = {name: rows[f"{name}_by_year_gbp"].sum(axis=1) for name in ("payments", "cashable", "net_saving")}
+    irr, profit = rows.at("irr"), rows.at("profit_gbp")
+    outcomes = np.bincount(rows.at("irr_outcome").astype(int), minlength=len(IRR_OUTCOMES))
+    return Series(
+        financial_years=list(rows.labels["year"]),
+        cumulative_gbp=Cumulative(*(_bands(np.cumsum(values, axis=1)) for values in by_year.values())),
+        investor=InvestorSeries(
+            dates=[date_of(day, day_0).isoformat() for day in rows.labels["date"]],
+            cumulative_gbp=_bands(np.cumsum(rows.columns["flows"], axis=1) / PENCE),
+            irr=sorted(float(v) for v in irr[np.isfinite(irr) & (irr > -1)]),
+            irr_outcomes=dict(zip(IRR_OUTCOMES, outcomes.tolist(), strict=True)),
+            profit_gbp_quantiles=quantiles(profit, np.linspace(0, 1, EXCEEDANCE_POINTS)),
+            loss_prob=rows.prob(profit < 0),
+        ),
+        bridge_gbp=_bridge(rows),
+        teams={name: _team(rows, name, team.therapy) for name, team in scenario.teams.items()},
+        boroughs={slug: _borough(rows, slug, borough.name) for slug, borough in scenario.boroughs.items()},
     )
-    return {
-        "financial_years": list(done.exposed.financial_years),
-        "cumulative_gbp": {
-            "payments": _bands(np.cumsum(payments, axis=1)),
-            "cashable_avoided": _bands(np.cumsum(cashable, axis=1)),
-            "net_saving": _bands(np.cumsum(net, axis=1)),
-        },
-        "investor": {
-            "dates": [date_of(int(day), day_0).isoformat() for day in done.cash.days],
-            "cumulative_gbp": _bands(cash),
-            "irr": sorted(float(v) for v in irr[np.isfinite(irr) & (irr > -1)]),
-            "irr_outcomes": {name: int((outcome == i).sum()) for i, name in enumerate(IRR_OUTCOMES)},
-            "profit_gbp_quantiles": np.quantile(profit, np.linspace(0, 1, EXCEEDANCE_POINTS)).tolist(),
-            "loss_prob": float((profit < 0).mean()),
-        },
-        "bridge_gbp": _bridge(avoided, cashable, payments, other),
-        "teams": {
-            name: {"slots_used_share": float(used[:, i].sum() / max(slots[:, i].sum(), 1)), "therapy": team.therapy}
-            for i, (name, team) in enumerate(scenario.teams.items())
-        },
-        "boroughs": {
-            slug: {
-                "name": borough.name,
-                "waiting_days": float(waited[:, i].sum() / max(started[:, i].sum(), 1)),
-                "started": float(started[:, i].mean()),
-            }
-            for i, (slug, borough) in enumerate(scenario.boroughs.items())
-        },
-    }
 
 
-def _settled(world: Counterfactual, seed: int, first: int, n: int) -> tuple[Lived, Settled]:
-    lived = live(world, {}, seed, first, n, available_engine(None))
-    return lived, settle(lived.counts, lived.plan, world.scenario, lived.costs, lived.service)
+def _team(rows: Rows, name: str, therapy: str) -> TeamUse:
+    used, places = (rows.at(column, team=name).sum() for column in ("slot_days_used", "slot_days"))
+    return TeamUse(float(used / max(places, 1)), therapy)
 
 
-def _bands(values: Values) -> dict[str, list[float]]:
+def _borough(rows: Rows, slug: str, name: str) -> BoroughStarts:
+    days, started = (rows.at(column, borough=slug) for column in ("waiting_days", "started"))
+    return BoroughStarts(name, float(days.sum() / max(started.sum(), 1)), float(started.mean()))
+
+
+def _bands(values: Values) -> Bands:
     """Return mean and quantiles over replications: (replication, step) to lists by step."""
-    found = {f"p{round(100 * q)}": np.quantile(values, q, axis=0).tolist() for q in BANDS}
-    return found | {"mean": values.mean(axis=0).tolist()}
+    p5, p25, p50, p75, p95 = np.quantile(values, BANDS, axis=0).tolist()
+    return Bands(p5, p25, p50, p75, p95, values.mean(axis=0).tolist())
 
 
-def _bridge(avoided: Values, cashable: Values, payments: Values, other: Values) -> list[dict[str, Any]]:
+def _bridge(rows: Rows) -> list[BridgeStep]:
     """Return the steps from gross avoided cost to boroughs' net saving, means: they add up exactly."""
-    gross, out, paid, own = (float(v.sum(axis=1).mean()) for v in (avoided, cashable, payments, other))
+    names = ("avoided_gbp", "cashable_gbp", "payments_gbp", "other_costs_gbp")
+    gross, cashable, paid, own = (float(rows.at(name).mean()) for name in names)
     return [
-        {"step": "Care cost avoided", "gbp": gross},
-        {"step": "Not cashable", "gbp": out - gross},
-        {"step": "Paid by boroughs", "gbp": -paid},
-        {"step": "Boroughs' own costs", "gbp": -own},
-        {"step": "Boroughs keep", "gbp": out - paid - own},
+        BridgeStep("Care cost avoided", gross),
+        BridgeStep("Not cashable", cashable - gross),
+        BridgeStep("Paid by boroughs", -paid),
+        BridgeStep("Boroughs' own costs", -own),
+        BridgeStep("Boroughs' net saving", cashable - paid - own),
     ]
 
 
 # ---- the mean case -------------------------------------------------------------------------------------------------
 
 
-def mean_case(world: Counterfactual, replications: int, seed: int) -> dict[str, Any]:
+def mean_case(case: Case, replications: int, seed: int) -> dict[str, Any]:
     """Return the expected units of every term by borough and period, with prices and dates, for a workbook.
 
     Units are means over replications, so caps and other bends are taken of means: the difference from the simulated
     mean is shown beside it.
     """
-    parts = [_settled(world, seed, first, min(CHUNK, replications - first)) for first in range(0, replications, CHUNK)]
-    lived, done = parts[0]
-    scenario, plan = world.scenario, lived.plan
+    parts = all_of(lambda lives: read(lives, lambda settlement: settlement), simulate_all(case, seed, replications))
+    first, scenario = parts[0], case.scenario
+    plan = first.plan
     periods, contract, day_0 = plan.outcome_periods, scenario.contract, scenario.clock.day_0
 
-    def mean(read: Any) -> list[Any]:
-        total = np.sum([np.asarray(read(one), dtype=np.float64).sum(axis=0) for one in parts], axis=0)
+    def mean(of: Any) -> list[Any]:
+        total = np.sum([np.asarray(of(one), dtype=np.float64).sum(axis=0) for one in parts], axis=0)
         return list(np.asarray(total / replications).tolist())
 
     terms = []
     for term in contract.terms:
         row: dict[str, Any] = {"pays": term.pays, **term.model_dump(mode="json", exclude={"pays", "tracking"})}
-        row |= {name: mean(lambda p, m=name, t=term: _lived(t, p[0], scenario).of(m)) for name in term.counted}
-        row["due_gbp"] = mean(lambda p, t=term: formula(t, _lived(t, p[0], scenario)) / PENCE)
+        row |= {name: mean(lambda p, m=name, t=term: _lived(t, p, scenario).of(m)) for name in term.counted}
+        row["due_gbp"] = mean(lambda p, t=term: formula(t, _lived(t, p, scenario)) / PENCE)
         row["settles"] = settlement_periods(periods).tolist()
         terms.append(row)
-    days = lived.service.days.tolist()
+    days = first.service.days.tolist()
     return {
         "scenario": scenario.name,
         "replications": replications,
@@ -144,7 +191,7 @@ def mean_case(world: Counterfactual, replications: int, seed: int) -> dict[str, 
         "periods": {
             "first_dates": [when.isoformat() for when in periods.first_dates()],
             "financial_years": periods.financial_years(),
-            "payment_dates": [date_of(int(day), day_0).isoformat() for day in done.paid.days],
+            "payment_dates": [date_of(int(day), day_0).isoformat() for day in first.paid.days],
         },
         "terms": terms,
         "contract": contract.model_dump(mode="json", exclude={"terms"}),
@@ -152,36 +199,35 @@ def mean_case(world: Counterfactual, replications: int, seed: int) -> dict[str, 
         "delivery_end": scenario.clock.delivery_end.isoformat(),
         "service": {
             "dates": [date_of(int(day), day_0).isoformat() for day in days],
-            "due_gbp": mean(lambda p: p[0].service.due / PENCE),
-            "kinds": dict(zip(lived.service.kinds, (lived.service.fixed / PENCE).tolist(), strict=True)),
+            "due_gbp": mean(lambda p: p.service.due / PENCE),
+            "kinds": dict(zip(first.service.kinds, (first.service.fixed / PENCE).tolist(), strict=True)),
         },
-        "avoided_gbp": {
-            name: mean(lambda p, m=name: getattr(p[0].costs, m) / PENCE) for name in ("avoided", "cashable")
-        },
-        "financial_years": list(done.exposed.financial_years),
-        "other_costs_gbp": mean(lambda p: p[1].exposed.other_costs / PENCE),
+        "avoided_gbp": {name: mean(lambda p, m=name: getattr(p.costs, m) / PENCE) for name in ("avoided", "cashable")},
+        "financial_years": list(first.exposed.financial_years),
+        "other_costs_gbp": mean(lambda p: p.exposed.other_costs / PENCE),
         "simulated": {
-            "payments_gbp": mean(lambda p: summed(p[1].paid.pence, -1) / PENCE),
-            "top_up_gbp": mean(lambda p: p[1].paid.top_up / PENCE),
-            "received_gbp": mean(lambda p: p[1].paid.received / PENCE),
-            "draws_gbp": mean(lambda p: p[1].cash.draws / PENCE),
-            "distributions_gbp": mean(lambda p: p[1].cash.distributions / PENCE),
-            "cash_dates": [date_of(int(day), day_0).isoformat() for day in done.cash.days],
+            "payments_gbp": mean(lambda p: summed(p.paid.pence, -1) / PENCE),
+            "top_up_gbp": mean(lambda p: p.paid.top_up / PENCE),
+            "received_gbp": mean(lambda p: p.paid.received / PENCE),
+            "draws_gbp": mean(lambda p: p.cash.draws / PENCE),
+            "distributions_gbp": mean(lambda p: p.cash.distributions / PENCE),
+            "cash_dates": [date_of(int(day), day_0).isoformat() for day in first.cash.days],
         },
     }
 
 
-def _lived(term: Term, lived: Lived, scenario: Scenario) -> Counted:
+def _lived(term: Term, settlement: Settlement, scenario: Scenario) -> Counted:
     """Return what a term's formula reads of lives with therapy."""
-    return counted_for(term, scenario.contract, lived.counts, lived.plan, scenario, lived.service, "therapy")
+    counts, plan, service = settlement.counts, settlement.plan, settlement.service
+    return counted_for(term, scenario.contract, counts, plan, scenario, service, "therapy")
 
 
 # ---- lives ---------------------------------------------------------------------------------------------------------
 
 
-def lives(world: Counterfactual, seed: int, replication: int = 0) -> dict[str, Any]:
+def lives(case: Case, seed: int, replication: int = 0) -> dict[str, Any]:
     """Return the lives of those who start in one replication: where each is, from when, without and with therapy."""
-    plan = make_plan(world.scenario, world.entry_scale_days, world.hazard_ratio)
+    plan = case.plan()
     _, events = trace_with(available_engine(None))(plan, seed, replication, 1)
     trace = Trace([events])
     children: dict[tuple[int, int], dict[str, Any]] = {}

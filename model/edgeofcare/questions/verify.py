@@ -1,10 +1,13 @@
-"""Verify a run: run it again from its own folder and compare bit for bit.
+"""Verify a run or a case: make it again from its own folder and compare bit for bit.
 
-In: a run folder. Out: what differs, and what could explain it. Must not know: how a run is shown, the command line.
+In: a run or case folder. Out: what differs, and what could explain it. Must not know: how a run is shown, the
+command line.
 """
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +17,9 @@ import numpy as np
 import pandas as pd
 
 from edgeofcare.errors import RunFolderError
+from edgeofcare.folders import FILES, altered, read_manifest_file
 from edgeofcare.provenance import library_versions, platform_name, source_hash, version
+from edgeofcare.questions import case
 from edgeofcare.results import (
     check_folder,
     plain,
@@ -28,6 +33,7 @@ from edgeofcare.results import (
 from edgeofcare.walk import Run, run
 
 MOST_DIFFERENCES = 20
+CASE_KEYS = ("scenario_sha256", "seed", "replications", "parts", "version", "source_hash", "platform", "libraries")
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,15 @@ class Verification:
 def verify(
     folder: str | Path, workers: int | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Verification:
-    """Run the scenario of a run folder again, with its seed and numbers, and compare all results bit for bit.
+    """Make a run, or every part of a case, again from its own scenario, seed and numbers; compare all bit for bit.
 
-    Raises RunFolderError if the folder is none, is damaged, or is of another format.
+    Raises RunFolderError if the folder is none, is damaged, is not finished, or is of another format.
     """
     place = Path(folder)
     if not place.is_dir():
         raise RunFolderError(f"{place} is not a run folder: there is no such folder.")
+    if (place / case.MANIFEST).exists():
+        return _verify_case(place, progress)
     made, changed = read_manifest(place), tuple(check_folder(place))
     changes = tuple(_changes(made))
     if changed:
@@ -74,6 +82,27 @@ def verify(
     again = _run_again(place, made, workers, progress)
     differences = tuple(_differences(place, again))
     return Verification(str(place), _reproduced(made, again), changed, differences, changes, again.seconds)
+
+
+def _verify_case(place: Path, progress: Callable[[int, int], None] | None) -> Verification:
+    """Make every part of a case again."""
+    began = time.perf_counter()
+    held = read_manifest_file(place, case.MANIFEST, {"format": case.FORMAT})
+    if lost := [key for key in CASE_KEYS if key not in held]:
+        raise RunFolderError(f"{place / case.MANIFEST} is damaged: it does not say {', '.join(lost)}. Make it again.")
+    changes = tuple(_changes(held))
+    if changed := tuple(altered(place, case.MANIFEST, held)):
+        return Verification(str(place), None, changed, (), changes, 0.0)
+    differences: list[str] = []
+    n_parts = len(held[FILES]) - 1  # besides the scenario
+    for done, (name, text) in enumerate(case.made_again(place, held), start=1):
+        was = (place / f"{name}.json").read_text("utf-8")
+        if was != text:
+            differences += _differences_of(name, json.loads(was), json.loads(text))
+        if progress:
+            progress(done, n_parts)
+    seconds = time.perf_counter() - began
+    return Verification(str(place), not differences, (), tuple(differences), changes, seconds)
 
 
 def _reproduced(made: Mapping[str, Any], again: Run) -> bool:
@@ -112,7 +141,7 @@ def _differences(place: Path, again: Run) -> Iterator[str]:
     for name, table in again.tables.by_name().items():
         if table_hash(table) != table_hash(stored[name]):
             yield from _table_differences(name, stored[name], table)
-    yield from _summary_differences(read_summary(place), plain(again.summary))
+    yield from _differences_of("summary", read_summary(place), plain(again.summary))
 
 
 def _table_differences(name: str, was: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
@@ -140,21 +169,21 @@ def _unequal(was: pd.Series, now: pd.Series) -> np.ndarray[Any, np.dtype[np.bool
     return np.asarray((a != b) & ~missing, dtype=bool)
 
 
-def _summary_differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the numbers of the summary that differ; the version that made it is no result."""
+def _differences_of(name: str, was: Any, now: Any) -> Iterator[str]:
+    """Yield the numbers of a JSON object that differ; the version that made it is no result."""
     old, new = dict(_leaves(was)), dict(_leaves(now))
     paths = [p for p in {**old, **new} if p != "version" and (p not in old or p not in new or old[p] != new[p])]
     for path in paths[:MOST_DIFFERENCES]:
-        yield f"summary.{path}: {old.get(path, 'nothing')} was stored, a second run gives {new.get(path, 'nothing')}"
+        yield f"{name}.{path}: {old.get(path, 'nothing')} was stored, a second run gives {new.get(path, 'nothing')}"
     if len(paths) > MOST_DIFFERENCES:
-        yield f"summary: {len(paths) - MOST_DIFFERENCES} more numbers differ"
+        yield f"{name}: {len(paths) - MOST_DIFFERENCES} more numbers differ"
 
 
 def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if not isinstance(node, Mapping):
+    if not isinstance(node, Mapping | list) or not node:
         yield path, node
         return
-    for key, child in node.items():
+    for key, child in node.items() if isinstance(node, Mapping) else enumerate(node):
         yield from _leaves(child, f"{path}.{key}" if path else str(key))
 
 
@@ -170,7 +199,7 @@ def verification_text(found: Verification) -> str:
         lines += [f"  {text}" for text in found.changes]
     elif found.reproduced is False and not found.changed:
         lines.append(
-            "Version, sources, platform and libraries are as they were: unless manifest.json was changed by "
+            "Version, sources, platform and libraries are as they were: unless the manifest was made anew by "
             "hand, please report this as a defect."
         )
     return "\n".join(lines)

@@ -6,40 +6,25 @@ Out: a `Document`. It computes nothing but roundings. Must not know: scenarios, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.patches import Patch
+from typing import TYPE_CHECKING, Any
 
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Figure, Heading, Paragraph, Said, Table
-from edgeofcare.documents.pictures.chart_style import (
-    GREY,
-    NAVY,
-    TEAL,
-    above_axis,
-    finished,
-    look_of,
-    new_canvas,
-    round_ticks,
-    rows_of,
-    wrapped,
-    zero_line,
-)
+from edgeofcare.documents.pictures.picture import figure
 from edgeofcare.documents.text_pages.run import TRACKED_SHARE
 from edgeofcare.documents.words import (
     capital,
     in_hundred,
-    label_pounds,
     lower,
-    money_tick,
     percent,
-    percent_tick,
     pounds,
     said_percent,
 )
 from edgeofcare.engine.calibrate import Calibration
 from edgeofcare.provenance import version
 from edgeofcare.questions.target_readings import Reading
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 TITLE = "What must be true for the contract's numbers to hold?"
 NEVER = "never_in_care_by_day"
@@ -257,80 +242,39 @@ def _measure_rows(met: Sequence[Reading]) -> dict[str, Cell]:
 def _picture(met: Sequence[Reading]) -> Figure:
     """Return what each reading means in tracked days out of care, and in pounds avoided and paid."""
     name, title = "readings", "The same two numbers, read in three ways"
-    with look_of(name):
-        canvas = new_canvas(1.8 + 0.85 * len(met))
-        left, right = canvas.subplots(1, 2, sharey=True)
-        for row, reading in enumerate(met):
-            _shares(left, row, reading)
-            _pounds(right, row, reading)
-        labels = [wrapped(_words(reading), 24) + (f"\n{OWN}" if reading.own else "") for reading in met]
-        for axes in (left, right):
-            rows_of(axes, labels)
-        left.set_xlim(0, 1)
-        left.set_xticks((0, 0.5, 1))
-        left.xaxis.set_major_formatter(percent_tick)
-        above_axis(left, "tracked days out of care")
-        right.margins(x=0.22)
-        right.xaxis.set_major_locator(round_ticks(4))
-        right.xaxis.set_major_formatter(money_tick)
-        zero_line(right, vertical=True)
-        above_axis(right, "£, average of contracts")
-        keys = [
-            left.plot([], [], linewidth=0, marker=marker, color=NAVY, markerfacecolor=face, markersize=8)[0]
-            for marker, face in (("s", "white"), ("o", NAVY))
-        ]
-        bars = [Patch(facecolor=NAVY), Patch(facecolor="white", edgecolor=TEAL, hatch="////")]
-        canvas.legend(
-            [*keys, *bars],
-            [*ARM_WORDS.values(), "care avoided while tracked", "paid for outcomes"],
-            loc="outside lower left",
-            ncols=2,
+
+    def draw() -> Canvas:
+        from edgeofcare.documents.pictures import draw_calibration
+
+        return draw_calibration.readings([_shown(reading) for reading in met], list(ARM_WORDS.values()))
+
+    rows = [
+        (
+            _words(reading),
+            *(said_percent(reading.calibration.measures[arm][TRACKED_SHARE], 1) for arm in ARM_WORDS),
+            *(
+                MONEY_ROWS[key](reading.calibration, reading.figures)
+                for key in ("Care avoided while tracked", "Paid for outcomes")
+            ),
         )
-        rows = [
-            (
-                _words(reading),
-                *(said_percent(reading.calibration.measures[arm][TRACKED_SHARE], 1) for arm in ARM_WORDS),
-                *(
-                    MONEY_ROWS[key](reading.calibration, reading.figures)
-                    for key in ("Care avoided while tracked", "Paid for outcomes")
-                ),
-            )
-            for reading in met
-            if reading.calibration
-        ]
-        head = (
-            "Reading of the targets",
-            "Tracked days out of care without therapy",
-            "With therapy",
-            "Care avoided while tracked",
-            "Paid for outcomes",
-        )
-        return finished(canvas, name, title, _described(met), head, rows)
+        for reading in met
+        if reading.calibration
+    ]
+    head = (
+        "Reading of the targets",
+        "Tracked days out of care without therapy",
+        "With therapy",
+        "Care avoided while tracked",
+        "Paid for outcomes",
+    )
+    return figure(name, title, _described(met), head, rows, draw=draw)
 
 
-def _shares(axes: Axes, row: int, reading: Reading) -> None:
+def _shown(reading: Reading) -> tuple[str, str, tuple[float, float], Mapping[str, float | None]]:
+    """Return what is drawn of a reading that is met: words, a remark, shares out of care, amounts in GBP."""
     assert reading.calibration is not None  # only readings that are met are drawn
     usual, therapy = (reading.calibration.measures[arm][TRACKED_SHARE] for arm in ARM_WORDS)
-    axes.plot((usual, therapy), (row, row), color=GREY, linewidth=1.2, zorder=1)
-    axes.plot(usual, row, marker="s", color=NAVY, markerfacecolor="white", markersize=9)
-    axes.plot(therapy, row, marker="o", color=NAVY, markersize=6)
-    for value, side in ((min(usual, therapy), "right"), (max(usual, therapy), "left")):
-        axes.annotate(
-            percent(value),
-            (value, row),
-            (9 if side == "left" else -9, 0),
-            textcoords="offset points",
-            ha=side,
-            va="center",
-        )
-
-
-def _pounds(axes: Axes, row: int, reading: Reading) -> None:
-    looks = {"avoided_nominal_gbp": (-0.19, NAVY, ""), "payments_gbp": (0.19, TEAL, "////")}
-    for key, (up, colour, hatch) in looks.items():
-        value = float(reading.figures[key] or 0.0)
-        axes.barh(row + up, value, 0.32, facecolor="white" if hatch else colour, edgecolor=colour, hatch=hatch)
-        axes.annotate(label_pounds(value), (max(value, 0.0), row + up), (4, 0), textcoords="offset points", va="center")
+    return _words(reading), OWN if reading.own else "", (usual, therapy), reading.figures
 
 
 def _described(met: Sequence[Reading]) -> str:

@@ -7,13 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.patches import Patch
-from matplotlib.ticker import MultipleLocator
-
-from edgeofcare.calendar import MEAN_DAYS_PER_YEAR
 from edgeofcare.documents.document import (
     Block,
     Bullets,
@@ -25,24 +20,16 @@ from edgeofcare.documents.document import (
     Said,
     Table,
 )
-from edgeofcare.documents.papers.strategic import THERAPIES
-from edgeofcare.documents.pictures.chart_style import (
-    GREY,
-    TEAL,
-    finished,
-    look_of,
-    new_canvas,
-    rows_of,
-)
-from edgeofcare.documents.pictures.figures import ARM_WORDS, HOME, PLACES, THERAPY
+from edgeofcare.documents.pictures.figures import ARM_WORDS, HOME, PLACES
+from edgeofcare.documents.pictures.picture import figure
 from edgeofcare.documents.words import age, day, pounds, said_count, said_days, said_pence, slug_words, things
 from edgeofcare.inputs.terms.kinds import kind_of
 from edgeofcare.provenance import version
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
 Found = Mapping[str, Any]
-TICK_MONTHS, MOST_TICKS = (1, 3, 6, 12), 12  # a life from the 10th to the 18th birthday has eight marks
-LETTER = 0.0165  # of the width of the axes: room for a letter of a label
-DAYS_PER_MONTH = MEAN_DAYS_PER_YEAR / 12
 FATES = {  # why a child did not start
     "not_accepted": "the referral was not accepted",
     "did_not_engage": "the family did not take up the offer",
@@ -186,7 +173,7 @@ def _who(found: Found) -> str:
         return f"{told}It {waited}never starts therapy: {FATES[found['fate']]}."
     end = "completes it" if found["fate"] == "completed" else "breaks it off"
     told += (
-        f"It starts {THERAPIES[found['therapy']]} with team {slug_words(found['team'])} "
+        f"It starts {found['therapy_name']} with team {slug_words(found['team'])} "
         f"{_waited(found['waited_days'])}, on {day(found['start_date'], '%b')}, and {end} on "
         f"{day(found['stop_date'], '%b')}."
     )
@@ -223,57 +210,39 @@ def _timelines(found: Found) -> Figure:
     """Return the child's two lives, one below the other, with tracking marked."""
     name, title = "child-timelines", "Where this child is, without and with therapy"
     origin = found["start_day"] if found["started"] else found["referred_day"]
-    end = (found["birthday_18_day"] - origin) / DAYS_PER_MONTH
-    with look_of(name):
-        canvas = new_canvas(3.9)
-        axes = canvas.subplots()
-        rows_of(axes, [words.replace(" ", "\n", 1) for words in ARM_WORDS.values()])
-        pieces = {arm: list(_pieces(found, arm)) for arm in ARM_WORDS}
-        low = (found["referred_day"] - origin) / DAYS_PER_MONTH
-        axes.set_xlim(low - 0.01 * (end - low), end + 0.01 * (end - low))
-        for row, arm in enumerate(ARM_WORDS):
-            for place, first, until in pieces[arm]:
-                _bar(axes, row, place, (first - origin) / DAYS_PER_MONTH, (until - origin) / DAYS_PER_MONTH)
-        axes.set_ylim(1.5, -0.95 if found["tracking"] else -0.5)
-        axes.tick_params(axis="x", length=3)
-        axes.xaxis.set_major_locator(MultipleLocator(next(n for n in TICK_MONTHS if (end - low) / n <= MOST_TICKS)))
-        axes.set_xlabel(
-            f"months since {'therapy starts' if found['started'] else 'referral'}; the line ends on the 18th birthday"
-        )
-        if found["tracking"]:
-            _mark_tracking(axes, found["tracking"], origin)
-        seen = {place for arm in ARM_WORDS for place, *_ in pieces[arm]}
-        keys = {
-            words: Patch(facecolor="white" if hatch else colour, edgecolor=colour, hatch=hatch)
-            for place, (words, colour, hatch) in _looks().items()
-            if place in seen
-        }
-        canvas.legend(list(keys.values()), list(keys), loc="outside lower left", ncols=3)
-        rows = [
-            (
-                ARM_WORDS[arm],
-                _title(stay["place"]),
-                day(stay["from_date"], "%b"),
-                day(stay["until_date"], "%b"),
-                said_days(stay["stay_days"]),
-            )
-            for arm in ARM_WORDS
-            for stay in found["arms"][arm]["stays"]
-        ]
-        figure = finished(
-            canvas,
-            name,
-            title,
-            _described(found),
-            ("Life", "Place", "From", "Until", "Days"),
-            rows,
-            "From referral to the 18th birthday.",
-        )
-    return figure
 
+    def draw() -> Canvas:
+        from edgeofcare.documents.pictures import draw_child
 
-def _looks() -> dict[str, tuple[str, str, str]]:
-    return {"home": (HOME, GREY, ""), "therapy": (THERAPY, TEAL, "|||||"), **PLACES}
+        return draw_child.timelines(
+            {arm: list(_pieces(found, arm)) for arm in ARM_WORDS},
+            origin,
+            found["referred_day"],
+            found["birthday_18_day"],
+            found["started"],
+            found["tracking"],
+        )
+
+    rows = [
+        (
+            ARM_WORDS[arm],
+            _title(stay["place"]),
+            day(stay["from_date"], "%b"),
+            day(stay["until_date"], "%b"),
+            said_days(stay["stay_days"]),
+        )
+        for arm in ARM_WORDS
+        for stay in found["arms"][arm]["stays"]
+    ]
+    return figure(
+        name,
+        title,
+        _described(found),
+        ("Life", "Place", "From", "Until", "Days"),
+        rows,
+        "From referral to the 18th birthday.",
+        draw=draw,
+    )
 
 
 def _pieces(found: Found, arm: str) -> Iterator[tuple[str, int, int]]:
@@ -287,41 +256,6 @@ def _pieces(found: Found, arm: str) -> Iterator[tuple[str, int, int]]:
         cuts = [first, *(day for day in (start, stop) if first < day < until), until]
         for low, high in pairwise(cuts):
             yield ("therapy" if start <= low < stop else "home"), low, high
-
-
-def _bar(axes: Axes, row: int, place: str, first: float, until: float) -> None:
-    """Draw a stay: a line at home, a box elsewhere."""
-    _, colour, hatch = _looks()[place]
-    height = 0.16 if place == "home" else 0.56
-    axes.barh(
-        row,
-        until - first,
-        height,
-        first,
-        facecolor="white" if hatch else colour,
-        edgecolor=colour if hatch else "white",
-        hatch=hatch,
-        linewidth=0.8 if hatch else 0.4,
-    )
-    words = _place(place) if place != "therapy" else "in therapy"
-    low, high = axes.get_xlim()
-    if until - first > LETTER * len(words) * (high - low):
-        frame = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        at, side = (row - height / 2 - 0.04, "bottom") if place == "home" else (row, "center")
-        axes.text((first + until) / 2, at, words, ha="center", va=side, bbox=frame)
-
-
-def _mark_tracking(axes: Axes, tracking: Found, origin: int) -> None:
-    first, until = ((tracking[key] - origin) / DAYS_PER_MONTH for key in ("first_day", "until_day"))
-    for month in (first, until):
-        axes.plot((month, month), (-0.58, 1.45), color="black", linestyle="--", linewidth=1)
-    axes.annotate("", (first, -0.58), (until, -0.58), arrowprops={"arrowstyle": "<->", "shrinkA": 0, "shrinkB": 0})
-    low, high = axes.get_xlim()
-    middle = (first + until) / 2
-    room = 0.2 * (high - low)  # half of the words
-    axes.annotate(
-        "tracked: these days count", (min(max(middle, low + room), high - room), -0.62), ha="center", va="bottom"
-    )
 
 
 def _described(found: Found) -> str:
@@ -372,7 +306,7 @@ def _event_words(found: Found, event: Found) -> Iterator[tuple[str, str]]:
         yield "both", f"referred, aged {age(found['age_at_referral_years'])}; lives at home"
     elif kind == "started":
         yield "usual", "no therapy (with it, it would start now)"
-        yield "therapy", f"starts {found['therapy'].upper()} {_waited(found['waited_days'])}"
+        yield "therapy", f"starts {found['therapy_label']} {_waited(found['waited_days'])}"
     elif kind in ("completed", "dropped_out"):
         yield "therapy", "completes therapy" if kind == "completed" else "breaks therapy off"
     elif kind == "placed":

@@ -5,7 +5,7 @@ It computes nothing but roundings. Must not know: scenarios, engines, formats.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from edgeofcare.calendar import financial_year
@@ -14,13 +14,13 @@ from edgeofcare.documents.pictures.join import Found, gains, joiner_years
 from edgeofcare.documents.text_pages.join import (
     HALF,
     SURE,
-    TEAM_WORDS,
     join_title,
     join_words,
     joiner_names,
     luck_words,
     nothing_changes,
     others_words,
+    team_words,
     teams_words,
     together,
 )
@@ -84,7 +84,7 @@ def _blocks(found: Found, effect_words: str) -> Iterator[Block]:
     if limits:
         yield Heading("What would change the answer")
         yield Bullets(tuple(limits))
-        yield _limits_table(found["limits"])
+        yield _limits_table(found["limits"], found["contract"]["therapies"])
     yield Heading("How to read this")
     yield Bullets(tuple(_how_to_read(found)))
 
@@ -371,10 +371,10 @@ def _investor_table(investor: Found) -> Table:
     )
 
 
-def _limits_table(limits: Found) -> Table:
+def _limits_table(limits: Found, therapies: Mapping[str, str]) -> Table:
     rows = [(f"{percent(row['referrals_share'])} of the referrals assumed", row) for row in limits["by_volume"]]
     rows += [(f"joining on {day(row['join_date'])}", row) for row in limits["by_join_date"]]
-    rows += [(TEAM_WORDS[name], row) for name, row in limits["by_teams"].items()]
+    rows += [(team_words(name, therapies), row) for name, row in limits["by_teams"].items()]
     head = (
         "Choice",
         "Joiner's net saving",

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import csv as library
-import io
+from collections.abc import Iterator
 
 from edgeofcare.documents.document import Document, Figure, Said, Table
+from edgeofcare.inputs.cells import csv_text
 
 HEAD = ("table", "row", "column", "value", "unit")
 
 
 def csv(document: Document) -> str:
     """Return the cells of all tables and of the tables behind pictures: a number unrounded with its unit, or text."""
-    out = io.StringIO()
-    writer = library.writer(out, lineterminator="\n")
-    writer.writerow(HEAD)
+    return csv_text(HEAD, _cells(document))
+
+
+def _cells(document: Document) -> Iterator[tuple[object, ...]]:
     for block in document.blocks:
         table = block.table if isinstance(block, Figure) else block
         if isinstance(table, Table):
             for name, *cells in table.rows:
                 for column, cell in zip(table.head[1:], cells, strict=True):
-                    writer.writerow((table.caption, name, column, *_value(cell)))
-    return out.getvalue()
+                    yield table.caption, name, column, *_value(cell)
 
 
-def _value(cell: str) -> tuple[str, str]:
+def _value(cell: str) -> tuple[object, str]:
     if isinstance(cell, Said):
-        return "" if cell.number is None else repr(float(cell.number)), cell.unit
+        return "" if cell.number is None else float(cell.number), cell.unit
     return cell, ""

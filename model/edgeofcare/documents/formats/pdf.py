@@ -49,6 +49,7 @@ def _words(document: Document) -> Any:
             "title": document.title,
             "subtitle": document.subtitle,
             "footer": document.footer,
+            "stamp": document.stamp,
             "keywords": document.keywords,
             "language": language,
             "region": region or None,

@@ -10,7 +10,6 @@ import math
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from edgeofcare.documents.document import (
     CALLOUT_WORDS,
@@ -26,9 +25,6 @@ from edgeofcare.documents.document import (
     printable,
 )
 from edgeofcare.documents.workbook.formula_cells import FONTS, Book, Sheet
-
-if TYPE_CHECKING:
-    from xlsxwriter.format import Format
 
 ANSWER, INPUTS = "Answer", "Inputs"
 LONGEST_NAME = 31  # of a sheet, as Excel has it
@@ -56,12 +52,9 @@ PLAIN_POINTS, LINE_POINTS = 13.5, {"title": 22, "section": 17}  # height of a li
 class Pages(Book):
     """A workbook in the units of documents."""
 
-    def format(self, look: str, number: str) -> Format:
-        """Return how a cell looks: a key of LOOKS, and a unit, a key of FORMATS."""
-        if (look, number) not in self._formats:
-            style = {"num_format": FORMATS[number], "font_name": "Arial", "font_size": 10}
-            self._formats[look, number] = self._book.add_format(style | LOOKS[look])
-        return self._formats[look, number]
+    def style(self, look: str, number: str) -> dict[str, object]:
+        """Return the style of a cell: its part is a key of LOOKS, its unit one of FORMATS."""
+        return {"num_format": FORMATS[number], "font_name": "Arial", "font_size": 10} | LOOKS[look]
 
 
 def sheets(document: Document, inputs: Table | None = None, more: Sequence[Table] = ()) -> bytes:

@@ -25,6 +25,7 @@ from edgeofcare.documents.document import (
     printable,
 )
 from edgeofcare.errors import OptionError
+from edgeofcare.inputs.cells import escaped
 
 POINTS = 12
 NAVY, PALE, INK = "12436D", "F1F4F8", "1B1B1B"
@@ -100,6 +101,9 @@ def _styles(page: Any, document: Document) -> None:
     section.page_width, section.page_height = Cm(SHORT_CM), Cm(LONG_CM)
     for side in ("left_margin", "right_margin", "top_margin", "bottom_margin"):
         setattr(section, side, Cm(MARGIN_CM))
+    if document.stamp:
+        stamp = section.header.paragraphs[0].add_run(printable(document.stamp))
+        stamp.font.bold, stamp.font.size, stamp.font.color.rgb = True, Pt(14), RGBColor.from_string("801650")
     foot = section.footer.paragraphs[0]
     foot.add_run(f"{printable(document.title)}  ·  Page ")
     _field(foot, "PAGE", "1")
@@ -259,7 +263,7 @@ def _row(number: int, texts: tuple[str, ...], table: Table, widths: list[float])
             letters.append(_element("b"))
             letters.append(_element("color", val="FFFFFF"))
         letters.append(_element("sz", val=str(int(2 * POINTS * table.scale))))
-        words.text = printable(text)
+        words.text = printable(escaped(text))
         run.extend([letters, words])
         paragraph.extend([layout, run])
         cell.extend([about, paragraph])

@@ -10,11 +10,22 @@ from typing import Any
 
 from edgeofcare.documents.answers.stress import stress_table
 from edgeofcare.documents.document import Table, table_of
-from edgeofcare.documents.words import bare, percent, pounds, slug_words, value_words
+from edgeofcare.documents.words import bare, percent, pounds, said_pounds, slug_words, value_words
 
 Case = Mapping[str, Any]
-ASSUMPTION_HEAD = ("Input", "What it is", "Value", "Range", "Source", "Quality", "Impact", "Swing of profit")
+ASSUMPTION_HEAD = (
+    "Input",
+    "What it is",
+    "Value",
+    "Range",
+    "Source",
+    "Quality",
+    "Rank",
+    "Impact, investor",
+    "Impact, boroughs",
+)
 QUALITY_HEAD = ("Check", "Kind", "Finding", "Status")
+NOT_TESTED = "not tested"
 PASSED, TO_READ, NOT_RUN, FAILED = "passed", "to be read", "not run here", "failed"
 PENNY = 0.01
 CLOSE = 0.005  # of a share: a target is met if what was reached rounds to it in whole points
@@ -23,11 +34,9 @@ PLAIN_WORDS = {
     "effect.usual": "Share out of care without therapy, as assumed",
     "effect.therapy": "Share out of care with therapy, as claimed",
     "costs.management.0.gbp_per_year": "Cost of managing the contract",
-    "therapies.mst.mean_days": "Average length of multisystemic therapy",
-    "therapies.fft.mean_days": "Average length of functional family therapy",
-    "therapies.mst.completion_prob": "Share of multisystemic therapies that are completed",
-    "therapies.fft.completion_prob": "Share of functional family therapies that are completed",
-    "child.suited_to_mst_prob": "Share of children suited to multisystemic rather than functional family therapy",
+    "mean_days": "Average length of the therapy",
+    "completion_prob": "Share of therapies that are completed",
+    "share_suited": "Share of families suited to the therapy",
     "referrals.accept_prob": "Share of referred families that the panel accepts",
     "referrals.engage_prob": "Share of accepted families that agree to therapy",
     "referrals_per_year": "Families referred a year, once referrals have built up",
@@ -64,18 +73,26 @@ def _input_words(row: Case, case: Case) -> str:
     path = row["id"]
     room, _, rest = path.partition(".")
     slug, _, key = rest.partition(".")
-    if room not in ("boroughs", "teams"):
+    if room not in ("boroughs", "teams", "therapies"):
         return PLAIN_WORDS.get(path, str(row["name"]))
     names = {one: borough["name"] for one, borough in case.get("summary", {}).get("boroughs", {}).items()}
+    if room == "therapies":
+        names = {slug: _therapy_name(slug, case)}
     return f"{PLAIN_WORDS.get(key, row['name'])} ({names.get(slug, slug_words(slug))})"
 
 
+def _therapy_name(slug: str, case: Case) -> str:
+    rows = {row["id"]: row["value"] for row in case.get("inputs", {}).get("inputs", ())}
+    return str(rows.get(f"therapies.{slug}.name") or slug_words(slug))
+
+
 def assumptions_log(case: Case) -> Table:
-    """Return every input with a source: those that move the investor's expected profit most stand first."""
-    ranks = impact_ranks(case)
+    """Return every input with a source, by how much it moves the investor or the boroughs, whichever is more."""
+    impacts = impacts_of(case)
     words = input_words(case)
+    ranks = {path: rank for rank, path in enumerate(impacts, 1)}
     rows = _assumptions(case)
-    told = sorted(rows, key=lambda row: ranks.get(row["id"], (len(rows), 0.0))[0])
+    told = sorted(rows, key=lambda row: ranks.get(row["id"], len(rows)))
     return table_of(
         "Assumptions log: every input that has a source",
         ASSUMPTION_HEAD,
@@ -87,21 +104,22 @@ def assumptions_log(case: Case) -> Table:
                 _range(row),
                 ", ".join(filter(None, (row["source"], row["date"]))),
                 row["quality"],
-                str(ranks[row["id"]][0]) if row["id"] in ranks else "-",
-                pounds(ranks[row["id"]][1]) if row["id"] in ranks else "-",
+                str(ranks[row["id"]]) if row["id"] in ranks else NOT_TESTED,
+                *(map(said_pounds, impacts[row["id"]]) if row["id"] in impacts else (NOT_TESTED, NOT_TESTED)),
             )
             for row in told
         ],
-        "Impact: rank by how far the investor's expected profit swings when the input alone goes from the low to the "
-        "high end of its range; - for an input that has no range or does not move it. Quality: data (official file), "
-        "research (published text), judgement (nobody has published it).",
+        "Impact: how far the investor's expected profit and the boroughs' expected net saving swing when the input "
+        "alone goes from the low to the high end of its range; the rank is by the larger of the two. Not tested: the "
+        "input has no range. Quality: data (official file), research (published text), judgement (nobody has "
+        "published it).",
     )
 
 
-def impact_ranks(case: Case) -> dict[str, tuple[int, float]]:
-    """Return rank and swing (GBP) of the inputs that move the tornado's output, by path."""
-    bars = [bar for bar in case.get("tornado", {}).get("bars", ()) if bar["swing"] > 0]
-    return {bar["path"]: (rank, bar["swing"]) for rank, bar in enumerate(bars, 1)}
+def impacts_of(case: Case) -> dict[str, tuple[float, float]]:
+    """Return the swings (GBP) of the investor's profit and of the boroughs' net saving by path, the largest first."""
+    swings = {bar["path"]: (bar["swing"], bar["swings"]["boroughs"]) for bar in case.get("tornado", {}).get("bars", ())}
+    return dict(sorted(swings.items(), key=lambda item: -max(item[1])))
 
 
 def _range(row: Case) -> str:
@@ -258,6 +276,13 @@ def _elsewhere(case: Case) -> Iterator[tuple[str, ...]]:
 # ---- provenance ----------------------------------------------------------------------------------------------------
 
 
+def commit_words(head: Case) -> str:
+    """Return the commit that the numbers were made from, and whether its files were as committed."""
+    clean = {True: "", False: ", with changes not committed", None: ", not known whether changed since"}
+    commit = head.get("commit")
+    return f"{commit}{clean[head.get('tree_clean')]}" if commit else "not known"
+
+
 def provenance(case: Case) -> Table:
     """Return where the numbers come from."""
     head = case["case"]
@@ -266,7 +291,11 @@ def provenance(case: Case) -> Table:
         ("SHA-256 of the scenario", head.get("scenario_sha256", "-")),
         ("Program", f"edgeofcare {head['version']}"),
         ("Hash of its sources", head.get("source_hash", "-")),
+        ("Commit", commit_words(head)),
+        ("Made", f"{head.get('made_utc', '-')} on {head.get('platform', '-')}"),
+        ("Libraries", ", ".join(f"{name} {number}" for name, number in head.get("libraries", {}).items()) or "-"),
         ("Seed", str(head["seed"])),
+        *((("Outer draws", f"{head['outer_draws']:,}"),) if "outer_draws" in head else ()),
         ("Simulated contracts, main run", f"{head['replications']:,}"),
         *((f"Simulated contracts, {PART_NAMES.get(name, name)}", f"{n:,}") for name, n in head["parts"].items()),
     ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from edgeofcare.documents.answers.stress import investor_fate, sink_words, stress_table
-from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph, Said
+from edgeofcare.documents.document import Block, Bullets, Callout, Document, Heading, Paragraph, Said, Table, table_of
 from edgeofcare.documents.papers.assurance_logs import assumptions_log, backtest_counts, provenance, quality_log
 from edgeofcare.documents.papers.chapters import (
     Blocks,
@@ -28,7 +28,7 @@ from edgeofcare.documents.papers.financial import financial_case
 from edgeofcare.documents.papers.management import management_case
 from edgeofcare.documents.papers.strategic import strategic_case
 from edgeofcare.documents.text_pages.run import effect_words, savers_words, worth_words
-from edgeofcare.documents.words import better_off, how_many, lower, middle, percent, pounds, ratio
+from edgeofcare.documents.words import better_off, chance_with_error, how_many, lower, middle, percent, pounds, ratio
 from edgeofcare.questions.stress import StressTable
 
 PICTURES_ON_ONE_PAGE = 2
@@ -46,6 +46,7 @@ def business_case(case: Case) -> Document:
         footer=f"edgeofcare {head['version']}; scenario {head['scenario']}, SHA-256 "
         f"{head.get('scenario_sha256', '')[:12]}; {made}.",
         keywords=("outcomes contract", "social impact bond", "edge of care", head["scenario"]),
+        stamp="ALTERED" if head.get("altered") else "",
     )
 
 
@@ -116,11 +117,47 @@ def _answer_page(case: Case) -> Blocks:
         _trust_in_short,
     )
     yield Bullets(tuple(text for line in lines for text in line(case)))
+    if "uncertain" in case:
+        yield two_columns(summary, case["uncertain"])
     yield Paragraph(
         f"A simulated contract is the whole contract lived once by the program, from the first referral to the last "
         f"payment, with the chances of real life. {summary['replications']:,} were lived. A range such as “middle 80%” "
         f"leaves out the lowest and the highest tenth of them."
         + (" Ranges show chance only, not doubt about the inputs." if summary["outer_draws"] == 1 else "")
+    )
+
+
+def two_columns(alone: Case, drawn: Case) -> Table:
+    """Return the main figures by chance alone, and by chance and what is not known of the inputs."""
+    sides = (alone, drawn)
+
+    def amounts(read: Callable[[Case], Case]) -> tuple[str, str]:
+        return tuple(  # type: ignore[return-value]
+            f"{pounds(stat['mean'])}{middle(stat['p10'], stat['p90'])}" for stat in map(read, sides)
+        )
+
+    def chances(read: Callable[[Case], Case]) -> tuple[str, str]:
+        return tuple(chance_with_error(read(side)) for side in sides)  # type: ignore[return-value]
+
+    def in_all(side: Case) -> str:
+        draws = f" over {side['outer_draws']:,} sets of inputs" if side["outer_draws"] > 1 else ""
+        return f"{side['replications']:,} simulated contracts{draws}"
+
+    rows = [
+        ("Cost of care avoided", *amounts(lambda s: s["avoided_cost_gbp"]["nominal"])),
+        ("Paid for outcomes", *amounts(lambda s: s["payments_gbp"]["total"])),
+        ("Net saving of all who pay by outcome", *amounts(lambda s: s["net_saving_gbp"])),
+        ("They save more than they pay in", *chances(lambda s: s["net_saving_chance"])),
+        ("Investor's profit", *amounts(lambda s: s["investor"]["profit_gbp"])),
+        ("Investor misses its target in", *chances(lambda s: s["investor"]["misses_target_chance"])),
+        ("Investor loses money in", *chances(lambda s: s["investor"]["loss_chance"])),
+    ]
+    return table_of(
+        "By chance alone, and with what is not known",
+        ("Average, middle 80%", "Chance only: every input as written", "Chance and what is not known"),
+        rows,
+        f"Chance only: {in_all(alone)}, if every input is as written. The other: {in_all(drawn)}, drawn from the "
+        f"ranges that the scenario gives, targets met again in each; ± is one standard error, between sets of inputs.",
     )
 
 

@@ -22,6 +22,7 @@ PART_WORDS = {
     "inputs": "The scenario's inputs",
     "assumptions": "The list of assumptions",
     "summary": "The main run",
+    "uncertain": "The main run with its uncertain inputs drawn",
     "series": "The course over the years",
     "mean": "The average case",
     "lives": "The lives of some children",

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edgeofcare.documents.document import Document
 from edgeofcare.documents.read import read_case
-from edgeofcare.errors import OptionError, RunFolderError
+from edgeofcare.errors import EdgeOfCareError, OptionError, RunFolderError
 
 OFFICE = "application/vnd.openxmlformats-officedocument"
 MEDIA_TYPES = {
@@ -22,18 +23,28 @@ MEDIA_TYPES = {
 FORMATS = tuple(MEDIA_TYPES)
 
 
-def write_report(folder: Path, formats: Sequence[str] = ("html", "xlsx"), out: Path | None = None) -> list[Path]:
+def write_report(
+    folder: Path, formats: Sequence[str] = ("html", "xlsx"), out: Path | None = None, anyway: bool = False
+) -> list[Path]:
     """Write a report of a case or run folder in each format and return the files.
 
     out: folder for them, `report` inside the case if not given; files of the same name are replaced, for a report can
-    always be made again. Raises OptionError for an unknown format or a missing library, RunFolderError for a folder
-    that holds neither case nor run.
+    always be made again. anyway: also of a folder that was altered, with ALTERED on every page. Raises OptionError for
+    an unknown format or a missing library, RunFolderError for a folder that holds neither case nor run or was altered.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise OptionError(f"there is no format {', '.join(unknown) or '(none named)'}. Formats: {', '.join(FORMATS)}.")
-    case = read_case(folder)
-    made = make_report(case, formats)
+    case = read_case(folder, anyway)
+    try:
+        made = make_report(case, formats)
+    except EdgeOfCareError:
+        raise
+    except Exception as error:
+        if not case["case"]["altered"]:
+            raise
+        names = ", ".join(case["case"]["altered"])
+        raise RunFolderError(f"{folder} was altered ({names}) so that no report can be made of it.") from error
     place = out or folder / "report"
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -45,7 +56,7 @@ def write_report(folder: Path, formats: Sequence[str] = ("html", "xlsx"), out: P
     return paths
 
 
-def make_report(case: dict[str, object], formats: Sequence[str]) -> dict[str, bytes]:
+def make_report(case: dict[str, Any], formats: Sequence[str]) -> dict[str, bytes]:
     """Return the files of a report by name; the document is made once for all formats that show it."""
     from edgeofcare.documents.papers.business_case import business_case
     from edgeofcare.documents.workbook.book import workbook

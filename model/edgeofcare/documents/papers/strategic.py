@@ -11,7 +11,6 @@ from edgeofcare.documents.text_pages.run import warning_words
 from edgeofcare.documents.words import count, day, percent, pounds, ratio, slug_words
 from edgeofcare.inputs.published import reference_file
 
-THERAPIES = {"mst": "Multisystemic therapy (MST)", "fft": "Functional family therapy (FFT)"}
 TRIALS = ("us_pooled", "family_group_conference", "outside_us_pooled", "start")
 
 
@@ -77,7 +76,7 @@ def _service(case: Case) -> Blocks:
         rows.append(
             (
                 slug_words(slug),
-                THERAPIES.get(team["therapy"], team["therapy"]),
+                inputs[f"therapies.{team['therapy']}.name"] or slug_words(team["therapy"]),
                 str(team["n_therapists"]),
                 str(places),
                 "all" if everywhere else ", ".join(names.get(one, one) for one in served),

@@ -1,4 +1,4 @@
-"""What all pictures share: size, colours, ticks, words on axes. In: a canvas to draw on. Out: a finished `Figure`.
+"""What all pictures share: size, colours, ticks, words on axes. In: a canvas to draw on. Out: a `Drawing`.
 
 A picture made again is the same byte by byte. Must not know: what a picture shows.
 """
@@ -9,7 +9,7 @@ import io
 import re
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 
@@ -20,17 +20,12 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from edgeofcare.documents.document import Figure, table_of
-
-Rows = Sequence[Sequence[str]]
+from edgeofcare.documents.document import Drawing
+from edgeofcare.documents.pictures.picture import FAINT, GREY
 
 WIDTH_IN = 170 / 25.4  # the text of an A4 page
 PNG_DPI = 150
 PAD_IN = 0.08
-# Told apart without colour too: every use has a hatch, a dash, a marker or a label of its own. Contrast with white at
-# least 3 to 1, of text at least 4.5 to 1.
-NAVY, TEAL, CRIMSON, ORANGE, GREY, PLUM = "#12436D", "#28A197", "#801650", "#F46A25", "#3D3D3D", "#A285D1"
-PALE, MIDDLE, FAINT = "#D6E4F0", "#8FB4D6", "#C8C8C8"  # fills between drawn edges, and lines of the grid
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 9.5,
@@ -74,24 +69,19 @@ def new_canvas(height_in: float) -> Canvas:
     return canvas
 
 
-def finished(
-    canvas: Canvas, name: str, title: str, description: str, head: Sequence[str], rows: Rows, note: str = ""
-) -> Figure:
-    """Return the picture with its words; must be called within the style of its name."""
-    canvas.draw_without_rendering()
-    canvas.set_layout_engine("none")  # both formats from one layout; canvases of their own, as savefig lays out anew
-    svg, png = io.StringIO(), io.BytesIO()
-    FigureCanvasSVG(canvas).print_svg(svg, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
-    canvas.set_dpi(PNG_DPI)
-    FigureCanvasAgg(canvas).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
-    return Figure(
-        name,
-        title,
-        description,
-        _named(svg.getvalue(), name, title, description),
-        png.getvalue(),
-        table_of(title, head, rows, note),
-    )
+def drawn(name: str, title: str, description: str, draw: Callable[[], Canvas]) -> Drawing:
+    """Return a picture as SVG, with its words, and as PNG."""
+    with look_of(name):
+        canvas = draw()
+        canvas.draw_without_rendering()
+        canvas.set_layout_engine(
+            "none"
+        )  # both formats from one layout; canvases of their own, as savefig lays out anew
+        svg, png = io.StringIO(), io.BytesIO()
+        FigureCanvasSVG(canvas).print_svg(svg, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
+        canvas.set_dpi(PNG_DPI)
+        FigureCanvasAgg(canvas).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    return Drawing(_named(svg.getvalue(), name, title, description), png.getvalue())
 
 
 def _named(svg: str, name: str, title: str, description: str) -> str:

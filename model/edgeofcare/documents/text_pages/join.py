@@ -44,8 +44,6 @@ WHAT_IF_WORDS = {
 }
 TEAM_WORDS = {
     "as-is": "with the teams there are",
-    "plus-mst": "with one more MST team",
-    "plus-fft": "with one more FFT team",
     "own": "with teams of its own",
 }
 
@@ -63,7 +61,7 @@ def join_words(found: Figures) -> list[str]:
         _provider_words(found["providers"]),
         _investor_words(found["investor"]),
         *_step_words(found.get("steps", ())),
-        *_limit_words(found.get("limits"), found["incumbents"]),
+        *_limit_words(found.get("limits"), found),
     ]
 
 
@@ -77,16 +75,23 @@ def joiner_names(found: Figures) -> str:
     return listed([joiner["name"] for joiner in found["joiner"].values()])
 
 
+def team_words(choice: str, therapies: Mapping[str, str]) -> str:
+    """Return with which teams a borough joins; therapies: labels by slug."""
+    one_more = choice.removeprefix("plus-")
+    return TEAM_WORDS[choice] if one_more == choice else f"with one more {therapies[one_more]} team"
+
+
 def teams_words(found: Figures) -> str:
     """Return with which teams they join, and whose effect is shown if teams come with them."""
-    teams, joiners = found["contract"]["teams"], list(found["joiner"].values())
+    teams, therapies = found["contract"]["teams"], found["contract"]["therapies"]
+    joiners = list(found["joiner"].values())
     several = len(joiners) > 1
     if teams is None:
-        told = listed([f"{joiner['name']} {TEAM_WORDS[joiner['teams']]}" for joiner in joiners])
+        told = listed([f"{joiner['name']} {team_words(joiner['teams'], therapies)}" for joiner in joiners])
         return f"{told}; a new team comes only if its borough joins: what follows is the effect of both"
     if teams == "as-is":
         return TEAM_WORDS[teams]
-    words = f"each {TEAM_WORDS[teams]}" if several else TEAM_WORDS[teams]
+    words = f"each {team_words(teams, therapies)}" if several else team_words(teams, therapies)
     come = "come" if several or teams == "own" else "comes"
     return (
         f"{words}, which {come} only if {joiner_names(found)} {'join' if several else 'joins'}: what follows is the "
@@ -408,7 +413,7 @@ def _step_words(steps: Sequence[Figures]) -> Iterator[str]:
         )
 
 
-def _limit_words(limits: Figures | None, incumbents: Figures) -> Iterator[str]:
+def _limit_words(limits: Figures | None, found: Figures) -> Iterator[str]:
     if limits is None:
         yield (
             "WHAT WOULD CHANGE THIS: the effect of therapy, the number of referrals, the date and the teams. --limits "
@@ -434,13 +439,13 @@ def _limit_words(limits: Figures | None, incumbents: Figures) -> Iterator[str]:
         )
     else:
         yield "At no joining date tried does it pay on average."
-    teams = limits["by_teams"]
+    teams, therapies, incumbents = limits["by_teams"], found["contract"]["therapies"], found["incumbents"]
     best = max(teams, key=lambda name: teams[name]["joiner_net_saving_gbp"])
     kind = max(teams, key=lambda name: teams[name]["change_for_incumbents_gbp"]["mean"])
     one = len(incumbents) == 1
     yield (
-        f"The joiner fares best {TEAM_WORDS[best]}: it {saves(teams[best]['joiner_net_saving_gbp'])}. "
-        f"{_those_in(incumbents).capitalize()} {'fares' if one else 'fare'} best {TEAM_WORDS[kind]}: "
+        f"The joiner fares best {team_words(best, therapies)}: it {saves(teams[best]['joiner_net_saving_gbp'])}. "
+        f"{_those_in(incumbents).capitalize()} {'fares' if one else 'fare'} best {team_words(kind, therapies)}: "
         f"{_better(teams[kind]['change_for_incumbents_gbp']['mean'])}{'' if one else ' together'}. The cost of a new "
         f"team falls on the investor."
     )
@@ -465,7 +470,7 @@ def join_page(found: Figures) -> str:
         lines += ["", f"{joiner['name'].upper()} BY FINANCIAL YEAR", *_years(joiner)]
     lines += ["", f"{_those_in(found['incumbents']).upper()}: WHAT CHANGES", *_incumbent_table(found["incumbents"])]
     if found.get("limits"):
-        lines += ["", "OTHER CHOICES", *_limit_table(found["limits"])]
+        lines += ["", "OTHER CHOICES", *_limit_table(found["limits"], found["contract"]["therapies"])]
     return "\n".join(lines) + "\n"
 
 
@@ -507,11 +512,11 @@ def _change(change: Figures) -> str:
     return f"{signed(change['mean'])}{error} d"
 
 
-def _limit_table(limits: Figures) -> Iterator[str]:
+def _limit_table(limits: Figures, therapies: Mapping[str, str]) -> Iterator[str]:
     yield f"  {'':<26}{'joiner saves':>14}{'chance':>8}{'its wait':>11}{'others together':>17}{'investor':>11}"
     rows = [(f"{percent(row['referrals_share'])} of referrals", row) for row in limits["by_volume"]]
     rows += [(f"from {row['join_date']}", row) for row in limits["by_join_date"]]
-    rows += [(TEAM_WORDS[name], row) for name, row in limits["by_teams"].items()]
+    rows += [(team_words(name, therapies), row) for name, row in limits["by_teams"].items()]
     for name, row in rows:
         yield (
             f"  {name:<26}{pounds(row['joiner_net_saving_gbp']):>14}{chance_percent(row['joiner_better_off_prob']):>8}"

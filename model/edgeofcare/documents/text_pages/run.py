@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from edgeofcare.documents.words import a_year, chance, count, how_many, percent, pounds, span
@@ -18,6 +19,7 @@ MOST_BOROUGHS = 15
 TRACKED_SHARE = "share_of_tracked_days_out_of_care"
 WIDTH = 100
 SMALLEST_SAID = 0.01
+SOMETIMES = 0.01  # more often than this the provider's waiting opens the answer, and no return is shown
 
 
 def page(summary: Summary) -> str:
@@ -43,10 +45,47 @@ def _head(summary: Summary) -> Iterator[str]:
 def _answer(summary: Summary) -> Iterator[str]:
     paid, cost = summary["payments_gbp"]["total"], summary["service_cost_gbp"]
     yield "THE ANSWER"
+    if money_runs_out(summary):
+        yield from map(_wrapped, short_of_money(summary))
     yield f"  {effect_words(summary)}, {worth_words(summary['avoided_cost_gbp']['nominal']['mean'])}."
     yield f"  {pounds(paid['mean'])} is paid for outcomes; the service costs {pounds(cost['mean'])}."
     yield savers_words(summary)
-    yield _investor_in_short(summary)
+    if not money_runs_out(summary):
+        yield _investor_in_short(summary)
+
+
+def money_runs_out(summary: Summary) -> bool:
+    """Return whether the provider waits for its money so often that no return is shown."""
+    return float(summary["provider"]["waits_prob"]) > SOMETIMES
+
+
+def short_of_money(summary: Summary) -> Iterator[str]:
+    """Yield that the money runs out, in how many simulated contracts, and what that means for the provider."""
+    provider, n = summary["provider"], summary["replications"]
+    when, never = date.fromisoformat(provider["first_date"]), provider["never_paid_gbp"]["mean"]
+    paid_late = "all of it is paid in the end" if not never else f"{pounds(never)} on average is never paid"
+    yield (
+        f"As financed, the money runs out in {how_many(provider['waits_prob'], n)}, first in {when:%B %Y}: "
+        f"{pounds(provider['committed_gbp'])} is committed and {pounds(provider['needed_gbp']['p95'])} is needed in 95 "
+        f"in 100. At worst {pounds(provider['owed_at_worst_gbp']['mean'])} on average is owed to the provider at one "
+        f"time; {paid_late}. No return is shown, because the provider would be financing it."
+    )
+
+
+def owed_words(summary: Summary) -> Iterator[str]:
+    """Yield what the provider waits for, and what investors pay beyond their commitment; nothing if neither does."""
+    provider, investor, n = summary["provider"], summary["investor"], summary["replications"]
+    if provider["n_waits"]:
+        worst, days = provider["owed_at_worst_gbp"], provider["days_owed"]["mean"]
+        yield (
+            f"The provider waits for its money in {how_many(provider['waits_prob'], n)}, {days:,.0f} days on average "
+            f"where it does. Owed to it at worst: {pounds(worst['mean'])} on average, {pounds(worst['p95'])} in 1 of "
+            f"20; never paid: {pounds(provider['never_paid_gbp']['mean'])}."
+        )
+    if called := investor["called_beyond_gbp"]["mean"]:
+        yield f"Investors are called beyond their commitment for {pounds(called)} on average."
+    if again := investor["redrawn_gbp"]["mean"]:
+        yield f"After a first distribution {pounds(again)} on average is called again."
 
 
 def effect_words(summary: Summary) -> str:
@@ -218,14 +257,32 @@ def _investor(summary: Summary) -> Iterator[str]:
     peak, profit = pounds(investor["peak_funding_gbp"]["mean"]), investor["profit_gbp"]
     yield "INVESTOR"
     spread = span(irr["p10"], irr["p90"], lambda value: percent(value, 1))
-    earned = f"Return {a_year(irr['mean'])}{f' ({spread})' if spread else ''}" if irr["n"] else "No rate of return"
+    known = f"{_net(investor)} {a_year(irr['mean'])}{f' ({spread})' if spread else ''}"
+    earned = known if irr["n"] else "No rate of return"
+    if money_runs_out(summary):
+        earned = "No return is shown"
     yield f"  {earned}; profit {pounds(profit['mean'])}{_in_brackets(profit)}."
     if multiple["n"]:
-        yield f"  Most in the contract at once: {peak}. What comes back is {multiple['mean']:.2f} times what goes in."
+        times = f" What comes back is {multiple['mean']:.2f} times what goes in."
+        yield f"  Most in the contract at once: {peak}.{'' if money_runs_out(summary) else times}"
     yield from _paid_back(investor["payback_years"], investor["never_paid_back_prob"], n)
-    if investor["cost_unpaid_prob"]:
-        yield f"  Money runs out, and costs stay unpaid, in {how_many(investor['cost_unpaid_prob'], n)}."
+    yield from map(_wrapped, owed_words(summary))
     yield from _without_rate(investor["irr_outcomes"])
+    if several := investor["several_rates"]:
+        yield _wrapped(several_words(several))
+
+
+def _net(investor: Summary) -> str:
+    """Return how a return is called: net of fees and carry with the gross one beside it, where there are such."""
+    gross = investor["irr_gross"]
+    return "Return" if gross is None else f"Gross return {a_year(gross['mean'])}; net of fees and carry"
+
+
+def several_words(several: Mapping[str, Any]) -> str:
+    """Return which rates of return fit at once in a simulated contract, and why."""
+    low, high = a_year(several["lowest"]), a_year(several["highest"])
+    why = f"because {pounds(several['redrawn_gbp'])} was called again after money had been distributed"
+    return f"In simulated contract {several['replication']:,} both {low} and {high} make its flows worth nil, {why}."
 
 
 def _in_brackets(stat: Stat) -> str:

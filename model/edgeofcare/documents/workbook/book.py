@@ -47,6 +47,8 @@ def workbook(case: Part) -> bytes:
     head = case.get("case", {})
     book = Book(f"{head.get('title', 'Business case')}: workbook", list(SHEETS))
     pages = book.sheets
+    if head.get("altered"):
+        book.stamp("ALTERED")
     mean = case.get("mean")
     if mean:
         checks = _mean_case(book, mean, case.get("summary"))
@@ -122,7 +124,11 @@ def _checks(sheet: Sheet, checks: Sequence[tuple[str, Live]]) -> Cell | None:
     if not checks:
         sheet.heading("Checks", MISSING)
         return None
-    row = sheet.heading("Checks", "Every line must be TRUE, whatever the inputs. Sums agree to half a penny.")
+    row = sheet.heading(
+        "Checks",
+        "Every line must be TRUE, whatever the inputs; only where money runs out in this mean case the line that says "
+        "so is FALSE. Sums agree to half a penny.",
+    )
     sheet.columns(74, 14, 14)
     sheet.line(row, ("Check", "Holds"), "head")
     held = []
@@ -214,7 +220,10 @@ def _cover(sheet: Sheet, head: Part, mean: Part, all_true: Cell | None) -> None:
         ("Change", "the inputs on the sheet Inputs. Payments, cash, returns and boroughs' savings follow."),
         ("Do not expect", "outcomes to follow: how many children stay at home comes from the simulation, as values."),
         ("Mean case", "caps bend what is paid, so the mean case is not the simulated mean; see Difference."),
-        ("Checks", "if a line on Checks is FALSE, a formula was overwritten or the inputs are out of reach."),
+        (
+            "Checks",
+            "if a line on Checks is FALSE, money runs out, a formula was overwritten or inputs are out of reach.",
+        ),
         ("Colours", ""),
     ]
     for label, words in lines:
@@ -239,6 +248,9 @@ def _cover(sheet: Sheet, head: Part, mean: Part, all_true: Cell | None) -> None:
         "Program": f"edgeofcare {head['version']}" if "version" in head else None,
         "Scenario hash": head.get("scenario_sha256"),
         "Source hash": head.get("source_hash"),
+        "Commit": head.get("commit"),
+        "Made": head.get("made_utc"),
+        "Platform": head.get("platform"),
         "Seed": head.get("seed", mean.get("seed")),
         "Simulated contracts": f"{head['replications']:,}" if "replications" in head else None,
         "In the mean case": f"{mean['replications']:,}" if "replications" in mean else None,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from edgeofcare.calendar import MEAN_DAYS_PER_MONTH
 from edgeofcare.documents.workbook.formula_cells import (
     EPOCH,
     WIDTH,
@@ -53,11 +54,13 @@ COLUMNS = {
     "receipts": ("Received", "gbp"),
     "run": ("In less due, in the period to date", "gbp"),
     "lowest": ("Lowest of these at a cost, from here on", "lowest"),
-    "needed": ("To be kept: least cash and costs to the end of next period", "gbp"),
+    "needed": ("To be kept: least cash and costs to come", "gbp"),
     "open": ("Cash may be distributed", "truth"),
     "opening": ("Opening balance", "gbp"),
     "draw": ("Drawn", "gbp"),
+    "called": ("Of it, called beyond the commitment", "gbp"),
     "spent": ("Cost paid", "gbp"),
+    "owed": ("Owed to the provider", "gbp"),
     "out": ("Distributed", "gbp"),
     "closing": ("Closing balance", "gbp"),
     "flow": ("Investor: net flow", "gbp"),
@@ -74,8 +77,8 @@ def write_waterfall(sheet: Sheet, mean: Part, names: Names, cost: Cost, paid: Pa
     """Write the cash of the usual waterfall by date: draw, receive, pay costs, distribute what is not needed."""
     row = sheet.heading(
         "Waterfall",
-        "GBP. On every date, in this order: draw what keeps cash from falling below its least, receive, pay costs, "
-        "and distribute what the next period does not need.",
+        "GBP. On every date, in this order: draw what keeps cash from falling below its least, receive, pay costs and "
+        "what is owed of earlier ones, and distribute what is not needed for the costs to come.",
         "On the last day of payment all cash is released. Dates follow the lag of payments.",
     )
     sheet.columns(13, WIDTH)
@@ -107,11 +110,11 @@ def write_waterfall(sheet: Sheet, mean: Part, names: Names, cost: Cost, paid: Pa
     cash["lowest"] = lowest[::-1]
     last = high(_most(cost.dates), _most(paid.dates))
     for i in range(n):
-        put("needed", i, when(days[i] >= last, 0, names["minimum_cash_gbp"] + _coming(cash, i, step)))
+        put("needed", i, when(days[i] >= last, 0, names["minimum_cash_gbp"] + _kept(cash, i, step, names)))
         pays = _count_if(paid.dates, "", days[i]) > 0
         put("open", i, either(same(days[i], last), both(days[i] >= names["distributions_from"], pays)))
     for i in range(n):
-        _move(put, cash, i, names)
+        _move(put, cash, i, names, mean["capital"]["when_short"] == "call")
         _invested(put, cash, i, names)
     return cash
 
@@ -193,22 +196,43 @@ def _most(cells: Sequence[Cell]) -> Live:
     return call("MAX", max(cell.value for cell in cells), span(cells, "both"))
 
 
-def _coming(cash: Cash, i: int, step: int) -> Live:
-    """Return the costs due from after a date to the end of the next period."""
-    days, due, until = cash["date"], cash["due"], _next_period(cash["start"][i], 2 * step)
-    value = sum(d.value for when_, d in zip(days, due, strict=True) if days[i].value < when_.value < until.value)
-    conditions = f'">"&{days[i].text}', span(days, "both"), f'"<"&{until.text}'
+def _kept(cash: Cash, i: int, step: int, names: Names) -> Live:
+    """Return the costs that are kept from distribution: to the end of the next period, or the reserve if it is more."""
+    days, due = cash["date"], cash["due"]
+    coming = _due_between(cash, i, "<", _next_period(cash["start"][i], 2 * step))
+    if "reserve_months" in names:
+        reserve = _due_between(cash, i, "<=", days[i] + names["reserve_months"] * MEAN_DAYS_PER_MONTH)
+    else:
+        value = sum(d.value for when_, d in zip(days, due, strict=True) if when_.value > days[i].value)
+        to_come = call("SUMIFS", value, span(due, "both"), span(days, "both"), f'">"&{days[i].text}')
+        reserve = when(days[i] >= names["delivery_end"], to_come, 0)
+    return high(coming, reserve)
+
+
+def _due_between(cash: Cash, i: int, sign: str, until: Live) -> Live:
+    """Return the costs due after a date and before another ("<"), or to it ("<=")."""
+    days, due = cash["date"], cash["due"]
+    there = [d.value < until.value or (sign == "<=" and d.value == until.value) for d in days]
+    value = sum(d.value for when_, d, is_ in zip(days, due, there, strict=True) if is_ and when_.value > days[i].value)
+    conditions = f'">"&{days[i].text}', span(days, "both"), f'"{sign}"&{until.text}'
     return call("SUMIFS", value, span(due, "both"), span(days, "both"), *conditions)
 
 
-def _move(put: Callable[[str, int, Live], Cell], cash: Cash, i: int, names: Names) -> None:
-    """Write the movements of one date."""
+def _move(put: Callable[[str, int, Live], Cell], cash: Cash, i: int, names: Names, calls: bool) -> None:
+    """Write the movements of one date. calls: whether the investor pays beyond its commitment for what cash lacks."""
     opening = put("opening", i, cash["closing"][i - 1] + 0 if i else live(0.0))
-    left = names["commitment_gbp"] - total(cash["draw"], "row", "") if i else names["commitment_gbp"]
-    short = names["minimum_cash_gbp"] - opening - cash["lowest"][i]
-    draw = put("draw", i, when(same(cash["date"][i], cash["start"][i]), high(0, low(short, left)), 0))
+    before = cash["owed"][i - 1] + 0 if i else live(0.0)
+    starts = same(cash["date"][i], cash["start"][i])
+    # Once more than the commitment is drawn, nothing of it is left.
+    left = high(0, names["commitment_gbp"] - total(cash["draw"], "row", "")) if i else names["commitment_gbp"]
+    short = names["minimum_cash_gbp"] + before - opening - cash["lowest"][i]
+    within = when(starts, high(0, low(short, left)), 0)
+    called = when(starts, high(0, live(0.0) - opening - within - cash["lowest"][i]), 0) if calls else live(0.0)
+    draw = put("draw", i, within + called)
+    put("called", i, called)
     ready = opening + draw + cash["receipts"][i]
-    spent = put("spent", i, low(cash["due"][i], ready))
+    spent = put("spent", i, low(before + cash["due"][i], ready))
+    put("owed", i, before + cash["due"][i] - spent)
     out = put("out", i, when(cash["open"][i], high(0, ready - spent - cash["needed"][i]), 0))
     put("closing", i, ready - spent - out)
 
@@ -281,7 +305,7 @@ def write_returns(book: Book, sheet: Sheet, names: Names, cash: Cash) -> Earned:
     )
     sheet.columns(52, 20, 20, 20)
     sheet.line(row, ("What", "Now", "As written", "Change"))
-    places = iter(range(row + 1, row + 20))
+    places = iter(range(row + 1, row + 25))
 
     def put(label: str, what: Live, kind: str = "gbp") -> Cell:
         at = next(places)
@@ -299,7 +323,10 @@ def write_returns(book: Book, sheet: Sheet, names: Names, cash: Cash) -> Earned:
     peak = put("Peak funding, GBP", -low(0, call("MIN", lowest, span(cash["to_date"], "both"))))
     npv = put("Present value at the target rate, GBP", total(cash["worth"], "both"))
     if cash["due"]:
-        put("Costs left unpaid because the commitment ran out, GBP", total(cash["due"]) - total(cash["spent"]))
+        most = max(cell.value for cell in cash["owed"])
+        put("Owed to the provider at worst, GBP", call("MAX", most, span(cash["owed"], "both")))
+        put("Owed to the provider at the end, never paid, GBP", cash["owed"][-1] + 0)
+        put("Called from the investor beyond its commitment, GBP", total(cash["called"], "both"))
     rates_row, one_row, irr_row, xirr_row, zero_row = (next(places) for _ in range(5))
     n_rates, bracket = _scanned(sheet, next(places) + STEPS + 5, cash)
     sheet.text(rates_row, 0, "Rates at which the value changes its sign")
@@ -311,9 +338,10 @@ def write_returns(book: Book, sheet: Sheet, names: Names, cash: Cash) -> Earned:
     lost = both(drawn > HALF_A_PENNY, returned <= HALF_A_PENNY)
     rate = when(one, call("EXP", math.exp(x.value), x) - 1, when(lost, live(-1.0), live(0.0)))
     irr = _returned(sheet, irr_row, "Rate of return a year (IRR; nil if there is not exactly one)", rate)
-    # A flow of nil on the first date is more than some programs' XIRR can bear.
+    # A flow of nil on the first date is more than some programs' XIRR can bear; and without a guess near it some
+    # give a rate of next to nil where the true one is far below.
     first = locked(cash["flow"][0])
-    found = call("XIRR", irr.value, span(cash["flow"], "both"), span(cash["date"], "both"))
+    found = call("XIRR", irr.value, span(cash["flow"], "both"), span(cash["date"], "both"), irr)
     asks = both(one, size(first) > HALF_A_PENNY)
     xirr = _returned(sheet, xirr_row, "The same by the sheet's own XIRR", when(asks, found, irr))
     discount = [o.value - d.value for o, d in zip(outs, draws, strict=True)]
@@ -416,9 +444,19 @@ def cash_checks(paid: Paid, cost: Cost, cash: Cash, names: Names) -> Iterator[tu
     below = [cell.value < -HALF_A_PENNY for cell in cash["closing"]]
     yield "Cash is never below nil", nowhere(span(cash["closing"]), f"<-{HALF_A_PENNY}", below)
     yield "All cash is released at the end", size(cash["closing"][-1]) < HALF_A_PENNY
-    yield "Draws stay within the commitment", sums["draw"] < names["commitment_gbp"] + HALF_A_PENNY
-    yield "No more is paid for costs than is due", sums["spent"] < sums["due"] + HALF_A_PENNY
+    within = sums["draw"] - total(cash["called"])
+    yield "Draws stay within the commitment, but for what is called beyond it", within < _just_above(names)
+    yield "What was due is what was paid and what is still owed", near(sums["due"], sums["spent"] + cash["owed"][-1])
+    waits = [cell.value > HALF_A_PENNY for cell in cash["owed"]]
+    yield (
+        "Money does not run out: no bill of the provider waits",
+        nowhere(span(cash["owed"]), f">{HALF_A_PENNY}", waits),
+    )
     yield "Profit = received - costs paid", near(sums["out"] - sums["draw"], sums["receipts"] - sums["spent"])
+
+
+def _just_above(names: Names) -> Live:
+    return names["commitment_gbp"] + HALF_A_PENNY
 
 
 def return_checks(cash: Cash, earned: Earned) -> Iterator[tuple[str, Live]]:

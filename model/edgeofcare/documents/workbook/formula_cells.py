@@ -13,6 +13,8 @@ from datetime import date, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from edgeofcare.inputs.cells import may_be_formula
+
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
 
@@ -210,17 +212,30 @@ class Book:
         self._book = xlsxwriter.Workbook(self._bytes, {"in_memory": True, **plain})
         self._book.set_properties({"title": title, "created": CREATED})
         self._book.set_calc_mode("auto")
-        self._formats: dict[tuple[str, str], Format] = {}
+        self._formats: dict[tuple[str, str, bool], Format] = {}
+        self.stamped = ""
         self.sheets = {name: Sheet(self, name) for name in sheets}
 
-    def format(self, look: str, number: str) -> Format:
-        """Return how a cell looks: its part (a key of FONTS) and its kind of number (a key of NUMBERS)."""
-        if (look, number) not in self._formats:
-            style = {"num_format": NUMBERS[number], "font_name": "Arial", "font_size": 10} | FONTS[look]
-            if number == "truth":
-                style["align"] = "left"
-            self._formats[look, number] = self._book.add_format(style)
-        return self._formats[look, number]
+    def stamp(self, word: str) -> None:
+        """Put a word on every sheet and every printed page, such as ALTERED."""
+        self.stamped = f"{word}: "
+        for sheet in self.sheets.values():
+            sheet.page.set_header(f'&C&"Arial,Bold"&14{word}')
+
+    def format(self, look: str, number: str, is_quoted: bool = False) -> Format:
+        """Return how a cell looks: its part and its kind of number (keys of `style`).
+
+        is_quoted: whether it stays text when it is edited or copied, whatever it begins with.
+        """
+        if (look, number, is_quoted) not in self._formats:
+            quoted = {"quote_prefix": True} if is_quoted else {}
+            self._formats[look, number, is_quoted] = self._book.add_format(self.style(look, number) | quoted)
+        return self._formats[look, number, is_quoted]
+
+    def style(self, look: str, number: str) -> dict[str, object]:
+        """Return the style of a cell: its part is a key of FONTS, its kind of number one of NUMBERS."""
+        aligned = {"align": "left"} if number == "truth" else {}
+        return {"num_format": NUMBERS[number], "font_name": "Arial", "font_size": 10} | FONTS[look] | aligned
 
     def add_sheet(self, name: str) -> Any:
         """Return a new sheet, set up to be printed one page wide."""
@@ -251,7 +266,7 @@ class Sheet:
 
     def text(self, row: int, col: int, words: str, look: str = "words") -> None:
         """Write text, whatever it begins with."""
-        self.page.write_string(row, col, words, self.book.format(look, "text"))
+        self.page.write_string(row, col, words, self.book.format(look, "text", may_be_formula(words)))
 
     def line(self, row: int, words: Sequence[str], look: str = "over") -> None:
         """Write the heads of columns, the first at the left; look: of the others ("over" stands over numbers)."""
@@ -279,7 +294,7 @@ class Sheet:
 
     def heading(self, title: str, *notes: str) -> int:
         """Write the head of the sheet; return the first free row, one left blank."""
-        self.text(0, 0, title, "title")
+        self.text(0, 0, self.book.stamped + title, "title")
         for row, note in enumerate(notes, start=1):
             self.text(row, 0, note)
         return len(notes) + 2

@@ -67,6 +67,11 @@ def _input_rows(mean: Part) -> Iterator[tuple[str, str, float, str, str]]:
         after = capital["distribute"] == "after_delivery"
         first = mean["delivery_end"] if after else min(mean["simulated"]["cash_dates"])
         yield "distributions_from", "First day on which cash may be distributed", serial(first), "date", ""
+        if (months := capital["reserve_months"]) is not None:
+            yield "reserve_months", "Months of costs to come that are kept", months, "number", "Of 30.4375 days"
+        else:
+            note = "From then on all costs to come are kept"
+            yield "delivery_end", "Day by which the last therapy ends", serial(mean["delivery_end"]), "date", note
 
 
 def numbered(terms: Sequence[Part]) -> Iterator[tuple[Part, str, str]]:

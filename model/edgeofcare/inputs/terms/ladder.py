@@ -51,6 +51,9 @@ class ImprovementLadder(TrackedTerm):
     group's."""
     bands: Annotated[tuple[Band, ...], Field(min_length=1, max_length=20)]
     """The rungs, from the lowest up."""
+    between_rungs: Literal["step", "straight"] = "step"
+    """`step`: the rate of the last rung reached; `straight`: between two rungs the rate on the straight line from one
+    to the next, below the first nothing, from the last on its own. A rung's principal_share is always a step."""
     base: Literal["principal", "per_care_day_reduced", "per_start"]
     """What the rung is a rate on. `principal`: interest on a principal, and at the last settlement the principal;
     `per_care_day_reduced`: care days fewer than the control's share would give; `per_start`: children who start."""
@@ -79,8 +82,11 @@ class ImprovementLadder(TrackedTerm):
         if (self.base == "principal") != (self.principal_gbp is not None):
             faults.append("[principal_gbp] belongs to base principal, and base principal needs it")
         rungs = [band.from_improvement for band in self.bands]
-        if any(b <= a for a, b in itertools.pairwise(rungs)):
-            faults.append("[bands] rungs must rise: each from_improvement must be above the one before")
+        faults += [
+            f"[bands.{n}.from_improvement] rungs must rise: this one must begin above the one before, at {before:g}"
+            for n, (before, begins) in enumerate(itertools.pairwise(rungs), start=1)
+            if begins <= before
+        ]
         months = self.settle_months
         if any(b <= a for a, b in itertools.pairwise(months)):
             faults.append("[settle_months] must rise")

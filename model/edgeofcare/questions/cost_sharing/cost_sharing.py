@@ -10,7 +10,7 @@ net_gbp says who would be better off with none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,15 +87,17 @@ class Shares:
 
     cost_pence: c(all); actual_cost_pence: mean cost of the scenario's own teams, set-up and management. alone_pence:
     (borough,), c of each alone. se_pence: standard errors of the Shapley shares, None if they are exact.
-    left_out: rules that cannot be used, with the reason. teams: numbers of MST and FFT teams of all.
+    left_out: rules that cannot be used, with the reason. therapies: label by slug, in the order of `teams`, `use` and
+    each need's slot-days. teams: (therapy,), numbers of teams of all.
     core.epsilon is in pence of value; core.shares are what each borough gains under the least core's sharing, pence.
     """
 
     scenario: str
     needs: tuple[Need, ...]
     coalition_teams: CoalitionTeams
-    teams: tuple[int, int]
-    use: tuple[float, float]
+    therapies: dict[str, str]
+    teams: tuple[int, ...]
+    use: tuple[float, ...]
     cost_pence: int
     actual_cost_pence: int
     value_gbp: float
@@ -157,9 +159,10 @@ def shares(
     elif done.scenario != scenario:
         raise OptionError(f"the run is of {done.scenario.name or 'another scenario'}, not of {scenario.name}.")
     rows = done.replications
-    actual = to_pence(float((rows["service_cost_gbp"] + rows["cost_unpaid_gbp"]).mean()))
+    actual = to_pence(float(rows["service_cost_gbp"].mean()))
     of, to = needs(scenario, done), service(scenario, teams)
-    return share(scenario.name, of, to, actual, seed, exact_up_to, permutations, progress)
+    found = share(scenario.name, of, to, actual, seed, exact_up_to, permutations, progress)
+    return replace(found, therapies=scenario.therapy_labels)
 
 
 def share(
@@ -192,8 +195,9 @@ def share(
         scenario=name,
         needs=tuple(of),
         coalition_teams=to.teams,
-        teams=(int(everyone.teams[0, 0]), int(everyone.teams[0, 1])),
-        use=(float(everyone.use[0, 0]), float(everyone.use[0, 1])),
+        therapies={therapy: therapy.upper() for therapy in to.teams.kinds},
+        teams=tuple(everyone.teams[0].tolist()),
+        use=tuple(everyone.use[0].tolist()),
         cost_pence=total,
         actual_cost_pence=actual_cost_pence,
         value_gbp=float(everyone.value[0]) / 100,
@@ -249,9 +253,8 @@ def _words(found: Shares) -> list[str]:
     """Return the answer in sentences: the cost, the shares, who would leave, what a team needs."""
     names = {need.slug: need.name for need in found.needs}
     by_shapley = found.rule("shapley")
-    mst, fft = found.teams
     told = [
-        f"Together the boroughs share {_gbp(found.cost_pence)} ({_teams(mst, fft)}); each alone, they would pay "
+        f"Together the boroughs share {_gbp(found.cost_pence)} ({_teams(found)}); each alone, they would pay "
         f"{_gbp(sum(found.alone_pence))} between them. The scenario's own service costs "
         f"{_gbp(found.actual_cost_pence)}."
     ]
@@ -271,7 +274,7 @@ def _words(found: Shares) -> list[str]:
         if not rule.stable:
             group = _listed([names[slug] for slug in rule.leaves])
             told.append(f"Shared by {RULES[rule.rule]}, {group} would gain {_gbp(rule.gains_gbp * 100)} by leaving.")
-    return told + [_scale_words(scale) for scale in found.scales]
+    return told + [_scale_words(scale, found.therapies[scale.therapy]) for scale in found.scales]
 
 
 def _core_words(found: Shares) -> str:
@@ -288,8 +291,8 @@ def _core_words(found: Shares) -> str:
     return f"The core is not empty: shared by {_listed(stable, 'or')}, no group would gain by leaving."
 
 
-def _scale_words(scale: Scale) -> str:
-    team = f"A team of {scale.therapy.upper()} with {scale.slots} places"
+def _scale_words(scale: Scale, therapy: str) -> str:
+    team = f"A team of {therapy} with {scale.slots} places"
     if scale.least_referrals_per_year is None:
         return f"{team} is not used by anyone."
     told = (
@@ -301,8 +304,9 @@ def _scale_words(scale: Scale) -> str:
     return told + f", and {scale.n_viable:,} of {scale.n_groups:,} groups of two or more use such teams enough."
 
 
-def _teams(mst: int, fft: int) -> str:
-    numbers = [f"{n} {name} team{'s' if n > 1 else ''}" for n, name in ((mst, "MST"), (fft, "FFT")) if n]
+def _teams(found: Shares) -> str:
+    each = zip(found.teams, found.therapies.values(), strict=True)
+    numbers = [f"{n} {name} team{'s' if n > 1 else ''}" for n, name in each if n]
     return _listed(numbers) or "no team"
 
 

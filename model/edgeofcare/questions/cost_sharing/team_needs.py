@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR, day_number
-from edgeofcare.engine.plan import THERAPIES, Plan, make_plan
+from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.inputs.published import reference_file
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.money.costs import management_cost, yearly
@@ -36,8 +36,9 @@ MONTHS_PER_YEAR = 12
 class Need:
     """What one borough brings: expected referrals and starts, slot-days by therapy, what its children save.
 
-    joins_day: day number of its first referral; months: of service, from then to the end of delivery. referrals and
-    starts: over the contract. avoided_gbp: cashable, inside tracking. population: aged 10 to 17, None if unpublished.
+    slot_days: (therapy,). joins_day: day number of its first referral; months: of service, from then to the end of
+    delivery. referrals and starts: over the contract. avoided_gbp: cashable, inside tracking. population: aged 10 to
+    17, None if unpublished.
     """
 
     slug: str
@@ -45,8 +46,7 @@ class Need:
     referrals: float
     referrals_per_year: float
     starts: float
-    slot_days_mst: float
-    slot_days_fft: float
+    slot_days: tuple[float, ...]
     joins_day: int
     months: float
     avoided_gbp: float
@@ -55,7 +55,7 @@ class Need:
     @property
     def any(self) -> bool:
         """Whether the borough needs a service at all."""
-        return self.slot_days_mst + self.slot_days_fft > 0
+        return sum(self.slot_days) > 0
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ class TeamKind:
 
 @dataclass(frozen=True)
 class CoalitionTeams:
-    """The teams that groups buy from; None for a therapy that is not on offer.
+    """The teams that groups buy from.
 
-    most_use: share of slot-days up to which teams are planned. least_use: share from which one licensed team is worth
-    having; a group that needs less of a therapy may send its families to the other. Cost grows from day 0.
+    kinds: by therapy, None for one that is not on offer. most_use: share of slot-days up to which teams are planned.
+    least_use: share from which one licensed team is worth having; a group that needs less of a therapy may send its
+    families to another. Cost grows from day 0.
     """
 
-    mst: TeamKind | None
-    fft: TeamKind | None
+    kinds: dict[str, TeamKind | None]
     most_use: float
     least_use: float
     cost_growth_per_year: float
@@ -91,16 +91,16 @@ class CoalitionTeams:
 class Service:
     """What a group has to pay for: teams, set-up, management, by the day on which its first member joins.
 
-    until: day number of the end of delivery. mst_days_per_fft_day: length of an MST against an FFT.
-    slot_days_per_referral: MST and FFT, of an average referred family if nobody is lost while waiting. set_up: pence.
+    until: day number of the end of delivery. mean_days: (therapy,), for which a starter holds a slot.
+    slot_days_per_referral: (therapy,), of an average referred family if nobody is lost while waiting. set_up: pence.
     management, a_pound_a_year: (day + 1,), pence from each day on, of management and of GBP 1 a year of team; what is
     paid for management before day 0 is always paid.
     """
 
     teams: CoalitionTeams
     until: int
-    mst_days_per_fft_day: float
-    slot_days_per_referral: tuple[float, float]
+    mean_days: tuple[float, ...]
+    slot_days_per_referral: tuple[float, ...]
     set_up: int
     management: Floats
     a_pound_a_year: Floats
@@ -112,19 +112,23 @@ def coalition_teams() -> CoalitionTeams:
         part: {key: figure["value"] for key, figure in table.items()}
         for part, table in reference_file("coalition_teams").items()
     }
-    return CoalitionTeams(mst=TeamKind(**found["mst"]), fft=TeamKind(**found["fft"]), **found["all"])
+    for_all = found.pop("all")
+    return CoalitionTeams({therapy: TeamKind(**kind) for therapy, kind in found.items()}, **for_all)
 
 
 def on_offer(teams: CoalitionTeams, scenario: Scenario) -> CoalitionTeams:
-    """Return the teams less those of a therapy that the scenario has not."""
-    given = scenario.therapies
-    return CoalitionTeams(
-        teams.mst if given.mst else None,
-        teams.fft if given.fft else None,
-        teams.most_use,
-        teams.least_use,
-        teams.cost_growth_per_year,
-    )
+    """Return the teams for the scenario's therapies, in its order: as given, or else as its own largest of each."""
+    return replace(teams, kinds={name: teams.kinds.get(name, _own_kind(name, scenario)) for name in scenario.therapies})
+
+
+def _own_kind(therapy: str, scenario: Scenario) -> TeamKind | None:
+    """Return the scenario's team of a therapy with most slots, the first of equals; None if it has none."""
+    kinds = [
+        TeamKind(team.n_therapists, team.caseload_per_therapist, team.cost_gbp_per_year)
+        for team in scenario.teams.values()
+        if team.therapy == therapy
+    ]
+    return max(kinds, key=lambda kind: kind.slots, default=None)
 
 
 def mean_days_used(plan: Plan) -> Floats:
@@ -139,14 +143,9 @@ def mean_days_used(plan: Plan) -> Floats:
     return np.asarray((chances * (completed * days + (1 - completed) * broken_off)).sum(axis=1))
 
 
-def suited_share(plan: Plan, scenario: Scenario) -> Floats:
+def suited_share(scenario: Scenario) -> Floats:
     """Return the share of starters who get each therapy: (borough, therapy)."""
-    mst = plan.suited_to_mst_prob.copy()
-    if scenario.therapies.fft is None:
-        mst[:] = 1
-    if scenario.therapies.mst is None:
-        mst[:] = 0
-    return np.stack([mst, 1 - mst], axis=1)
+    return np.array([scenario.shares_suited(slug) for slug in scenario.boroughs])
 
 
 def expected_starts(plan: Plan) -> Floats:
@@ -166,7 +165,7 @@ def needs(scenario: Scenario, done: Run | None = None) -> tuple[Need, ...]:
     if done is not None:
         means = done.boroughs.groupby("borough", observed=False)[["started", "avoided_cashable_gbp"]].mean()
         starts, avoided = (means.loc[list(plan.borough_slugs), name].to_numpy(float) for name in means.columns)
-    slot_days = starts[:, None] * suited_share(plan, scenario) * mean_days_used(plan)
+    slot_days = starts[:, None] * suited_share(scenario) * mean_days_used(plan)
     clock, rows = scenario.clock, []
     for i, (slug, borough) in enumerate(scenario.boroughs.items()):
         joins = day_number(borough.join_date or clock.day_0, clock.day_0)
@@ -177,8 +176,7 @@ def needs(scenario: Scenario, done: Run | None = None) -> tuple[Need, ...]:
                 referrals=float(plan.cumulative_referrals[i, -1]),
                 referrals_per_year=borough.referrals_per_year,
                 starts=float(starts[i]),
-                slot_days_mst=float(slot_days[i, 0]),
-                slot_days_fft=float(slot_days[i, 1]),
+                slot_days=tuple(slot_days[i].tolist()),
                 joins_day=joins,
                 months=(plan.delivery_end - joins) / MEAN_DAYS_PER_YEAR * MONTHS_PER_YEAR,
                 avoided_gbp=float(avoided[i]),
@@ -201,9 +199,9 @@ def service(scenario: Scenario, teams: CoalitionTeams) -> Service:
     """Return what a group has to pay for: set-up in full, management and teams from its first member's joining on."""
     until = day_number(scenario.clock.delivery_end, scenario.clock.day_0)
     plan = make_plan(scenario, 1.0, 1.0)
-    mst, fft = mean_days_used(plan)
+    mean_days = mean_days_used(plan)
     a_year = np.array([borough.referrals_per_year for borough in scenario.boroughs.values()])
-    suited = np.average(suited_share(plan, scenario), axis=0, weights=a_year if a_year.any() else None)
+    suited = np.average(suited_share(scenario), axis=0, weights=a_year if a_year.any() else None)
     willing = plan.rates.accept_prob * plan.rates.engage_prob
     management = np.zeros(until + 1)
     for cost in scenario.costs.management:
@@ -216,8 +214,8 @@ def service(scenario: Scenario, teams: CoalitionTeams) -> Service:
     return Service(
         teams=on_offer(teams, scenario),
         until=until,
-        mst_days_per_fft_day=float(mst / fft),
-        slot_days_per_referral=(willing * float(suited[0] * mst), willing * float(suited[1] * fft)),
+        mean_days=tuple(mean_days.tolist()),
+        slot_days_per_referral=tuple((willing * (suited * mean_days)).tolist()),
         set_up=to_pence(scenario.costs.set_up_gbp),
         management=management,
         a_pound_a_year=pound.sum() - np.append(0.0, np.cumsum(pound)),
@@ -228,34 +226,42 @@ def service(scenario: Scenario, teams: CoalitionTeams) -> Service:
 
 
 def cheapest_teams(
-    slot_days_mst: npt.ArrayLike,
-    slot_days_fft: npt.ArrayLike,
-    service_days: npt.ArrayLike,
-    teams: CoalitionTeams,
-    mst_days_per_fft_day: float = 1.0,
-) -> tuple[Ints, Ints]:
-    """Return the numbers of whole MST and FFT teams that serve groups' slot-days at least cost: (group,) both.
+    slot_days: npt.ArrayLike, service_days: npt.ArrayLike, teams: CoalitionTeams, mean_days: Sequence[float] = ()
+) -> Ints:
+    """Return the whole teams of each therapy that serve groups' slot-days at least cost: (group, therapy).
 
-    Teams are planned to at most `most_use` of their slot-days. The therapies stay apart, unless a group needs less of
-    one than `least_use` of a team, or it is not on offer: it may then send those families to the other, where they take
-    as long as the other therapy does. The cheaper way is taken; on a tie, apart.
+    slot_days: (group, therapy), therapies as in `teams.kinds`; mean_days: for which each therapy holds a slot, all the
+    same if not given. Teams are planned to at most `most_use` of their slot-days. With n therapies there are n + 1
+    ways: each apart, or all families to one of them, where they take as long as that therapy does. All may go to one if
+    of every other therapy a group needs less than `least_use` of a team, or it is not on offer. The cheapest way is
+    taken; on a tie, apart.
     """
-    given = (np.asarray(a, dtype=float) for a in (slot_days_mst, slot_days_fft, service_days))
-    mst, fft, days = (np.asarray(a) for a in np.broadcast_arrays(*given))
-    nobody, all_mst, all_fft = np.zeros(mst.shape), mst + fft * mst_days_per_fft_day, fft + mst / mst_days_per_fft_day
-    apart = (_teams_for(mst, days, teams.mst, teams), _teams_for(fft, days, teams.fft, teams))
-    only_mst = (_teams_for(all_mst, days, teams.mst, teams), nobody)
-    only_fft = (nobody, _teams_for(all_fft, days, teams.fft, teams))
-    costs = [
-        _yearly_cost(*apart, teams),
-        np.where(_too_few(fft, days, teams.fft, teams), _yearly_cost(*only_mst, teams), np.inf),
-        np.where(_too_few(mst, days, teams.mst, teams), _yearly_cost(*only_fft, teams), np.inf),
-    ]
+    needed = np.atleast_2d(np.asarray(slot_days, dtype=float))
+    days = np.broadcast_to(np.asarray(service_days, dtype=float), needed.shape[:1])
+    kinds = list(teams.kinds.values())
+    moved = all_to_one(needed, mean_days)
+    few = np.stack([_too_few(needed[:, i], days, kind, teams) for i, kind in enumerate(kinds)], axis=1)
+    ways = [np.stack([_teams_for(needed[:, i], days, kind, teams) for i, kind in enumerate(kinds)], axis=1)]
+    costs = [_yearly_cost(ways[0], teams)]
+    for i, kind in enumerate(kinds):
+        only = np.zeros(needed.shape)
+        only[:, i] = _teams_for(moved[:, i], days, kind, teams)
+        ways.append(only)
+        costs.append(np.where(np.delete(few, i, axis=1).all(axis=1), _yearly_cost(only, teams), np.inf))
     if np.isinf(np.min(costs, axis=0)).any():
         raise ValueError("slot-days need a therapy on offer and days of service")
     best = np.argmin(costs, axis=0)
-    of_mst, of_fft = (np.choose(best, ways) for ways in zip(apart, only_mst, only_fft, strict=True))
-    return of_mst.astype(np.int64), of_fft.astype(np.int64)
+    return np.asarray(np.stack(ways)[best, np.arange(len(best))].astype(np.int64))
+
+
+def all_to_one(slot_days: Floats, mean_days: Sequence[float] = ()) -> Floats:
+    """Return the slot-days of each therapy if all families were sent to it: (group, therapy).
+
+    Sum over therapies j of slot-days_j x mean days / mean days_j.
+    """
+    lengths = np.array(mean_days if len(mean_days) else np.ones(slot_days.shape[1]))
+    moved = [sum(slot_days[:, j] * (mine / other) for j, other in enumerate(lengths)) for mine in lengths]
+    return np.stack([np.asarray(column) for column in moved], axis=1)
 
 
 def _teams_for(slot_days: Floats, days: Floats, kind: TeamKind | None, teams: CoalitionTeams) -> Floats:
@@ -270,10 +276,11 @@ def _too_few(slot_days: Floats, days: Floats, kind: TeamKind | None, teams: Coal
     return np.asarray(slot_days < (np.inf if kind is None else kind.slots * days * teams.least_use))
 
 
-def _yearly_cost(n_mst: Floats | Ints, n_fft: Floats | Ints, teams: CoalitionTeams) -> Floats:
-    """Return the yearly cost of teams, GBP; without end for a team that is not on offer."""
-    total = np.zeros(np.shape(n_mst))
-    for n, kind in ((n_mst, teams.mst), (n_fft, teams.fft)):
+def _yearly_cost(n_teams: Floats | Ints, teams: CoalitionTeams) -> Floats:
+    """Return the yearly cost of teams, GBP: (group,); without end for a team that is not on offer."""
+    total = np.zeros(len(n_teams))
+    for i, kind in enumerate(teams.kinds.values()):
+        n = n_teams[:, i]
         total += np.where(n > 0, np.inf, 0.0) if kind is None else n * kind.cost_gbp_per_year
     return total
 
@@ -303,24 +310,18 @@ def price_groups(members: Bools, of: Sequence[Need], to: Service) -> Groups:
 
     Teams serve from the joining of a group's first member to the end of delivery; slot-days are spread over that time.
     """
-    n_days = np.array([[n.slot_days_mst, n.slot_days_fft] for n in of])
+    n_days = np.array([n.slot_days for n in of])
     served = members & np.array([n.any for n in of])
     there = served.any(axis=1)
     first = np.where(served, [n.joins_day for n in of], to.until).min(axis=1)
-    mst, fft = (served.astype(float) @ n_days).T
+    needed = served.astype(float) @ n_days
     days = (to.until - first).astype(float)
-    n_mst, n_fft = cheapest_teams(mst, fft, days, to.teams, to.mst_days_per_fft_day)
-    a_year = _yearly_cost(n_mst, n_fft, to.teams)
+    n_teams = cheapest_teams(needed, days, to.teams, to.mean_days)
+    a_year = _yearly_cost(n_teams, to.teams)
     cost = whole(to.set_up + to.management[first] + a_year * to.a_pound_a_year[first])
-    used = np.stack(
-        [
-            np.where(n_fft > 0, mst, mst + fft * to.mst_days_per_fft_day),
-            np.where(n_mst > 0, fft, fft + mst / to.mst_days_per_fft_day),
-        ],
-        axis=1,
-    )
-    slots = [0 if kind is None else kind.slots for kind in (to.teams.mst, to.teams.fft)]
-    n_teams = np.stack([n_mst, n_fft], axis=1)
+    others = n_teams.sum(axis=1, keepdims=True) - n_teams
+    used = np.where(others > 0, needed, all_to_one(needed, to.mean_days))
+    slots = [0 if kind is None else kind.slots for kind in to.teams.kinds.values()]
     room = n_teams * slots * days[:, None]
     return Groups(
         members=members,
@@ -378,8 +379,7 @@ def scales(of: Sequence[Need], to: Service, members: Bools) -> tuple[Scale, ...]
     growing = price_groups(steps, of, to)
     priced = price_groups(members[members.sum(axis=1) > 1], of, to)
     found = []
-    for i, therapy in enumerate(THERAPIES):
-        kind: TeamKind | None = getattr(to.teams, therapy)
+    for i, (therapy, kind) in enumerate(to.teams.kinds.items()):
         if kind is None:
             continue
         each = to.slot_days_per_referral[i] / (kind.slots * MEAN_DAYS_PER_YEAR)
