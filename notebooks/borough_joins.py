@@ -12,7 +12,7 @@ with app.setup:
 
     from edgeofcare import join
     from edgeofcare.documents.answers.join import join_document, join_headline
-    from edgeofcare.documents.text_pages.join import team_words
+    from edgeofcare.documents.answers.join_words import team_words
     from edgeofcare.inputs.boroughs import Joining, load_joiner, names_of_joiners, team_choices, with_referrals
     from edgeofcare.pages import Choice, Number, Page, View, Visit, head, link_inputs, section
     from edgeofcare.pages.questions import effect_fields, effect_words, size_fields, with_effect
@@ -75,8 +75,7 @@ def live(scenario, values, progress):
 @app.function
 def show(joined, values):
     """The answer in words, pictures and tables."""
-    found = joined.as_dict()
-    return View(join_document(found, effect_words(values)), join_headline(found), joined.scenario)
+    return View(join_document(joined, effect_words(values)), join_headline(joined), joined.joined)
 
 
 @app.cell

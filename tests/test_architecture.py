@@ -30,6 +30,7 @@ ROOMS = (
     "experiment",
     "summary",
     "results",
+    "detail",
     "walk",
     "questions",
     "documents",

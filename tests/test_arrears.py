@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from edgeofcare.documents.text_pages.run import page
 from edgeofcare.errors import IdentityError, InputError
 from edgeofcare.inputs.load import load
 from edgeofcare.money.capital import NEVER_SHORT, Cashflows, check_balances, returns
@@ -336,3 +338,47 @@ def test_profit_does_not_depend_on_the_commitment() -> None:
     assert {round(float(rows["service_cost_gbp"].mean())) for rows in found.values()} == {6897676}
     worst = [float(rows["owed_at_worst_gbp"].mean()) for rows in found.values()]
     assert worst == sorted(worst, reverse=True) and worst[0] > 1e6 and worst[-1] == 0
+
+
+# ---- the page ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pan_london() -> dict[str, Any]:
+    return asdict(run(load("pan_london"), 20, 1).summary)
+
+
+def test_money_that_runs_out_opens_the_answer_and_hides_the_return(pan_london: dict[str, Any]) -> None:
+    stat = pan_london["investor"]["profit_gbp"]
+    provider = dict(pan_london["provider"]) | {
+        "waits_prob": 0.4,
+        "n_waits": 80,
+        "first_date": "2019-07-01",
+        "owed_at_worst_gbp": {**stat, "mean": 794000.0, "p95": 913000.0},
+        "days_owed": {**stat, "mean": 531.0},
+        "never_paid_gbp": {**stat, "mean": 20000.0},
+        "committed_gbp": 1.5e6,
+        "needed_gbp": {**stat, "p95": 2.41e6},
+    }
+    text = " ".join(page(pan_london | {"provider": provider}).split())
+    answer = text[text.index("THE ANSWER") :]
+    assert answer.startswith("THE ANSWER As financed, the money runs out in 40 in 100 simulated contracts, first in ")
+    assert "July 2019: £1.50m is committed and £2.41m is needed in 95 in 100." in answer
+    assert "At worst £794k on average is owed to the provider at one time; £20k on average is never paid." in answer
+    assert "No return is shown" in answer and "a year" not in text[text.index("INVESTOR") : text.index("BOROUGH")]
+    assert "times what goes in" not in text and "531 days on average where it does" in text
+    seldom = page(pan_london | {"provider": provider | {"waits_prob": 0.01}})
+    assert "As financed" not in seldom and "times what goes in" in seldom
+
+
+def test_gross_and_net_are_named_and_several_rates_are_told_with_the_reason(pan_london: dict[str, Any]) -> None:
+    investor = dict(pan_london["investor"])
+    gross = {**investor["irr"], "mean": 0.25}
+    several = {"replication": 17, "lowest": -0.998, "highest": 1.001, "redrawn_gbp": 1.0}
+    text = " ".join(page(pan_london | {"investor": investor | {"irr_gross": gross}}).split())
+    assert "Gross return 25.0% a year; net of fees and carry" in text
+    text = " ".join(page(pan_london | {"investor": investor | {"several_rates": several}}).split())
+    told = (
+        "In simulated contract 17 both -99.8% a year and 100.1% a year make its flows worth nil, because £1 was called"
+    )
+    assert told in text

@@ -17,7 +17,7 @@ from edgeofcare.errors import IdentityError, InputError
 from edgeofcare.inputs.contract import Capital
 from edgeofcare.inputs.load import load
 from edgeofcare.money.capital import Cashflows, check_balances, log, returns
-from edgeofcare.money.irr import IRR_OUTCOMES, all_rates, internal_rate, internal_rates, sign_changes
+from edgeofcare.money.irr import IRR_OUTCOMES, all_rates, internal_rate, internal_rates, roots, sign_changes
 from edgeofcare.money.schedule import steps_of
 
 DELIVERY_END = 274
@@ -53,6 +53,22 @@ def test_two_roots_are_found_counted_and_not_shown() -> None:
     flows, days = [-100, 230, -132], [0, 365, 730]
     assert all_rates(np.array(flows), np.array(days)) == pytest.approx([0.1, 0.2], abs=1e-7)
     assert (rate(flows, days), outcome(flows, days)) == (None, "several")
+
+
+def test_a_pound_asked_for_at_the_end_makes_two_rates_which_are_named_with_the_reason() -> None:
+    flows = np.array([-167887, 77196, 181405, 352030, 355295, 358499, 478991, -100])
+    days = np.arange(8) * 365
+    assert outcome(flows.tolist(), days.tolist()) == "several"
+    found = roots(flows, days)
+    # Witness: the real, positive zeros of the polynomial in 1 / (1 + rate).
+    zeros = np.roots(flows[::-1].astype(float))
+    witness = sorted(1 / z.real - 1 for z in zeros if abs(z.imag) < 1e-9 and z.real > 0)
+    assert found.rates == pytest.approx(witness, abs=1e-7) and len(witness) == 2
+    # Money comes from the second date on; on the last a pound is asked for again.
+    assert found.turns == [(365, 77196), (7 * 365, -100)]
+    for at in found.rates:
+        worth = sum(f * (1 + at) ** (7 - d / 365) for f, d in zip(flows, days, strict=True))
+        assert worth == pytest.approx(0, abs=1)
 
 
 def test_two_changes_of_sign_without_a_root() -> None:

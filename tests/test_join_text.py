@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from edgeofcare.cli import main
-from edgeofcare.documents.text_pages.join import exposure_page, join_page, join_words, shares_page, teams_words
+from edgeofcare.documents.formats.text import text
 from edgeofcare.inputs.boroughs import Answers, Joining, load_joiner, new_borough
 from edgeofcare.inputs.load import load, with_values
 from edgeofcare.questions.join import join
+from joined import document_of, exposure_page, teams_of
+from joined import words_of as join_words
 
 Figures = Mapping[str, Any]
 LONDON = load("pan_london")
@@ -245,11 +247,10 @@ def test_steps_and_limits(found: Figures) -> None:
     limits = found.get("limits")
     assert (limits is not None) == (found["case"] == "limits")
     if limits is None:
-        assert "--limits" in the(words, "WHAT WOULD CHANGE THIS")
         return
     share, rows = limits["break_even_referrals_share"], limits["by_volume"]
     ends = [rows[0]["referrals_share"], rows[-1]["referrals_share"]] if share is None else [share]
-    says_percent(the(words, "WHAT WOULD CHANGE THIS"), *ends)
+    says_percent(the(words, "Joining", "of the referrals assumed"), *ends)
     latest = limits["latest_date_that_pays"]
     sentence = the(words, f"The latest month to join at which it still pays on average is that of {latest}")
     chance = [r["joiner_better_off_prob"] for r in limits["by_join_date"] if r["join_date"] == latest]
@@ -263,12 +264,12 @@ def test_steps_and_limits(found: Figures) -> None:
 
 
 def test_the_page_holds_the_words_and_a_line_for_each_borough_and_year(found: Figures) -> None:
-    page = join_page(found)
+    page = text(document_of(found), 100)
     plain = " ".join(page.split())
     assert all(" ".join(sentence.split()) in plain for sentence in join_words(found))
     for joiner in found["joiner"].values():
         says_chances(
-            the(re.split(r"(?<=\.) ", plain), "different luck", joiner["name"]),
+            the(re.split(r"(?<=\.) ", plain), "other random draws on either side", joiner["name"]),
             joiner["better_off_prob_independent_arms"],
         )
     for borough in found["incumbents"].values():
@@ -304,7 +305,9 @@ def plain() -> dict[str, Any]:
 
 def with_joiner(found: Figures, **figures: Any) -> dict[str, Any]:
     other = copy.deepcopy(dict(found))
-    other["joiner"]["haringey"] |= figures
+    joiner = other["joiner"]["haringey"]
+    for key, value in figures.items():
+        joiner[key] = joiner[key] | value if isinstance(value, dict) else value
     return other
 
 
@@ -415,7 +418,8 @@ def those_in(found: Figures, *changes: tuple[float, float], level: float = 1e6) 
     contract["change_in_net_saving_of_those_in_gbp"] |= {"mean": total, "se": sum(se for _, se in changes)}
     contract["change_in_net_saving_of_all_gbp"] |= {"mean": total + 1e5, "se": 1.0}
     contract["change_in_starts_of_those_in"] |= {"mean": 0.02, "se": 0.001}
-    contract["concentration"] = {side: {"largest": "sutton", "largest_share": 0.3} for side in ("without", "with")}
+    largest = {"largest": "sutton", "largest_share": 0.3, "effective_boroughs": 4.0}
+    contract["concentration"] = dict.fromkeys(("without", "with"), largest)
     return other
 
 
@@ -441,13 +445,13 @@ HITS = [
     (
         ((-3223.0, 4e3), (-448.0, 10.0)),
         1e6,
-        "None of the boroughs already in gains, and the losses are small or luck: up to £3,223 on average (Sutton).",
+        "None of the boroughs already in gains, and the losses are small or chance: up to £3,223 on average (Sutton).",
     ),
     (
         ((-3223.0, 4e3), (-448.0, 10.0), (5.0, 9.0)),
         1e6,
         "None of the boroughs already in gains noticeably, and the "
-        "losses are small or luck: up to £3,223 on average (Sutton).",
+        "losses are small or chance: up to £3,223 on average (Sutton).",
     ),
     (
         ((-3223.0, 4e3), (448.0, 10.0)),
@@ -572,8 +576,8 @@ def test_teams_are_those_that_come(plain: Figures) -> None:
             for name, choice in zip(("haringey", "kingston"), choices, strict=False)
         ]
         found = join(LONDON, joinings, replications=2).as_dict()
-        assert teams_words(found) == words
-        assert " ".join(words.split()) in " ".join(join_page(found).split())
+        assert teams_of(found) == words
+        assert " ".join(words.split()) in " ".join(text(document_of(found), 100).split())
         assert [joiner["teams"] for joiner in found["joiner"].values()] == list(choices)
 
 
@@ -657,8 +661,8 @@ def test_exposure_and_shares_have_pages(cli: Cli) -> None:
     assert code == 0 and told["exact"]
     for rule in told["rules"]:
         assert sum(rule["pence"]) == told["cost_pence"], rule["rule"]
-    page = shares_page(told)
-    assert all(need["name"] in page for need in told["needs"])
+    page = cli("cost-sharing", "pan_london", "--replications", "20", "--quiet")[1]
+    assert all(need["name"] in page for need in told["needs"]) and told["words"][0].split(";")[0] in page
 
 
 def test_a_file_for_a_new_borough_can_join_at_once(cli: Cli, tmp_path: Path) -> None:

@@ -30,8 +30,10 @@ COST_DIFFERS = 0.26e6
 
 @lru_cache(maxsize=2)
 def table(name: str) -> StressTable:
-    """The stresses whose figures are known, on the same luck."""
-    return stress(load(name), LONDON, replications=N)
+    """The stresses whose figures are known, on the same luck; like the prototype, kept cash is the next period's."""
+    scenario = load(name)
+    kept = scenario.capital.model_copy(update={"reserve_months": 0})
+    return stress(scenario.model_copy(update={"capital": kept}), LONDON, replications=N)
 
 
 def row(name: str, stress_name: str) -> StressRow:

@@ -13,8 +13,8 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -286,16 +286,29 @@ class RunFolder:
             ) from error
 
     def finish(
-        self, scenario: Scenario, start: Mapping[str, Any], tables: Tables, summary: Summary, seconds: float
+        self,
+        scenario: Scenario,
+        start: Mapping[str, Any],
+        tables: Tables,
+        summary: Summary,
+        seconds: float,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the whole run and give the folder its final name."""
-        try:
+        """Write the whole run and give the folder its final name. more: what else the manifest is to say."""
+        with self.writing():
             write_tables(self.partial, tables)
             write_whole(self.partial / "scenario.json", scenario.model_dump_json(indent=1) + "\n")
             write_whole(self.partial / "summary.json", json.dumps(plain(summary), indent=1) + "\n")
-            said, names = manifest(start, tables, plain(summary), seconds), files_in(self.partial, MANIFEST)
-            write_manifest(self.partial, MANIFEST, said, [name for name in names if name != STARTED])
+            said = manifest(start, tables, plain(summary), seconds) | dict(more or {})
+            names = [name for name in files_in(self.partial, MANIFEST) if name != STARTED]
+            write_manifest(self.partial, MANIFEST, said, names)
             self._rename()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Say in a sentence if the end of the run cannot be written."""
+        try:
+            yield
         except OSError as error:
             raise RunFolderError(
                 f"{self.partial} cannot be finished ({error.strerror}). Continue with --resume."
@@ -413,16 +426,17 @@ def read_tables(folder: Path) -> Tables:
 
     Raises RunFolderError if one is missing or is not Parquet.
     """
-    found = {}
-    for name in TABLES:
-        path = folder / f"{name}.parquet"
-        try:
-            found[name] = pd.read_parquet(path)
-        except FileNotFoundError as error:
-            raise RunFolderError(f"{path} is missing: this is not a whole run folder.") from error
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{path} cannot be read as Parquet; the file is damaged. Run again.") from error
-    return Tables(**found)
+    return Tables(**{name: read_table(folder / f"{name}.parquet") for name in TABLES})
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table; raise RunFolderError if it is missing or is not Parquet."""
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise RunFolderError(f"{path} is missing: this is not a whole run folder.") from error
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} cannot be read as Parquet; the file is damaged. Run again.") from error
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

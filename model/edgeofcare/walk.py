@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from edgeofcare.detail import write_more
 from edgeofcare.engine.calibrate import Calibration, calibrate
 from edgeofcare.engine.expected import ever_in_care_prob
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.engine.rates import entries_warning
+from edgeofcare.errors import OptionError
 from edgeofcare.experiment import (
     OWN,
     Case,
@@ -31,6 +33,7 @@ from edgeofcare.experiment import (
     in_range,
     with_draws,
 )
+from edgeofcare.inputs.checks import cautions
 from edgeofcare.inputs.describe import quality_counts
 from edgeofcare.inputs.load import scenario_hash
 from edgeofcare.inputs.schema import Scenario
@@ -130,18 +133,25 @@ def run(
     progress: Progress | None = None,
     resume: bool = False,
     cluster: str | None = None,
+    detail: bool = False,
+    histories: int = 0,
 ) -> Run:
     """Run a scenario and return its rows and summary; write a run folder if `out` is given.
 
     replications: the total, over outer draws. workers: threads, all processors if not given (the reference engine
     gains nothing from them). resume: continue a run into `out` that did not finish. cluster: "local" for separate
     processes on this machine, or the address of a Dask scheduler ("tcp://..."), instead of threads.
+    detail: also write all counts and movements of money, which simulates everything twice. histories: also write the
+    histories of the young people of so many contracts.
     Raises OptionError, CalibrationError, RunFolderError, BusyError, ClusterError.
     """
     started = time.perf_counter()
     if workers is not None:
         in_range("workers", workers, 1, 1024)
+    if out is None and (detail or histories):
+        raise OptionError("detail and histories are files of a run folder: give out, the folder.")
     walk = prepare(scenario, replications, seed, outer_draws, engine)
+    in_range("histories", histories, 0, replications)
     with nullcontext() if out is None else RunFolder.create(Path(out), walk.start, resume) as folder:
         part = walk.experiment.rows(workers, progress, folder, cluster)
         rows, inputs = part.rows[OWN, OWN], part.inputs[OWN]
@@ -149,7 +159,10 @@ def run(
         done = Run(scenario, rows, inputs, summary, time.perf_counter() - started)
         if folder is None:
             return done
-        folder.finish(scenario, walk.start, done.tables, summary, done.seconds)
+        with folder.writing():
+            write_more(folder.partial, walk.experiment, detail, histories, progress)
+        more = {"detail": detail, "histories": histories}
+        folder.finish(scenario, walk.start, done.tables, summary, done.seconds, more)
         return replace(done, folder=folder.path)
 
 
@@ -202,4 +215,4 @@ def warnings_of(walk: Walk, summary: Summary, inputs: list[Inputs]) -> list[str]
             f"In {1 - summary.outer_draw_targets_met_share:.0%} of the outer draws a target could not be met; the "
             f"nearest was taken."
         )
-    return warnings
+    return [*warnings, *cautions(walk.scenario)]

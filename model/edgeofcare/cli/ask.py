@@ -27,21 +27,15 @@ def join(
     ] = False,
 ) -> Answer:
     """Should this borough join? For it, and for the others."""
-    from edgeofcare.documents.answers.join import join_document
-    from edgeofcare.documents.text_pages.join import join_page, join_words
+    from edgeofcare.documents.answers.join import join_document, join_json
     from edgeofcare.questions.join import join as joined
 
     found = joined(
         asked.scenario, boroughs, day_of(when), teams, cap, limits=limits, in_sequence=in_sequence, **asked.options
-    ).as_dict()
+    )
     more = "" if limits else f"edgeofcare join {asked.name} {' '.join(boroughs)} --limits; "
     following = f"Next: {more}edgeofcare exposure {asked.name}; edgeofcare cost-sharing {asked.name}"
-    return Answer(
-        found | {"words": join_words(found)},
-        lambda: join_page(found),
-        lambda: join_document(found),
-        f"\n{following}",
-    )
+    return Answer(join_json(found), document=lambda: join_document(found), following=f"\n{following}")
 
 
 def contracts(
@@ -78,7 +72,7 @@ def exposure(
     budget: Annotated[list[str] | None, typer.Option(help="BOROUGH=GBP set aside a year, for a budget test.")] = None,
 ) -> Answer:
     """Show what each borough pays, saves and risks."""
-    from edgeofcare.documents.text_pages.join import exposure_page
+    from edgeofcare.documents.answers.exposure import exposure_document
     from edgeofcare.questions.exposure import exposure as exposed
 
     scenario = asked.scenario
@@ -86,17 +80,17 @@ def exposure(
     if unknown:
         known = ", ".join(scenario.boroughs)
         raise OptionError(f"there is no borough {', '.join(unknown)} in {scenario.name}. It has {known}.")
-    found = exposed(scenario, budgets=budgets_of(budget), **asked.options).as_dict()
-    return Answer(found, lambda: exposure_page(found, borough or ()))
+    found = exposed(scenario, budgets=budgets_of(budget), **asked.options)
+    return Answer(found.as_dict(), document=lambda: exposure_document(found, borough or ()))
 
 
 def cost_sharing(asked: Asked) -> Answer:
     """Share the cost of the service among boroughs."""
-    from edgeofcare.documents.text_pages.join import shares_page
+    from edgeofcare.documents.answers.cost_sharing import cost_sharing_document, cost_sharing_json
     from edgeofcare.questions.cost_sharing.cost_sharing import shares
 
-    found = shares(asked.scenario, **asked.options).as_dict()
-    return Answer(found, lambda: shares_page(found))
+    found = shares(asked.scenario, **asked.options)
+    return Answer(cost_sharing_json(found), document=lambda: cost_sharing_document(found))
 
 
 def breakeven(

@@ -22,6 +22,8 @@ def run(
     cluster: Annotated[str | None, typer.Option(help="local, or tcp://... of a Dask scheduler.")] = None,
     out: Annotated[Path | None, typer.Option(help="New folder for the run; runs/..., or none with --json.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished run in --out.")] = False,
+    detail: Annotated[bool, typer.Option("--detail", help="Also write all counts and flows, as Parquet.")] = False,
+    histories: Annotated[int, typer.Option(help="Also write young people's histories of so many contracts.")] = 0,
 ) -> Answer:
     """Run a scenario and print a one-page answer."""
     from edgeofcare.documents.text_pages.run import page
@@ -33,8 +35,9 @@ def run(
     scenario = asked.scenario
     place = out or (None if asked.as_json else new_run_folder(scenario.name))
     tell_slow_engine(engine)
+    more = {"detail": detail, "histories": histories, **asked.options}
     with told_how_to_continue(place):
-        done = walk(scenario, engine=engine, out=place, resume=resume, cluster=cluster, **asked.options)
+        done = walk(scenario, engine=engine, out=place, resume=resume, cluster=cluster, **more)
     summary = plain(done.summary)
     following = (
         f"\nRun folder: {done.folder} ({done.seconds:.1f} s, {done.summary.engine} engine)\n"

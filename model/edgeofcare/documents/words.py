@@ -24,6 +24,7 @@ RARE = 0.01  # a smaller chance, and one as near to 1, is not rounded to certain
 LONGEST_UNIT = 24  # characters; a longer unit is a whole definition
 MOST_LEVELS = 4  # values of a list that are all named; a longer one is said by its ends
 MONTHS_PER_YEAR = 12
+Levels = tuple[float, float]
 
 
 # ---- amounts -------------------------------------------------------------------------------------------------------
@@ -71,8 +72,8 @@ def saves(gbp: float) -> str:
     return f"{'saves' if gbp > 0 else 'loses'} {pounds(abs(gbp))}"
 
 
-def fares(change_gbp: float, levels: Mapping[str, float], plural: bool = False) -> str:
-    """Return a change of net saving, GBP, in words. levels: net saving, GBP, `without` and `with` what is looked at.
+def fares(change_gbp: float, levels: Levels, plural: bool = False) -> str:
+    """Return a change of net saving, GBP, in words. levels: net saving, GBP, before and after.
 
     Whoever loses in either case does not "save less" but "lose more".
     """
@@ -82,17 +83,17 @@ def fares(change_gbp: float, levels: Mapping[str, float], plural: bool = False) 
     return f"{_save(levels, plural)} {pounds(abs(change_gbp))} {'more' if more else 'less'}"
 
 
-def fares_alike(levels: Mapping[str, float], plural: bool = False) -> str:
+def fares_alike(levels: Levels, plural: bool = False) -> str:
     """Return that a net saving changes by no more than chance. levels: as of `fares`."""
     return f"{_save(levels, plural)} about as much as before"
 
 
-def loses(levels: Mapping[str, float]) -> bool:
+def loses(levels: Levels) -> bool:
     """Return whether a net saving is a loss in one case and no gain in the other. levels: as of `fares`."""
-    return bool(max(levels["without"], levels["with"]) <= 0 > min(levels["without"], levels["with"]))
+    return max(levels) <= 0 > min(levels)
 
 
-def _save(levels: Mapping[str, float], plural: bool) -> str:
+def _save(levels: Levels, plural: bool) -> str:
     return f"{'lose' if loses(levels) else 'save'}{'' if plural else 's'}"
 
 
@@ -247,8 +248,8 @@ def in_months(days: float) -> str:
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:
-    """Return names as in a sentence: A, B and C."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+    """Return names as in a sentence: A, B and C; nothing if there are none."""
+    return "".join(names) if len(names) < 2 else f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
 def capital(text: str) -> str:

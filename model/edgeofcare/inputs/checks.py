@@ -38,6 +38,12 @@ def warnings_of(scenario: Scenario) -> list[InputWarning]:
     return sorted([*notes, *found], key=lambda warning: int(warning.id[1:]))
 
 
+def cautions(scenario: Scenario) -> list[str]:
+    """Return what every answer about a scenario must say with it, in sentences: W6, W8 and W15."""
+    found = [warning for rule in (harm, unchecked_referrals, closed) for warning in rule(scenario)]
+    return [warning.sentence for warning in found]
+
+
 # ---- dates ---------------------------------------------------------------------------------------------------------
 
 

@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from edgeofcare.detail import DETAIL, HISTORIES, write_more
 from edgeofcare.errors import RunFolderError
 from edgeofcare.folders import FILES, altered, read_manifest_file
 from edgeofcare.provenance import library_versions, platform_name, source_hash, version
@@ -26,11 +28,12 @@ from edgeofcare.results import (
     read_manifest,
     read_scenario,
     read_summary,
+    read_table,
     read_tables,
     summary_hash,
     table_hash,
 )
-from edgeofcare.walk import Run, run
+from edgeofcare.walk import Run, prepare, run
 
 MOST_DIFFERENCES = 20
 CASE_KEYS = ("scenario_sha256", "seed", "replications", "parts", "version", "source_hash", "platform", "libraries")
@@ -80,7 +83,7 @@ def verify(
     if changed:
         return Verification(str(place), None, changed, (), changes, 0.0)
     again = _run_again(place, made, workers, progress)
-    differences = tuple(_differences(place, again))
+    differences = (*_differences(place, again), *_differences_in_full(place, made))
     return Verification(str(place), _reproduced(made, again), changed, differences, changes, again.seconds)
 
 
@@ -142,6 +145,23 @@ def _differences(place: Path, again: Run) -> Iterator[str]:
         if table_hash(table) != table_hash(stored[name]):
             yield from _table_differences(name, stored[name], table)
     yield from _differences_of("summary", read_summary(place), plain(again.summary))
+
+
+def _differences_in_full(place: Path, made: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the files of `detail` and `histories` that a second run does not give again."""
+    if not made.get("detail") and not made.get("histories"):
+        return
+    numbers = {name: made[name] for name in ("replications", "seed", "outer_draws", "engine")}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_more(folder, prepare(read_scenario(place), **numbers).experiment, made["detail"], made["histories"])
+        now = {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")}
+        was = {file for file in made[FILES] if file.startswith((DETAIL, HISTORIES))}
+        for file in sorted(now ^ was):
+            yield f"{file}: {'only a second run gives it' if file in now else 'a second run does not give it'}"
+        for file in sorted(now & was):
+            if table_hash(read_table(folder / file)) != table_hash(read_table(place / file)):
+                yield f"{file}: a second run gives other rows"
 
 
 def _table_differences(name: str, was: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:

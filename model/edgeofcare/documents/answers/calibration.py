@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edgeofcare.documents.document import Block, Bullets, Callout, Document, Figure, Heading, Paragraph, Said, Table
 from edgeofcare.documents.pictures.picture import figure
 from edgeofcare.documents.text_pages.run import TRACKED_SHARE
-from edgeofcare.documents.words import (
-    capital,
-    in_hundred,
-    lower,
-    percent,
-    pounds,
-    said_percent,
-)
+from edgeofcare.documents.words import capital, in_hundred, lower, percent, pounds, said_percent
 from edgeofcare.engine.calibrate import Calibration
 from edgeofcare.provenance import version
 from edgeofcare.questions.target_readings import Reading

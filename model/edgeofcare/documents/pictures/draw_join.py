@@ -5,7 +5,7 @@ It computes nothing but places on the page. Must not know: scenarios, files, wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -30,23 +30,22 @@ MANY_ROWS = 18  # from which a row has room for one line
 SHORT_LABEL, LONG_LABEL = 22, 40  # characters of a line
 EMPTY_GBP = 1000.0  # half the width of an axis on which nothing is drawn
 MOST_FLAT_YEARS = 7  # under an axis, before their names must turn
-Found = Mapping[str, Any]
 
 
-def gains(rows: Sequence[tuple[str, bool, Found]]) -> Canvas:
+def gains(rows: Sequence[tuple[str, bool, tuple[float, float, float]]]) -> Canvas:
     """Draw what joining is worth to each borough, with its spread."""
     canvas = new_canvas(1.5 + min(ROW_IN * max(len(rows), 2), ROWS_IN))
     axes = canvas.subplots()
-    for i, (_, joins, stat) in enumerate(rows):
+    for i, (_, joins, (mean, low, high)) in enumerate(rows):
         look: dict[str, Any] = {"color": NAVY}
         if not joins:
-            edge, hatch = (CRIMSON, "////") if stat["mean"] < 0 else (TEAL, "\\\\\\\\")
+            edge, hatch = (CRIMSON, "////") if mean < 0 else (TEAL, "\\\\\\\\")
             look = {"facecolor": "white", "edgecolor": edge, "hatch": hatch}
-        axes.barh(i, stat["mean"], 0.62, linewidth=1.2, **look)
+        axes.barh(i, mean, 0.62, linewidth=1.2, **look)
         # Orange on a white rim shows on a full bar, on a hatched one and beside both.
-        axes.plot((stat["p10"], stat["p90"]), (i, i), color="white", linewidth=4)
+        axes.plot((low, high), (i, i), color="white", linewidth=4)
         axes.plot(
-            (stat["p10"], stat["p90"]),
+            (low, high),
             (i, i),
             color=ORANGE,
             linewidth=2,
@@ -55,7 +54,7 @@ def gains(rows: Sequence[tuple[str, bool, Found]]) -> Canvas:
             markeredgewidth=2,
         )
         axes.annotate(
-            label_pounds(stat["mean"]),
+            label_pounds(mean),
             (1, i),
             (6, 0),
             xycoords=("axes fraction", "data"),

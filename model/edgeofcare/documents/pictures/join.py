@@ -1,4 +1,4 @@
-"""The pictures of "should this borough join?". In: what `join` found, as a dictionary. Out: `Figure`s.
+"""The pictures of "should this borough join?". In: a `Joined`. Out: `Figure`s.
 
 A picture made again is the same byte by byte. It computes nothing but roundings. Must not know: scenarios, files.
 """
@@ -6,23 +6,26 @@ A picture made again is the same byte by byte. It computes nothing but roundings
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edgeofcare.documents.answers.join_words import nothing_changes, sides
 from edgeofcare.documents.document import Figure
 from edgeofcare.documents.pictures.picture import figure
-from edgeofcare.documents.text_pages.join import nothing_changes
 from edgeofcare.documents.words import NIL_GBP, fares, listed, pounds, said_pounds, saves
+from edgeofcare.outcomes import Paired, Stat
+from edgeofcare.questions.exposure import Year
+from edgeofcare.questions.join import Joined, JoinerAnswer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-Found = Mapping[str, Any]
+Gain = tuple[str, bool, tuple[float, float, float]]  # name, whether it joins, average, 1 in 10 lower, 1 in 10 higher
 
 
 # ---- who gains and who loses ---------------------------------------------------------------------------------------
 
 
-def gains(found: Found) -> Figure:
+def gains(found: Joined) -> Figure:
     """Return what joining is worth to each borough: joiners' own net saving, others' change of theirs, with spread."""
     name, title = "join-gains", "Each borough's gain or loss, over the whole contract"
     rows = _gains(found)
@@ -37,30 +40,34 @@ def gains(found: Found) -> Figure:
         (
             who,
             "net saving" if joins else "change in net saving",
-            *(said_pounds(stat[key], not joins) for key in ("mean", "p10", "p90")),
+            *(said_pounds(value, not joins) for value in gbp),
         )
-        for who, joins, stat in rows
+        for who, joins, gbp in rows
     ]
     note = "Net saving: cashable care avoided, less payments and the borough's own costs."
     return figure(name, title, _gain_words(found), head, cells, note, draw=draw)
 
 
-def _gains(found: Found) -> list[tuple[str, bool, Found]]:
+def _gains(found: Joined) -> list[Gain]:
     """Return name, whether it joins, and figures of each borough, the highest average first."""
-    rows = [(b["name"], True, b["net_saving_gbp"]) for b in found["joiner"].values()]
-    rows += [(b["name"], False, b["change_in_net_saving_gbp"]) for b in found["incumbents"].values()]
-    return sorted(rows, key=lambda row: -row[2]["mean"])
+    rows = [(b.name, True, _spread(b.net_saving_gbp)) for b in found.joiner.values()]
+    rows += [(b.name, False, _spread(b.change_in_net_saving_gbp)) for b in found.incumbents.values()]
+    return sorted(rows, key=lambda row: -row[2][0])
 
 
-def _gain_words(found: Found) -> str:
-    joined = [f"{b['name']} {saves(b['net_saving_gbp']['mean'])}" for b in found["joiner"].values()]
+def _spread(stat: Stat | Paired) -> tuple[float, float, float]:
+    return stat.mean or 0.0, stat.p10 or 0.0, stat.p90 or 0.0
+
+
+def _gain_words(found: Joined) -> str:
+    joined = [f"{b.name} {saves(b.net_saving_gbp.mean or 0.0)}" for b in found.joiner.values()]
     told = f"On average {listed(joined)} by joining."
     if nothing := nothing_changes(found):
         return f"{told} {nothing}"
-    rows = sorted(found["incumbents"].values(), key=lambda b: -b["change_in_net_saving_gbp"]["mean"])
-    moved = [b for b in rows if abs(b["change_in_net_saving_gbp"]["mean"]) >= NIL_GBP]
-    parts = [f"{b['name']} {fares(b['change_in_net_saving_gbp']['mean'], b['net_saving_gbp'])}" for b in moved]
-    if still := [b["name"] for b in rows if b not in moved]:
+    rows = sorted(found.incumbents.values(), key=lambda b: -b.change_in_net_saving_gbp.mean)
+    moved = [b for b in rows if abs(b.change_in_net_saving_gbp.mean) >= NIL_GBP]
+    parts = [f"{b.name} {fares(b.change_in_net_saving_gbp.mean, sides(b.net_saving_gbp))}" for b in moved]
+    if still := [b.name for b in rows if b not in moved]:
         parts.append(f"nothing changes in what {listed(still)} save{'s' if len(still) == 1 else ''}")
     return f"{told} {'Of those already in, ' if len(rows) > 1 else ''}{listed(parts)}."
 
@@ -68,13 +75,13 @@ def _gain_words(found: Found) -> str:
 # ---- the joiner year by year ---------------------------------------------------------------------------------------
 
 
-def joiner_years(slug: str, joiner: Found) -> Figure:
+def joiner_years(slug: str, joiner: JoinerAnswer) -> Figure:
     """Return what a joiner pays and what care it avoids by financial year, with its net saving added up."""
-    name, title = f"join-years-{slug}", f"{joiner['name']}: what it pays{_care_title(joiner)}"
-    years = _lived(joiner["years"])
-    paid = [year["payments_gbp"]["mean"] for year in years.values()]
-    avoided = [year["avoided_cashable_gbp"] for year in years.values()]
-    kept = [year["cumulative_net_saving_gbp"] for year in years.values()]
+    name, title = f"join-years-{slug}", f"{joiner.name}: what it pays{_care_title(joiner)}"
+    years = _busy(joiner.years)
+    paid = [year.payments_gbp.mean or 0.0 for year in years.values()]
+    avoided = [year.avoided_cashable_gbp for year in years.values()]
+    kept = [year.cumulative_net_saving_gbp for year in years.values()]
 
     def draw() -> Canvas:
         from edgeofcare.documents.pictures import draw_join
@@ -84,27 +91,27 @@ def joiner_years(slug: str, joiner: Found) -> Figure:
     head = ("Financial year", "Pays", "Cashable care avoided", "Net saving so far")
     rows = [(year, *map(said_pounds, row)) for year, *row in zip(years, paid, avoided, kept, strict=True)]
     note = "Net saving also counts the borough's own costs of taking part."
-    return figure(name, title, _year_words(joiner["name"], years, kept), head, rows, note, draw=draw)
+    return figure(name, title, _year_words(joiner.name, years, kept), head, rows, note, draw=draw)
 
 
-def _lived(years: Found) -> dict[str, Found]:
+def _busy(years: Mapping[str, Year]) -> dict[str, Year]:
     """Return the years from the first in which anything is paid or avoided; all, if nothing ever is."""
     keys = list(years)
-    moved = [i for i, year in enumerate(years.values()) if year["payments_gbp"]["mean"] or year["net_saving_gbp"]]
+    moved = [i for i, year in enumerate(years.values()) if year.payments_gbp.mean or year.net_saving_gbp]
     return {key: years[key] for key in keys[min(moved, default=0) :]}
 
 
-def _care_title(joiner: Found) -> str:
-    avoided = joiner["avoided_gbp"]["cashable"]
+def _care_title(joiner: JoinerAnswer) -> str:
+    avoided = joiner.avoided_gbp.cashable
     if abs(avoided) < NIL_GBP:
         return " where no care is avoided"
     return f", and what {'it no longer pays' if avoided > 0 else 'more it pays'} for care"
 
 
-def _year_words(who: str, years: Found, kept: Sequence[float]) -> str:
+def _year_words(who: str, years: Mapping[str, Year], kept: Sequence[float]) -> str:
     """Say what the dearest year brings, and what has been saved or lost in the end."""
-    dearest = max(years, key=lambda year: years[year]["payments_gbp"]["mean"])
-    paid, avoided = years[dearest]["payments_gbp"]["mean"], years[dearest]["avoided_cashable_gbp"]
+    dearest = max(years, key=lambda year: years[year].payments_gbp.mean or 0.0)
+    paid, avoided = years[dearest].payments_gbp.mean or 0.0, years[dearest].avoided_cashable_gbp
     care = "no care is avoided then"
     if abs(avoided) >= NIL_GBP:
         care = f"then {_of_care(avoided)}"

@@ -114,16 +114,11 @@ class Shares:
         """Return one way of sharing by its name; KeyError if it was left out."""
         return {rule.rule: rule for rule in self.rules}[name]
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The answer in sentences."""
-        return tuple(_words(self))
-
     def as_dict(self) -> dict[str, Any]:
         """Return all of it for JSON."""
         stable = {rule.rule: rule.stable for rule in self.rules}
         found = asdict(self)
-        return {**found, "rules": [{**r, "stable": stable[r["rule"]]} for r in found["rules"]], "words": [*self.words]}
+        return {**found, "rules": [{**r, "stable": stable[r["rule"]]} for r in found["rules"]]}
 
 
 def shares(
@@ -246,74 +241,5 @@ def _rule(name: str, pence: Pence, priced: Groups, of: Sequence[Need]) -> Rule:
     return Rule(name, tuple(pence.tolist()), tuple((net / 100).tolist()), leaves, gain / 100)
 
 
-# ---- words ------------------------------------------------------------------------------------------------------
-
-
-def _words(found: Shares) -> list[str]:
-    """Return the answer in sentences: the cost, the shares, who would leave, what a team needs."""
-    names = {need.slug: need.name for need in found.needs}
-    by_shapley = found.rule("shapley")
-    told = [
-        f"Together the boroughs share {_gbp(found.cost_pence)} ({_teams(found)}); each alone, they would pay "
-        f"{_gbp(sum(found.alone_pence))} between them. The scenario's own service costs "
-        f"{_gbp(found.actual_cost_pence)}."
-    ]
-    parts = sorted(zip(found.needs, by_shapley.pence, strict=True), key=lambda pair: -pair[1])
-    told.append("By Shapley value " + _listed([f"{need.name} pays {_gbp(part)}" for need, part in parts]) + ".")
-    if found.se_pence is not None:
-        told.append(
-            f"These shares are estimated from {found.permutations:,} orders of joining, with a standard error of up to "
-            f"{_gbp(max(found.se_pence))}."
-        )
-    losing = [n.name for n, net in zip(found.needs, by_shapley.net_gbp, strict=True) if net < 0]
-    if losing:
-        told.append(f"That is more than the expected cashable saving of {_listed(losing)}.")
-    if found.core.n_groups:
-        told.append(_core_words(found))
-    for rule in found.rules:
-        if not rule.stable:
-            group = _listed([names[slug] for slug in rule.leaves])
-            told.append(f"Shared by {RULES[rule.rule]}, {group} would gain {_gbp(rule.gains_gbp * 100)} by leaving.")
-    return told + [_scale_words(scale, found.therapies[scale.therapy]) for scale in found.scales]
-
-
-def _core_words(found: Shares) -> str:
-    if found.core.empty:
-        return (
-            f"The core is empty: however the cost is shared, some group could save at least "
-            f"{_gbp(found.core.epsilon)} by leaving."
-        )
-    if found.core.empty is None:
-        return f"No sharing was ruled out by the {found.core.n_groups:,} groups looked at; there are more."
-    stable = [RULES[rule.rule] for rule in found.rules if rule.stable]
-    if not stable:
-        return "The core is not empty: some sharing leaves no group a gain by leaving, but none of these does."
-    return f"The core is not empty: shared by {_listed(stable, 'or')}, no group would gain by leaving."
-
-
-def _scale_words(scale: Scale, therapy: str) -> str:
-    team = f"A team of {therapy} with {scale.slots} places"
-    if scale.least_referrals_per_year is None:
-        return f"{team} is not used by anyone."
-    told = (
-        f"{team} is used to {scale.least_use:.0%} from {scale.least_referrals_per_year} referrals a year on; all "
-        f"boroughs together refer {scale.all_referrals_per_year:.0f} a year"
-    )
-    if not scale.n_groups:
-        return told + "."
-    return told + f", and {scale.n_viable:,} of {scale.n_groups:,} groups of two or more use such teams enough."
-
-
-def _teams(found: Shares) -> str:
-    each = zip(found.teams, found.therapies.values(), strict=True)
-    numbers = [f"{n} {name} team{'s' if n > 1 else ''}" for n, name in each if n]
-    return _listed(numbers) or "no team"
-
-
-def _listed(items: Sequence[str], word: str = "and") -> str:
-    return f" {word} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
-
-
-def _gbp(pence: float) -> str:
-    pounds = pence / 100
-    return f"£{pounds / 1e6:.2f}m" if abs(pounds) >= 1e6 else f"£{pounds:,.0f}"
+def _listed(items: Sequence[str]) -> str:
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
