@@ -564,13 +564,15 @@ def test_a_check_that_does_not_hold_is_said_to_fail(
 
 def test_the_assumptions_log_ranks_by_the_tornado(cases: dict[str, Case]) -> None:
     log, bars = assumptions_log(cases["pan_london"]), cases["pan_london"]["tornado"]["bars"]
-    moving = sorted((bar for bar in bars if bar["swing"] > 0), key=lambda bar: -bar["swing"])
+    swings = {bar["path"]: (bar["swing"], bar["swings"]["boroughs"]) for bar in bars}
     logged = {row["id"] for row in cases["pan_london"]["assumptions"]["assumptions"]}
-    assert [row[0] for row in log.rows][: len(moving)] == [bar["path"] for bar in moving]
     assert {row[0] for row in log.rows} == logged
-    assert all(means(row[7], bar["swing"]) for row, bar in zip(log.rows, moving, strict=False))
-    assert all(row[6] == "-" for row in log.rows[len(moving) :])
-    assert {row[6] for row in assumptions_log(cases["essex"]).rows} == {"-"}
+    tested = [row for row in log.rows if row[0] in swings]
+    assert [row[0] for row in tested] == sorted(swings, key=lambda path: -max(swings[path]))
+    assert [row[6] for row in tested] == [str(rank) for rank in range(1, len(tested) + 1)]
+    assert all(means(cell, swing) for row in tested for cell, swing in zip(row[7:], swings[row[0]], strict=True))
+    assert all(row[6:] == ("not tested",) * 3 for row in log.rows[len(tested) :])
+    assert {row[6] for row in assumptions_log(cases["essex"]).rows} == {"not tested"}
 
 
 @pytest.mark.parametrize(

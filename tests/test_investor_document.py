@@ -239,6 +239,7 @@ def test_every_number_of_a_stress_is_in_the_table_unrounded(parts: Parts) -> Non
             investor["irr_of_expected_flows"]["value"],
             investor["missed_target_prob"]["value"],
             investor["loss_prob"]["value"],
+            row["provider"]["owed_at_worst_gbp"]["value"],
             investor["cost_unpaid_gbp"]["value"],
             row["net_saving_gbp"]["change"],
         ]

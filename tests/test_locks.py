@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 
 from edgeofcare.cli.program import os_error_words
-from edgeofcare.errors import BusyError, OptionError
+from edgeofcare.errors import BusyError, RunFolderError
+from edgeofcare.experiment import Part
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.locks import Lock
-from edgeofcare.questions.sensitivity.checkpoint import Store
+from edgeofcare.questions.checkpoint import PartFolder
 
 HOLD = """
 import sys
 from pathlib import Path
 from edgeofcare.locks import Lock
+from edgeofcare.questions.checkpoint import PartFolder
 lock = Lock(Path(sys.argv[1])).acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -85,6 +87,7 @@ def test_of_many_that_start_at_once_one_wins(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from edgeofcare.locks import Lock
+from edgeofcare.questions.checkpoint import PartFolder
 folder = Path(sys.argv[1])
 for _ in range(20):
     with Lock(folder / "lock").acquire(wait_seconds=120):
@@ -111,20 +114,23 @@ def test_a_full_disk_of_the_cache_is_told_with_its_folder(tmp_path: Path, monkey
 def test_rows_of_a_long_question_have_one_writer_and_name_their_folder(
     tmp_path: Path, small_scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(small_scenario, "sobol", {"seed": 1}, tmp_path / "rows")
-    with pytest.raises(BusyError, match=rf"rows: another run is writing here \(process {os.getpid()} since"):
-        Store(small_scenario, "sobol", {"seed": 1}, tmp_path / "rows")
-    store.add([{"row": 0}])
+    def parts() -> PartFolder:
+        return PartFolder(small_scenario, "sobol", {"seed": 1}, tmp_path / "rows")
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", full)
-        with pytest.raises(OptionError, match=r"rows cannot be written \(No space left on device\).*make room"):
-            store.add([{"row": 1}])
-    del store
-    assert Store(small_scenario, "sobol", {"seed": 1}, tmp_path / "rows").read().keys() == {0}
+    with parts() as kept:
+        busy = rf"rows: another run is writing here \(process {os.getpid()} since"
+        with pytest.raises(BusyError, match=busy), parts():
+            pass
+        kept.save(0, Part({}, {}))
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", full)
+            with pytest.raises(RunFolderError, match=r"written to .*rows \(No space left on device\).*make room"):
+                kept.save(1, Part({}, {}))
+    with parts() as kept:
+        assert kept.saved().keys() == {0}
 
 
 def test_what_two_processes_need_is_made_once(tmp_path: Path) -> None:

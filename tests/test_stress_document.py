@@ -15,7 +15,7 @@ from edgeofcare.documents.words import pounds
 from edgeofcare.errors import RunFolderError
 from edgeofcare.inputs.load import load
 from edgeofcare.outcomes import Against
-from edgeofcare.questions.stress import Figures, StressRow, StressTable, stress
+from edgeofcare.questions.stress import Figures, ProviderFigures, StressRow, StressTable, stress
 
 NAMES = "no_effect,half_effect,referrals_30,lower_cap,start_world,evidence_mixture,all_bad_together"
 SMALL = Path(__file__).parent / "pins" / "small.toml"
@@ -65,15 +65,18 @@ def test_the_words_turn_with_the_figures() -> None:
 
 
 def unpaid(row: Figures, prob: float, gbp: float) -> Figures:
-    owed = {"cost_unpaid_prob": Against(prob, 0.0, 0.0), "cost_unpaid_gbp": Against(gbp, 0.0, 0.0)}
-    return replace(row, investor=replace(row.investor, **owed))
+    provider = ProviderFigures(Against(prob, 0.0, 0.0), Against(2 * gbp, 0.0, 0.0))
+    investor = replace(row.investor, cost_unpaid_gbp=Against(gbp, 0.0, 0.0))
+    return replace(row, investor=investor, provider=provider)
 
 
 def test_bills_that_are_never_paid_are_said_where_they_are_not_rare() -> None:
     table = found()
-    assert "never paid" not in stress_words(replace(table, base=unpaid(table.base, 0.01, 1e5)))[0]
+    assert "owed" not in stress_words(replace(table, base=unpaid(table.base, 0.01, 1e5)))[0]
     words = stress_words(replace(table, base=unpaid(table.base, 0.5, 1e5)))[0]
-    assert words.endswith(", with £100k of the service never paid for, in 50 in 100 simulated contracts.")
+    assert words.endswith(
+        ", with £200k owed to the provider at worst, £100k of it never paid, in 50 in 100 simulated contracts."
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,6 +105,7 @@ def test_every_stress_stands_in_every_table_with_its_figures() -> None:
             investor.irr_of_expected_flows.value,
             investor.missed_target_prob.value,
             investor.loss_prob.value,
+            one.provider.owed_at_worst_gbp.value,
             investor.cost_unpaid_gbp.value,
         ]
         assert numbers(everybody.rows[i])[:2] == [one.avoided_cost_gbp.value, one.payments_gbp.value]

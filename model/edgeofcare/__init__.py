@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from edgeofcare.questions.join import join as join
     from edgeofcare.questions.lint import lint as lint
     from edgeofcare.questions.reforecast import update as reforecast
-    from edgeofcare.questions.sensitivity.design_point import mildest as reverse_stress
+    from edgeofcare.questions.sensitivity.design_point import reverse_stress as reverse_stress
     from edgeofcare.questions.sensitivity.grid import grid as grid
-    from edgeofcare.questions.sensitivity.perfect_information import knowing as value_of_information
-    from edgeofcare.questions.sensitivity.sobol_study import drivers as sobol
-    from edgeofcare.questions.sensitivity.switching_values import switch as switching_values
+    from edgeofcare.questions.sensitivity.perfect_information import value_of_information as value_of_information
+    from edgeofcare.questions.sensitivity.sobol_study import sobol as sobol
+    from edgeofcare.questions.sensitivity.switching_values import switching_values as switching_values
     from edgeofcare.questions.sensitivity.tornado import tornado as tornado
     from edgeofcare.questions.stress import stress as stress
     from edgeofcare.questions.target_readings import readings as calibrate
@@ -45,13 +45,13 @@ _PUBLIC = {
     "load": "inputs.load:load",
     "make_case": "questions.case:make_case",
     "reforecast": "questions.reforecast:update",
-    "reverse_stress": "questions.sensitivity.design_point:mildest",
+    "reverse_stress": "questions.sensitivity.design_point:reverse_stress",
     "run": "walk:run",
-    "sobol": "questions.sensitivity.sobol_study:drivers",
+    "sobol": "questions.sensitivity.sobol_study:sobol",
     "stress": "questions.stress:stress",
-    "switching_values": "questions.sensitivity.switching_values:switch",
+    "switching_values": "questions.sensitivity.switching_values:switching_values",
     "tornado": "questions.sensitivity.tornado:tornado",
-    "value_of_information": "questions.sensitivity.perfect_information:knowing",
+    "value_of_information": "questions.sensitivity.perfect_information:value_of_information",
     "verify": "questions.verify:verify",
     "with_values": "inputs.load:with_values",
     "write_report": "documents.papers.report:write_report",

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, calibrate
@@ -48,7 +49,8 @@ S = TypeVar("S")
 class Draws:
     """Sets of inputs drawn for a case. n: how many; of: the set of a number, with its hazards.
 
-    first: number of the first replication of a set; consecutive if not given (sets that share it share their luck).
+    first: number of the first replication of a set; consecutive if not given. Sets that share it, one after another,
+    share their luck, and their simulated lives where their plans are equal.
     """
 
     n: int
@@ -325,11 +327,9 @@ class Experiment:
         case = self.cases[name]
         total, size = self.replications_of(case), self.chunk
         each = total // case.n_draws
-        if case.draws is not None and case.draws.first is not None:  # luck by draw: whole draws in a chunk
-            step = max(1, size // each)
-            for start in range(0, case.n_draws, step):
-                numbers = range(start, min(start + step, case.n_draws))
-                yield tuple(Piece(number, case.draws.first(number), each) for number in numbers)
+        if case.draws is not None and case.draws.first is not None:  # luck by draw: a chunk is what shares its luck
+            for first, numbers in groupby(range(case.n_draws), case.draws.first):
+                yield tuple(Piece(number, first, each) for number in numbers)
             return
         for first in range(0, total, size):
             last, pieces = min(first + size, total), []
@@ -346,8 +346,11 @@ class Experiment:
         laid: Mapping[str, Scenario | None] = self.contracts or {OWN: None}
         rows: dict[tuple[str, str], list[Rows]] = {}
         inputs: dict[str, dict[int, Inputs]] = {}
+        known: dict[str, Counts] = {}
+        luck = pieces[0][1:]
         for piece in pieces:
-            known: dict[str, Counts] = {}
+            if piece[1:] != luck:
+                known, luck = {}, piece[1:]
             for name in names:
                 drawn = self.cases[name].drawn(piece.draw)
                 lives = self._live(self.cases[name], drawn, piece, known)
@@ -377,7 +380,7 @@ class Experiment:
         cluster: str | None = None,
     ) -> Iterator[tuple[int, Part]]:
         """Yield (number, part) as jobs finish; those already saved first. Memory holds what the caller keeps."""
-        done = checkpoint.saved() if checkpoint else {}
+        done = {i: part for i, part in checkpoint.saved().items() if self._fits(i, part)} if checkpoint else {}
         total = sum(job.n for job in self.jobs)
         finished = sum(self.jobs[i].n for i in done)
         if progress:
@@ -391,6 +394,15 @@ class Experiment:
             if progress:
                 progress(finished, total)
             yield i, part
+
+    def _fits(self, i: int, part: Part) -> bool:
+        """Return whether a saved part is a whole job of this experiment; one with more draws begins with the same."""
+        if i >= len(self.jobs):
+            return False
+        job = self.jobs[i]
+        numbers = [number for piece in job.pieces for number in range(piece.first, piece.first + piece.n)]
+        kept = {case: rows.replications.tolist() for (case, _), rows in part.rows.items()}
+        return kept.keys() == set(job.cases) and all(found == numbers for found in kept.values())
 
     def _results(self, to_do: list[int], workers: int, cluster: str | None) -> Iterator[tuple[int, Part]]:
         """Yield parts as they finish: on a cluster, in threads (the kernel), or one after another (the reference)."""

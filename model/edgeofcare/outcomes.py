@@ -373,6 +373,15 @@ def draw_means(values: Floats, draws: Values) -> Floats:
     return np.asarray(np.bincount(group, weights=values) / np.bincount(group))
 
 
+def variance_within(values: Floats, draws: Values) -> float:
+    """Return the variance of replications inside a draw, averaged over draws of as many replications each."""
+    _, groups = np.unique(draws, return_inverse=True)
+    sizes = np.bincount(groups)
+    means = np.bincount(groups, weights=values) / sizes
+    squares = np.bincount(groups, weights=(values - means[groups]) ** 2)
+    return float((squares / (sizes - 1)).mean())
+
+
 def ignorance_share(values: Any, draws: Any) -> float | None:
     """Return the share of variance between outer draws, by one-way random effects.
 
@@ -384,8 +393,7 @@ def ignorance_share(values: Any, draws: Any) -> float | None:
     if len(sizes) < 2 or sizes[0] < 2:
         return None
     means = np.bincount(groups, weights=x) / sizes
-    squares = np.bincount(groups, weights=(x - means[groups]) ** 2)
-    within = float((squares / (sizes - 1)).mean())
+    within = variance_within(x, groups)
     between = float(means.var(ddof=1)) - within / float(sizes[0])
     total = between + within
     return between / total if total > 0 else None

@@ -18,20 +18,20 @@ Store = Annotated[Path | None, typer.Option(help="Folder of finished rows to con
 
 def tornado(asked: Asked, output: OutputName = "profit") -> Answer:
     """Show which inputs matter most, one at a time."""
-    from edgeofcare.documents.text_pages.sensitivity import tornado_page
+    from edgeofcare.documents.answers.tornado import tornado_document
     from edgeofcare.questions.sensitivity.tornado import tornado as ends
 
-    found = ends(asked.scenario, output, **asked.options).as_dict()
-    return Answer(found, lambda: tornado_page(found))
+    found = ends(asked.scenario, output, **asked.options)
+    return Answer(found.as_dict(), document=lambda: tornado_document(found))
 
 
 def switching_values(asked: Asked, party: Party = "investor") -> Answer:
     """Find where each input would change the decision."""
-    from edgeofcare.documents.text_pages.sensitivity import switch_page
-    from edgeofcare.questions.sensitivity.switching_values import switch
+    from edgeofcare.documents.answers.switching_values import switching_values_document, switching_values_json
+    from edgeofcare.questions.sensitivity.switching_values import switching_values as values
 
-    found = switch(asked.scenario, party, **asked.options).as_dict()
-    return Answer(found, lambda: switch_page(found))
+    found = values(asked.scenario, party, **asked.options)
+    return Answer(switching_values_json(found), document=lambda: switching_values_document(found))
 
 
 def grid(
@@ -41,20 +41,20 @@ def grid(
     n: Annotated[int, typer.Option(help="Points along each axis.")] = 7,
 ) -> Answer:
     """Show who gains across two inputs."""
-    from edgeofcare.documents.text_pages.sensitivity import grid_page
+    from edgeofcare.documents.answers.grid import grid_document
     from edgeofcare.questions.sensitivity.grid import grid as points
 
-    found = points(asked.scenario, x, y, n, **asked.options).as_dict()
-    return Answer(found, lambda: grid_page(found))
+    found = points(asked.scenario, x, y, n, **asked.options)
+    return Answer(found.as_dict(), document=lambda: grid_document(found))
 
 
 def reverse_stress(asked: Asked, party: Party = "investor") -> Answer:
     """Find the most plausible way for a contract to fail."""
-    from edgeofcare.documents.text_pages.sensitivity import reverse_page
-    from edgeofcare.questions.sensitivity.design_point import mildest
+    from edgeofcare.documents.answers.reverse_stress import reverse_stress_document, reverse_stress_json
+    from edgeofcare.questions.sensitivity.design_point import reverse_stress as design_point
 
-    found = mildest(asked.scenario, party, **asked.options).as_dict()
-    return Answer(found, lambda: reverse_page(found))
+    found = design_point(asked.scenario, party, **asked.options)
+    return Answer(reverse_stress_json(found), document=lambda: reverse_stress_document(found))
 
 
 def sobol(
@@ -64,17 +64,17 @@ def sobol(
     out: Store = None,
 ) -> Answer:
     """Show how much of the uncertainty each input causes."""
-    from edgeofcare.documents.text_pages.sensitivity import sobol_page
-    from edgeofcare.questions.sensitivity.sobol_study import drivers
+    from edgeofcare.documents.answers.sobol import sobol_document
+    from edgeofcare.questions.sensitivity.sobol_study import sobol as study
 
-    found = drivers(asked.scenario, output or ["profit", "net_saving"], n, out=out, **asked.options).as_dict()
-    return Answer(found, lambda: sobol_page(found))
+    found = study(asked.scenario, output or ["profit", "net_saving"], n, out=out, **asked.options)
+    return Answer(found.as_dict(), document=lambda: sobol_document(found))
 
 
 def value_of_information(asked: Asked, party: Party = "investor", out: Store = None) -> Answer:
     """Show what knowing more before deciding is worth."""
-    from edgeofcare.documents.text_pages.sensitivity import voi_page
-    from edgeofcare.questions.sensitivity.perfect_information import knowing
+    from edgeofcare.documents.answers.value_of_information import value_of_information_document
+    from edgeofcare.questions.sensitivity.perfect_information import value_of_information as worth
 
-    found = knowing(asked.scenario, party, out=out, **asked.options).as_dict()
-    return Answer(found, lambda: voi_page(found))
+    found = worth(asked.scenario, party, out=out, **asked.options)
+    return Answer(found.as_dict(), document=lambda: value_of_information_document(found))

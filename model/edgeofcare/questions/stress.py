@@ -26,7 +26,7 @@ HOW_MANY_SINK = 3
 COLUMNS = (
     *("started", "avoided_gbp", "all_payments_gbp", "top_up_gbp", "top_up_gain_gbp", "payments_gbp", "net_saving_gbp"),
     *("slot_days_used", "slot_days", "money_multiple", "profit_gbp", "peak_funding_gbp", "npv_gbp", "missed_target"),
-    *("cost_unpaid_gbp", "flows"),
+    *("owed_at_worst_gbp", "cost_unpaid_gbp", "flows"),
 )
 
 
@@ -46,6 +46,14 @@ class InvestorFigures:
     loss_prob: Against
     cost_unpaid_prob: Against
     cost_unpaid_gbp: Against
+
+
+@dataclass(frozen=True)
+class ProviderFigures:
+    """What is owed to the provider: in how many contracts it waits for money, and the most owed at once."""
+
+    waits_prob: Against
+    owed_at_worst_gbp: Against
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class Figures:
     net_saving_gbp: Against
     places_used_share: Against
     investor: InvestorFigures
+    provider: ProviderFigures
     boroughs: dict[str, BoroughFigures]
 
     def measure(self, party: str) -> Against:
@@ -282,6 +291,7 @@ def figures(rows: Rows, planned: Rows, scenario: Scenario) -> Figures:
             cost_unpaid_prob=prob("cost_unpaid_gbp"),
             cost_unpaid_gbp=of("cost_unpaid_gbp"),
         ),
+        provider=ProviderFigures(prob("owed_at_worst_gbp"), of("owed_at_worst_gbp")),
         boroughs={
             slug: BoroughFigures(
                 borough.name,

@@ -281,9 +281,9 @@ def _stresses(table: StressTable, who: str) -> Table:
     left_out = [f"Left out, for it does not fit: {name} ({reason})" for name, reason in table.skipped.items()]
     notes = (
         f"Averages over {n:,} simulated contracts under each stress, with the same random draws, so that a change "
-        f"comes from the stress. Target: {short_percent(table.target_irr_per_year)} a year. Return: on the average "
-        f"flows. Never paid: costs of the service for which the money runs out. Change for {who}: of the care cost "
-        "that can be taken out of budgets, less their own payments and costs.",
+        f"comes from the stress. Target: {short_percent(table.target_irr_per_year)} a year. Return: on the "
+        f"average flows. Owed at worst, never paid: costs of the service for which the money runs out. Change for "
+        f"{who}: of the care cost that can be taken out of budgets, less their own payments and costs.",
         *left_out,
     )
     heads = ("Stress", "Investor's profit", "Change from plan", *INVESTOR_HEADS[1:], f"Change for {who}")

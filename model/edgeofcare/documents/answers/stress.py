@@ -43,10 +43,13 @@ from edgeofcare.questions.stress import INVESTOR, PROVIDER, TOGETHER, TOP_UP, Fi
 from edgeofcare.results import typed
 
 PLANNED = "As planned"
-INVESTOR_HEADS = ("Investor's profit", "Return a year", "Misses its target in", "Loses money in", "Never paid")
+INVESTOR_HEADS = (
+    *("Investor's profit", "Return a year", "Misses its target in", "Loses money in"),
+    *("Owed at worst", "Never paid"),
+)
 MOST_BOROUGHS = 12
 NUMBERS = ("", "one thing", "two things", "three things")
-SOME_UNPAID = 0.01  # chance from which a sentence names the bills that are never paid
+SOME_UNPAID = 0.01  # chance from which a sentence names the bills that the provider waits for
 Rows = Sequence[tuple[str, Figures]]
 
 
@@ -176,11 +179,13 @@ def investor_fate(row: Figures, table: StressTable) -> str:
 
 
 def _unpaid(row: Figures, n: int) -> str:
-    """Return the bills that are never paid, where they are in more than 1 of 100 contracts."""
-    prob = row.investor.cost_unpaid_prob.value or 0.0
+    """Return what is owed to the provider, where it is in more than 1 of 100 contracts."""
+    prob = row.provider.waits_prob.value or 0.0
     if prob <= SOME_UNPAID:
         return ""
-    return f", with {pounds(row.investor.cost_unpaid_gbp.value)} of the service never paid for, in {how_many(prob, n)}"
+    worst, never = row.provider.owed_at_worst_gbp.value, row.investor.cost_unpaid_gbp.value or 0.0
+    rest = f", {pounds(never)} of it never paid" if never > 0 else ""
+    return f", with {pounds(worst)} owed to the provider at worst{rest}, in {how_many(prob, n)}"
 
 
 def _others_lose(table: StressTable) -> Iterator[str]:
@@ -209,7 +214,7 @@ def party_table(table: StressTable, uncertain: bool = False) -> Table:
     notes = (
         f"Change for {table.party_name}: of {_measure_words(table)}, from the scenario as planned; ±: its standard "
         f"error, {errors}. Target: {short_percent(table.target_irr_per_year)} a year. Return: on the average flows. "
-        "Never paid: costs of the service for which the money runs out, on average.",
+        "Owed at worst, never paid: costs of the service for which the money runs out, on average.",
         *(() if uncertain else _notes(table)),
     )
     return table_of(
@@ -245,6 +250,7 @@ def investor_cells(row: Figures, n: int) -> tuple[Said, ...]:
         said_return(investor.irr_of_expected_flows.value),
         said_chance(investor.missed_target_prob.value or 0.0, n),
         said_chance(investor.loss_prob.value or 0.0, n),
+        said_pounds(row.provider.owed_at_worst_gbp.value),
         said_pounds(investor.cost_unpaid_gbp.value),
     )
 

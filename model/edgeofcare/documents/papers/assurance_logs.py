@@ -10,11 +10,22 @@ from typing import Any
 
 from edgeofcare.documents.answers.stress import stress_table
 from edgeofcare.documents.document import Table, table_of
-from edgeofcare.documents.words import bare, percent, pounds, slug_words, value_words
+from edgeofcare.documents.words import bare, percent, pounds, said_pounds, slug_words, value_words
 
 Case = Mapping[str, Any]
-ASSUMPTION_HEAD = ("Input", "What it is", "Value", "Range", "Source", "Quality", "Impact", "Swing of profit")
+ASSUMPTION_HEAD = (
+    "Input",
+    "What it is",
+    "Value",
+    "Range",
+    "Source",
+    "Quality",
+    "Rank",
+    "Impact, investor",
+    "Impact, boroughs",
+)
 QUALITY_HEAD = ("Check", "Kind", "Finding", "Status")
+NOT_TESTED = "not tested"
 PASSED, TO_READ, NOT_RUN, FAILED = "passed", "to be read", "not run here", "failed"
 PENNY = 0.01
 CLOSE = 0.005  # of a share: a target is met if what was reached rounds to it in whole points
@@ -76,11 +87,12 @@ def _therapy_name(slug: str, case: Case) -> str:
 
 
 def assumptions_log(case: Case) -> Table:
-    """Return every input with a source: those that move the investor's expected profit most stand first."""
-    ranks = impact_ranks(case)
+    """Return every input with a source, by how much it moves the investor or the boroughs, whichever is more."""
+    impacts = impacts_of(case)
     words = input_words(case)
+    ranks = {path: rank for rank, path in enumerate(impacts, 1)}
     rows = _assumptions(case)
-    told = sorted(rows, key=lambda row: ranks.get(row["id"], (len(rows), 0.0))[0])
+    told = sorted(rows, key=lambda row: ranks.get(row["id"], len(rows)))
     return table_of(
         "Assumptions log: every input that has a source",
         ASSUMPTION_HEAD,
@@ -92,21 +104,22 @@ def assumptions_log(case: Case) -> Table:
                 _range(row),
                 ", ".join(filter(None, (row["source"], row["date"]))),
                 row["quality"],
-                str(ranks[row["id"]][0]) if row["id"] in ranks else "-",
-                pounds(ranks[row["id"]][1]) if row["id"] in ranks else "-",
+                str(ranks[row["id"]]) if row["id"] in ranks else NOT_TESTED,
+                *(map(said_pounds, impacts[row["id"]]) if row["id"] in impacts else (NOT_TESTED, NOT_TESTED)),
             )
             for row in told
         ],
-        "Impact: rank by how far the investor's expected profit swings when the input alone goes from the low to the "
-        "high end of its range; - for an input that has no range or does not move it. Quality: data (official file), "
-        "research (published text), judgement (nobody has published it).",
+        "Impact: how far the investor's expected profit and the boroughs' expected net saving swing when the input "
+        "alone goes from the low to the high end of its range; the rank is by the larger of the two. Not tested: the "
+        "input has no range. Quality: data (official file), research (published text), judgement (nobody has "
+        "published it).",
     )
 
 
-def impact_ranks(case: Case) -> dict[str, tuple[int, float]]:
-    """Return rank and swing (GBP) of the inputs that move the tornado's output, by path."""
-    bars = [bar for bar in case.get("tornado", {}).get("bars", ()) if bar["swing"] > 0]
-    return {bar["path"]: (rank, bar["swing"]) for rank, bar in enumerate(bars, 1)}
+def impacts_of(case: Case) -> dict[str, tuple[float, float]]:
+    """Return the swings (GBP) of the investor's profit and of the boroughs' net saving by path, the largest first."""
+    swings = {bar["path"]: (bar["swing"], bar["swings"]["boroughs"]) for bar in case.get("tornado", {}).get("bars", ())}
+    return dict(sorted(swings.items(), key=lambda item: -max(item[1])))
 
 
 def _range(row: Case) -> str:

@@ -10,11 +10,20 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from edgeofcare.documents.answers.sensitivity import output_words
 from edgeofcare.documents.document import Figure
 from edgeofcare.documents.pictures.picture import CRIMSON, NAVY, ORANGE, PLUM, Rows, figure
 from edgeofcare.documents.text_pages.contracts import contract_words, own_contract
-from edgeofcare.documents.text_pages.sensitivity import output_words
-from edgeofcare.documents.words import chance, how_many, in_months, percent, percent_tick, plain, pounds, slug_words
+from edgeofcare.documents.words import (
+    chance,
+    how_many,
+    in_months,
+    percent,
+    percent_tick,
+    plain,
+    pounds,
+    slug_words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -1,28 +1,26 @@
-"""The mildest combination of inputs that makes a party lose. In: a scenario. Out: a `Mildest`.
+"""The most plausible combination of inputs at which a party loses. In: a scenario. Out: a `ReverseStress`.
 
-The search is on the hazards of outer draws; what it finds is lived once more with its targets met exactly.
+The search is on the hazards of outer draws; what it finds is simulated once more with its targets met exactly.
 Must not know: how answers are shown, files.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Hashable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.experiment import Progress
+from edgeofcare.experiment import Case, Progress, all_of
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.questions.sensitivity.normal_scores import Hazards, score_inputs
-from edgeofcare.questions.sensitivity.one_at_a_time import Point, check_party, check_replications, moved, stands
+from edgeofcare.outcomes import Rows
+from edgeofcare.questions.sensitivity.normal_scores import Known, score_inputs
+from edgeofcare.questions.sensitivity.one_at_a_time import check_party, check_replications, gain, moved, rows_at
 from edgeofcare.questions.sensitivity.reverse_stress import LIMIT, reverse
+from edgeofcare.results import plain
 
 Floats = npt.NDArray[np.float64]
-WORTH_NAMING = 0.05  # of the squared distance: a smaller share is not named in the sentence
 EXPECTED_EVALUATIONS = 200
 
 
@@ -38,62 +36,67 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Mildest:
-    """The mildest combination found.
+class ReverseStress:
+    """The combination nearest to the medians at which a party loses: the design point.
 
     found: whether the party loses anywhere within `limit` standard deviations of each input. distance: in standard
     deviations of all inputs together. gain: at the combination, by a re-run with its targets met exactly (None, and
-    problem says why, if they cannot be); own_gain: as the scenario stands; median_gain: with every input at its median.
-    inputs: all of them, the greatest share first. evaluations: sets of inputs tried.
+    problem says why, if they cannot be); own_gain: as planned; median_gain: with every input at its median. The
+    investor's gain is its net present value at its target rate. inputs: all of them, the greatest share first.
+    evaluations: sets of inputs tried.
     """
 
     scenario: str
     party: str
     name: str
+    target_irr_per_year: float
     found: bool
     distance: float | None
     gain: float | None
-    own_gain: float | None
+    own_gain: float
     median_gain: float
     limit: float
     inputs: tuple[Moved, ...]
     evaluations: int
-    words: str
     problem: str
     replications: int
     seed: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return asdict(self)
+        found: dict[str, Any] = plain(self)
+        return found
 
 
-def mildest(
+def reverse_stress(
     scenario: Scenario,
     party: str = "investor",
     replications: int = 200,
     seed: int = 1,
     limit: float = LIMIT,
     progress: Progress | None = None,
-) -> Mildest:
-    """Return the mildest combination of inputs at which a party is expected to lose, all on the same luck.
+) -> ReverseStress:
+    """Return the most plausible combination of inputs at which a party is expected to lose.
 
-    Raises OptionError.
+    All combinations are simulated with the same random draws. Raises OptionError.
     """
     name = check_party(scenario, party)
     check_replications(replications)
     inputs = score_inputs(scenario)
-    known: dict[Hashable, Hazards] = {}
+    known: Known = {}
     done = 0
 
-    def one(scores: Floats) -> float:
-        point, _ = inputs.point(scores.tolist(), known)
-        return float(np.mean(stands([point], seed, replications)[0].figures[party]))
+    def case(scores: Floats) -> Case:
+        drawn = inputs.drawn(scores.tolist(), known)
+        return Case(drawn.scenario, drawn.entry_scale_days, drawn.hazard_ratio, drawn.usual, drawn.therapy)
+
+    def gains(cases: list[Case] | list[Case | str]) -> list[float | None]:
+        found = rows_at(cases, seed, replications)
+        return [gain(rows, party) if isinstance(rows, Rows) else None for rows in found]
 
     def margin(rows: Floats) -> Floats:
         nonlocal done
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            found = np.array(list(pool.map(one, rows)))
+        found = np.asarray(gains(all_of(case, list(rows))), dtype=np.float64)
         done += len(rows)
         if progress:
             progress(min(done, EXPECTED_EVALUATIONS), EXPECTED_EVALUATIONS)
@@ -106,38 +109,25 @@ def mildest(
         for path, z, share in zip(inputs.paths, found.z, found.share, strict=True)
     ]
     moves.sort(key=lambda one: -one.share)
-    own, again = moved(scenario, {}), moved(scenario, values)
-    assert isinstance(own, Point)
-    gain = stands([again], seed, replications)[0].mean(party) if isinstance(again, Point) else None
+    again = moved(scenario, values)
+    own_gain, there = gains([moved(scenario, {}), again])
+    assert own_gain is not None
     if progress:
         progress(EXPECTED_EVALUATIONS, EXPECTED_EVALUATIONS)
-    return Mildest(
-        scenario.name,
-        party,
-        name,
-        found.found,
-        found.distance,
-        gain,
-        stands([own], seed, replications)[0].mean(party),
-        found.margin_at_0,
-        limit,
-        tuple(moves),
-        found.evaluations,
-        _words(name, found.found, found.margin_at_0, moves, limit),
-        again if isinstance(again, str) else "",
-        replications,
-        seed,
+    return ReverseStress(
+        scenario=scenario.name,
+        party=party,
+        name=name,
+        target_irr_per_year=scenario.capital.target_irr_per_year,
+        found=found.found,
+        distance=found.distance,
+        gain=there,
+        own_gain=own_gain,
+        median_gain=found.margin_at_0,
+        limit=limit,
+        inputs=tuple(moves),
+        evaluations=found.evaluations,
+        problem=again if isinstance(again, str) else "",
+        replications=replications,
+        seed=seed,
     )
-
-
-def _words(name: str, found: bool, at_medians: float, moves: list[Moved], limit: float) -> str:
-    loses = f"{name} lose" if name.endswith("together") else f"{name} loses"
-    if not found:
-        return f"No combination within {limit:g} standard deviations of each input was found at which {loses}."
-    if at_medians <= 0:
-        return f"On average {loses} already with every input at the middle of its range."
-    told = ", ".join(
-        f"{one.path} at {one.at:,.4g} (now {one.value:,.4g})" for one in moves if one.share >= WORTH_NAMING
-    )
-    even = "come out even, and lose beyond it" if name.endswith("together") else "comes out even, and loses beyond it"
-    return f"The mildest combination at which {name} only {even}: {told}."

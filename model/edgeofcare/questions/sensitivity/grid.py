@@ -7,38 +7,31 @@ Axes: `effect` (times the logarithm of the hazard ratio that the claim means), `
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from edgeofcare.errors import CalibrationError, InputError, OptionError
-from edgeofcare.experiment import Progress
+from edgeofcare.experiment import Case, Progress
 from edgeofcare.inputs.contracts import at_price
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.questions.counterfactuals import at_volume, claimed_case
 from edgeofcare.questions.sensitivity.one_at_a_time import (
-    BOROUGHS,
-    INVESTOR,
-    Point,
     Steps,
     check_input,
     check_replications,
+    gain,
     parties_of,
-    point_of,
-    stands,
+    rows_at,
     whole,
 )
+from edgeofcare.results import plain
 
 # From where to where an axis runs, as a share of what the scenario has.
 AXES = {"effect": (0.0, 1.2), "volume": (0.25, 1.5), "price": (0.25, 2.0)}
-AXIS_WORDS = {
-    "effect": "effect, as a share of the claimed one (logarithm of the hazard ratio)",
-    "volume": "referrals, as a share of those expected",
-    "price": "prices, times those of the contract",
-}
 FEWEST, MOST = 3, 25
 Line = list[tuple[float, float]]
 
@@ -48,8 +41,8 @@ class Grid:
     """What parties gain over two axes.
 
     xs, ys: values of the axes; gain: by party, (y, x), expected GBP, None where a point cannot be had (problems: why).
-    lines: by party, points (x, y) at which it breaks even, straight between the points lived. own: the scenario's own
-    place, (x, y).
+    lines: by party, points (x, y) at which it breaks even, in their order along the line, straight between the points
+    simulated. own: the scenario's own place, (x, y).
     """
 
     scenario: str
@@ -67,7 +60,8 @@ class Grid:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return asdict(self)
+        found: dict[str, Any] = plain(self)
+        return found
 
 
 def grid(
@@ -90,25 +84,24 @@ def grid(
         raise OptionError(f"the two axes must differ (got {x} twice).")
     claimed_case(scenario)
     (xs, own_x), (ys, own_y) = _axis(scenario, x, n), _axis(scenario, y, n)
-    tell = Steps(progress, 2 * n * n)
-    points: list[Point | str] = []
+    steps = Steps(progress, 2 * n * n)
+    cases: list[Case | str] = []
     for b in ys:
         for a in xs:
-            points.append(_point(scenario, {x: a, y: b}))
-            tell()
-    lived = iter(stands([point for point in points if isinstance(point, Point)], seed, replications, tell))
-    found = [next(lived) if isinstance(point, Point) else None for point in points]
+            cases.append(_case(scenario, {x: a, y: b}))
+            steps()
+    found = rows_at(cases, seed, replications, steps.next(n * n))
     names = parties_of(scenario)
-    gain = {
+    gains = {
         party: [
-            [None if stand is None else stand.mean(party) for stand in found[row * n : (row + 1) * n]]
+            [None if isinstance(rows, str) else gain(rows, party) for rows in found[row * n : (row + 1) * n]]
             for row in range(n)
         ]
         for party in names
     }
-    problems = tuple(dict.fromkeys(point for point in points if isinstance(point, str)))
-    lines = {party: break_even_line(xs, ys, gain[party]) for party in names}
-    return Grid(scenario.name, x, y, xs, ys, (own_x, own_y), gain, lines, names, problems, replications, seed)
+    problems = tuple(dict.fromkeys(case for case in cases if isinstance(case, str)))
+    lines = {party: break_even_line(xs, ys, gains[party]) for party in names}
+    return Grid(scenario.name, x, y, xs, ys, (own_x, own_y), gains, lines, names, problems, replications, seed)
 
 
 def _axis(scenario: Scenario, name: str, n: int) -> tuple[tuple[float, ...], float]:
@@ -123,35 +116,41 @@ def _axis(scenario: Scenario, name: str, n: int) -> tuple[tuple[float, ...], flo
     return tuple(whole(scenario, {name: v})[name] for v in values), float(value)
 
 
-def _point(scenario: Scenario, at: Mapping[str, float]) -> Point | str:
+def _case(scenario: Scenario, at: Mapping[str, float]) -> Case | str:
     """Return a point; targets are met again first, then the effect is weakened or strengthened, then volume, price."""
     values = {name: x for name, x in at.items() if name not in AXES}
     try:
-        world = claimed_case(with_values(scenario, whole(scenario, values)) if values else scenario)
+        case = claimed_case(with_values(scenario, whole(scenario, values)) if values else scenario)
     except CalibrationError as error:
         return str(error)
     except InputError as error:
         return "; ".join(f"{fault.path} {fault.rule}" for fault in error.faults)
     if "effect" in at:
-        world = replace(world, hazard_ratio=world.hazard_ratio ** at["effect"])
+        case = replace(case, hazard_ratio=case.hazard_ratio ** at["effect"])
     if "volume" in at:
-        world = at_volume(world, at["volume"])
+        case = at_volume(case, at["volume"])
     if "price" in at:
-        world = replace(world, scenario=at_price(world.scenario, at["price"]))
-    return point_of(world)
+        case = replace(case, scenario=at_price(case.scenario, at["price"]))
+    return case
 
 
 def break_even_line(xs: Sequence[float], ys: Sequence[float], gain: Sequence[Sequence[float | None]]) -> Line:
-    """Return the points (x, y) between neighbours of a grid at which the gain is nil, by y and then x.
+    """Return the points (x, y) between neighbours of a grid at which the gain is nil, in their order along the line.
 
-    gain: (y, x). Between neighbours it is taken for straight.
+    gain: (y, x). Between neighbours it is taken for straight. The order is by the axis along which the line is longer,
+    as a share of the axis, then by the other.
     """
     found: Line = []
     for b, row in zip(ys, gain, strict=True):
         found += [(x, b) for x in _crossings(xs, row)]
     for a, column in zip(xs, zip(*gain, strict=True), strict=True):
         found += [(a, y) for y in _crossings(ys, column)]
-    return sorted(set(found), key=lambda point: (point[1], point[0]))
+    across = _span([x for x, _ in found], xs) >= _span([y for _, y in found], ys)
+    return sorted(set(found), key=lambda point: point if across else point[::-1])
+
+
+def _span(values: Sequence[float], axis: Sequence[float]) -> float:
+    return (max(values) - min(values)) / abs(axis[-1] - axis[0]) if values else 0.0
 
 
 def _crossings(at: Sequence[float], gains: Sequence[float | None]) -> list[float]:
@@ -160,27 +159,3 @@ def _crossings(at: Sequence[float], gains: Sequence[float | None]) -> list[float
         for (a, f), (b, g) in pairwise(zip(at, gains, strict=True))
         if f is not None and g is not None and (f < 0) != (g < 0)
     ]
-
-
-def picture(found: Mapping[str, Any]) -> list[str]:
-    """Return the grid as lines of text, the greatest y on top: who gains at each point.
-
-    found: a grid as a dictionary. `#` both the investor and the boroughs together, `i` the investor alone, `b` the
-    boroughs alone, `.` nobody, `?` a point that cannot be had.
-    """
-    investor, boroughs = found["gain"][INVESTOR], found["gain"][BOROUGHS]
-    lines = []
-    for row in reversed(range(len(found["ys"]))):
-        cells = "".join(f"{_cell(i, b):>7}" for i, b in zip(investor[row], boroughs[row], strict=True))
-        lines.append(f"{found['ys'][row]:>12,.4g} |{cells}")
-    lines.append(" " * 13 + "+" + "-" * (7 * len(found["xs"])))
-    lines.append(" " * 14 + "".join(f"{x:>7,.3g}" for x in found["xs"]))
-    return lines
-
-
-def _cell(investor: float | None, boroughs: float | None) -> str:
-    if investor is None or boroughs is None:
-        return "?"
-    if investor >= 0:
-        return "#" if boroughs >= 0 else "i"
-    return "b" if boroughs >= 0 else "."

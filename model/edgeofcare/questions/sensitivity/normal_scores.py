@@ -1,12 +1,13 @@
-"""Uncertain inputs as normal scores: from scores to values, hazards and points, as outer draws do it.
+"""Uncertain inputs as normal scores: from scores to values and hazards, as outer draws do it.
 
-In: a scenario. Out: `Inputs`, which make a point of any scores. Must not know: which question is asked.
+In: a scenario. Out: `Inputs`, which make a set of inputs with its hazards of any scores. Must not know: which question
+is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, MutableMapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,17 +23,18 @@ from edgeofcare.engine.calibration_table import (
     Surface,
     make_surface,
 )
-from edgeofcare.engine.parameters import as_calibrated, by_targets, normal_cdf, quantile
+from edgeofcare.engine.parameters import Drawn, as_calibrated, by_targets, normal_cdf, quantile
 from edgeofcare.engine.plan import make_plan
+from edgeofcare.experiment import digest
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.ranges import correlation_matrix
 from edgeofcare.inputs.schema import Origin, Scenario
 from edgeofcare.questions.counterfactuals import claimed_case
-from edgeofcare.questions.sensitivity.one_at_a_time import Point, digest, inputs_of
+from edgeofcare.questions.sensitivity.one_at_a_time import inputs_of
 
 Floats = npt.NDArray[np.float64]
 TARGETS, LIVES, MONEY = "targets", "lives", "money"
-Hazards = tuple[float, float, bool]
+Known = MutableMapping[Hashable, Drawn]  # sets of inputs solved before, by what their hazards depend on
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,28 +65,22 @@ class Inputs:
             for (path, (value, origin)), z in zip(self.by_path.items(), scores, strict=True)
         }
 
-    def point(self, scores: Sequence[float], known: dict[Hashable, Hazards]) -> tuple[Point, bool]:
-        """Return the point at some scores, and whether its targets could be met (else the nearest was taken).
+    def drawn(self, scores: Sequence[float], known: Known) -> Drawn:
+        """Return the set of inputs at some scores with its hazards; where targets cannot be met, the nearest is taken.
 
-        known: hazards of sets of inputs that were solved before; this one's are added.
+        known: sets of inputs that were solved before; this one is added.
         """
         values = self.values(scores)
         drawn = with_values(self.scenario, values)
-        key = self._those(values, TARGETS)
+        key = tuple(values[path] for path, kind in self.kinds.items() if kind == TARGETS)
         if key not in known:
-            known[key] = self._hazards(drawn, values)
-        scale, ratio, met = known[key]
-        return Point(drawn, scale, ratio, (key, self._those(values, LIVES))), met
+            known[key] = self._solved(drawn, values)
+        return replace(known[key], scenario=drawn, values=values)
 
-    def _those(self, values: dict[str, float], kind: str) -> Hashable:
-        return tuple(values[path] for path, its in self.kinds.items() if its == kind)
-
-    def _hazards(self, drawn: Scenario, values: dict[str, float]) -> Hazards:
+    def _solved(self, drawn: Scenario, values: dict[str, float]) -> Drawn:
         if self.surface.fixed is not None:
-            found = as_calibrated(drawn, values, self.surface.fixed)
-        else:
-            found = by_targets(drawn, values, self._measured(drawn))
-        return found.entry_scale_days, found.hazard_ratio, found.met
+            return as_calibrated(drawn, values, self.surface.fixed)
+        return by_targets(drawn, values, self._measured(drawn))
 
     def _measured(self, drawn: Scenario) -> Measured:
         if self.surface.gap is None or self.n_own == N_OWN:

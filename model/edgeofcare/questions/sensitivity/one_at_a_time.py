@@ -1,77 +1,38 @@
-"""What every question of sensitivity shares: points (a scenario with its hazards), lived on the same luck and settled.
+"""What every question of sensitivity shares: a scenario at other values of its inputs, with the same random draws.
 
-In: a scenario and other values for some of its inputs. Out: `Stand`s of points: what everyone gains at each. Points
-whose lives cannot differ share them. Must not know: which question is asked, how answers are shown, files.
+In: a scenario and values. Out: cases, rows of what everyone gains at each, figures by the names of parties and outputs.
+Must not know: which question is asked, how answers are shown, files.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import pickle
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.engine.counts import Counts
-from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.errors import CalibrationError, InputError, OptionError
-from edgeofcare.experiment import Progress, available_engine, engine_of
+from edgeofcare.experiment import OWN, Case, Progress, all_of, experiment
 from edgeofcare.inputs.load import uncertain, with_values
 from edgeofcare.inputs.schema import Origin, Scenario
 from edgeofcare.inputs.sourced import choices
-from edgeofcare.money.costs import care_costs, service_costs
-from edgeofcare.money.irr import internal_rate
-from edgeofcare.money.pence import summed
-from edgeofcare.outcomes import PENCE
-from edgeofcare.questions.before_experiment import CHUNK, settle
-from edgeofcare.questions.counterfactuals import Counterfactual, claimed_case
+from edgeofcare.outcomes import Change, Rows, against, rate_against
+from edgeofcare.questions.counterfactuals import claimed_case
 
 Floats = npt.NDArray[np.float64]
-OUTPUTS = ("profit", "net_saving", "avoided", "payments", "irr")
-INVESTOR, BOROUGHS = "investor", "boroughs"
-GROUPS = 20  # of replications, each left out once for the error of a rate
+INVESTOR, BOROUGHS, IRR = "investor", "boroughs", "irr"
+# Column of each output and of what each party gains; any other name is a borough's slug, its net saving.
+OUTPUTS = {
+    "profit": "profit_gbp",
+    "net_saving": "net_saving_gbp",
+    "avoided": "avoided_gbp",
+    "payments": "all_payments_gbp",
+    IRR: "flows",
+}
+GAINS = {INVESTOR: "npv_gbp", BOROUGHS: "net_saving_gbp"}
+COLUMNS = (*OUTPUTS.values(), "npv_gbp")
 Tell = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Point:
-    """One set of inputs with the hazards that meet its targets. lives: points with equal ones share their lives."""
-
-    scenario: Scenario
-    entry_scale_days: float
-    hazard_ratio: float
-    lives: Hashable
-
-    @property
-    def plan(self) -> Plan:
-        """Return the plan of its lives."""
-        return make_plan(self.scenario, self.entry_scale_days, self.hazard_ratio)
-
-
-@dataclass(frozen=True)
-class Stand:
-    """What a point comes to.
-
-    figures: (replication,), GBP: profit, avoided (nominal, while tracked), payments (with any top-up), net_saving (of
-    all boroughs), and what each party gains: `investor`, its net present value at its target rate; `boroughs`; each
-    borough by its slug, its net saving. flows: (group, date), the investors' pence, summed over the replications of
-    each group; days: (date,).
-    """
-
-    figures: dict[str, Floats]
-    flows: npt.NDArray[np.int64]
-    days: npt.NDArray[np.int64]
-
-    def mean(self, name: str) -> float | None:
-        """Return the mean of a figure, or the rate of the expected flows (`irr`), None if there is not one."""
-        if name == "irr":
-            return internal_rate(self.flows.sum(axis=0), self.days)
-        return float(self.figures[name].mean())
 
 
 # ---- what may be asked ---------------------------------------------------------------------------------------------
@@ -124,36 +85,33 @@ def check_replications(replications: int) -> int:
 
 
 class Steps:
-    """Steps done of all, told to whoever shows progress."""
+    """Steps done of all, for whoever shows progress."""
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self.progress, self.total, self.done = progress, total, 0
 
     def __call__(self) -> None:
         """Count one step."""
-        self.done += 1
+        self._to(self.done + 1)
+
+    def next(self, steps: int) -> Progress:
+        """Return the progress of something that counts for so many steps."""
+        before = self.done
+        return lambda done, total: self._to(before + steps * done // max(total, 1))
+
+    def _to(self, done: int) -> None:
+        self.done = min(done, self.total)
         if self.progress:
-            self.progress(min(self.done, self.total), self.total)
+            self.progress(self.done, self.total)
 
 
-# ---- points --------------------------------------------------------------------------------------------------------
+# ---- cases ---------------------------------------------------------------------------------------------------------
 
 
-def point_of(world: Counterfactual) -> Point:
-    """Return the point of a world; its lives are known by all that a plan holds."""
-    point = Point(world.scenario, world.entry_scale_days, world.hazard_ratio, None)
-    return replace(point, lives=digest(point.plan))
-
-
-def digest(plan: Plan) -> str:
-    """Return a hash of all that a plan holds."""
-    return hashlib.blake2b(pickle.dumps(plan), digest_size=16).hexdigest()
-
-
-def moved(scenario: Scenario, values: Mapping[str, Any]) -> Point | str:
-    """Return the point at other values, its targets met again; or a sentence on why there is none."""
+def moved(scenario: Scenario, values: Mapping[str, Any]) -> Case | str:
+    """Return the case at other values, its targets met again; or why there is none."""
     try:
-        return point_of(claimed_case(with_values(scenario, whole(scenario, values)) if values else scenario))
+        return claimed_case(with_values(scenario, whole(scenario, values)) if values else scenario)
     except CalibrationError as error:
         return str(error)
     except InputError as error:
@@ -166,96 +124,46 @@ def whole(scenario: Scenario, values: Mapping[str, Any]) -> dict[str, Any]:
     return {path: round(x) if path in ranged and isinstance(ranged[path][0], int) else x for path, x in values.items()}
 
 
-def all_moved(scenario: Scenario, changes: Sequence[Mapping[str, Any]], tell: Tell) -> list[Point | str]:
-    """Return the point of each change, several at a time."""
+def all_moved(scenario: Scenario, changes: Sequence[Mapping[str, Any]], tell: Tell) -> list[Case | str]:
+    """Return the case of each change, several at a time."""
 
-    def one(values: Mapping[str, Any]) -> Point | str:
+    def one(values: Mapping[str, Any]) -> Case | str:
         found = moved(scenario, values)
         tell()
         return found
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return list(pool.map(one, changes))
+    return all_of(one, changes)
 
 
-def stands(points: Sequence[Point], seed: int, replications: int, tell: Tell | None = None) -> list[Stand]:
-    """Return what each point comes to, all on the same luck: lives once for those that share them, in one pool."""
-    shared: dict[Hashable, list[int]] = {}
-    for i, point in enumerate(points):
-        shared.setdefault(point.lives, []).append(i)
-    jobs = [(members, first) for members in shared.values() for first in range(0, replications, CHUNK)]
-    run = engine_of(available_engine(None))
-
-    def job(work: tuple[list[int], int]) -> list[Stand]:
-        members, first = work
-        plan = points[members[0]].plan
-        counts = run(plan, seed, first, min(CHUNK, replications - first))
-        found = [settled(counts, plan, points[i].scenario, first) for i in members]
-        if tell and first + CHUNK >= replications:
-            for _ in members:
-                tell()
-        return found
-
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        done = list(pool.map(job, jobs))
-    parts: dict[int, list[Stand]] = {}
-    for (members, _), found in zip(jobs, done, strict=True):
-        for i, stand in zip(members, found, strict=True):
-            parts.setdefault(i, []).append(stand)
-    return [_joined(parts[i]) for i in range(len(points))]
+def rows_at(
+    cases: Sequence[Case | str], seed: int, replications: int, progress: Progress | None = None
+) -> list[Rows | str]:
+    """Return the rows of each case, all with the same random draws; what is no case stays as it is."""
+    sound = {str(i): case for i, case in enumerate(cases) if isinstance(case, Case)}
+    found = experiment(sound, seed, replications, COLUMNS, progress=progress)
+    return [case if isinstance(case, str) else found[str(i), OWN] for i, case in enumerate(cases)]
 
 
-def settled(counts: Counts, plan: Plan, scenario: Scenario, first: int = 0) -> Stand:
-    """Return what a scenario comes to on given lives; first: number of their first replication."""
-    costs, service = care_costs(counts, plan, scenario), service_costs(plan, scenario, counts)
-    done = settle(counts, plan, scenario, costs, service)
-    net = done.exposed.net_saving / PENCE
-    figures = {
-        "profit": done.earned.profit / PENCE,
-        "avoided": summed(done.exposed.avoided, 1, 2) / PENCE,
-        "payments": summed(done.paid.pence, 1, 2, 3) / PENCE,
-        "net_saving": net.sum(axis=1),
-        INVESTOR: done.earned.npv / PENCE,
-        BOROUGHS: net.sum(axis=1),
-        **{slug: net[:, i] for i, slug in enumerate(scenario.boroughs)},
-    }
-    flows = np.zeros((GROUPS, done.cash.investor.shape[1]), dtype=np.int64)
-    np.add.at(flows, (first + np.arange(len(net))) % GROUPS, done.cash.investor)
-    return Stand(figures, flows, done.cash.days)
+# ---- figures -------------------------------------------------------------------------------------------------------
 
 
-def _joined(parts: Sequence[Stand]) -> Stand:
-    names = parts[0].figures
-    figures = {name: np.concatenate([part.figures[name] for part in parts]) for name in names}
-    return Stand(figures, np.sum([part.flows for part in parts], axis=0), parts[0].days)
+def figure(rows: Rows, name: str) -> Floats:
+    """Return an output or what a party gains by replication, GBP; another name is a borough's slug."""
+    column = {**OUTPUTS, **GAINS}.get(name)
+    return np.asarray(rows.at(column) if column else rows.at("net_saving_gbp", borough=name))
 
 
-# ---- differences ---------------------------------------------------------------------------------------------------
+def mean(rows: Rows, name: str) -> float | None:
+    """Return the mean of a figure, or the rate of the expected flows (`irr`), None if there is not one."""
+    return rows.rate() if name == IRR else float(figure(rows, name).mean())
 
 
-def change(stand: Stand, base: Stand, name: str) -> dict[str, float | None]:
-    """Return the mean change of a figure from that of the base, and its error on the same luck.
-
-    That of a rate by the jackknife over groups of replications; None where a rate does not exist.
-    """
-    if name == "irr":
-        return _change_of_rate(stand, base)
-    difference = stand.figures[name] - base.figures[name]
-    return {"mean": float(difference.mean()), "se": float(difference.std(ddof=1) / np.sqrt(len(difference)))}
+def gain(rows: Rows, party: str) -> float:
+    """Return what a party is expected to gain, GBP: the investor its net present value at its target rate."""
+    return float(figure(rows, party).mean())
 
 
-def _change_of_rate(stand: Stand, base: Stand) -> dict[str, float | None]:
-    def difference(leave: int | None) -> float | None:
-        rates = [internal_rate(_without(one.flows, leave), one.days) for one in (stand, base)]
-        return None if rates[0] is None or rates[1] is None else rates[0] - rates[1]
-
-    mean, left = difference(None), [difference(k) for k in range(GROUPS) if base.flows[k].any()]
-    there = np.array([x for x in left if x is not None])
-    n = len(left)
-    se = float(np.sqrt((n - 1) / n * ((there - there.mean()) ** 2).sum())) if n > 1 and len(there) == n else None
-    return {"mean": mean, "se": se if mean is not None else None}
-
-
-def _without(flows: npt.NDArray[np.int64], leave: int | None) -> npt.NDArray[np.int64]:
-    total = flows.sum(axis=0)
-    return np.asarray(total if leave is None else total - flows[leave])
+def change(rows: Rows, base: Rows, name: str) -> Change:
+    """Return the mean change of a figure from that of the base, with its error on the same random draws."""
+    found = rate_against(rows, base) if name == IRR else against(figure(rows, name), figure(base, name), rows.clusters)
+    return Change(found.change, found.se)

@@ -1,52 +1,73 @@
 """What it is worth to know before a decision: a borough's to join, the investor's to invest. In: a scenario.
 
-Out: a `Knowing`. Outer draws are those of a run with the same seed; each is lived a few times. Must not know: how
-answers are shown.
+Out: a `ValueOfInformation`. Outer draws are those of a run with the same seed; each is simulated a few times. Must not
+know: how answers are shown.
 """
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.engine.parameters import drawn_inputs
-from edgeofcare.engine.plan import make_plan
-from edgeofcare.errors import OptionError
-from edgeofcare.experiment import Case, Progress, available_engine, case_of, check_options, engine_of, with_draws
+from edgeofcare.engine.parameters import Drawn, drawn_inputs
+from edgeofcare.errors import InputError, OptionError
+from edgeofcare.experiment import (
+    OWN,
+    Case,
+    Draws,
+    Experiment,
+    Progress,
+    available_engine,
+    case_of,
+    check_options,
+    with_draws,
+)
+from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.questions.sensitivity.checkpoint import Row, Store
-from edgeofcare.questions.sensitivity.one_at_a_time import INVESTOR, check_party, inputs_of, settled
+from edgeofcare.questions.checkpoint import PartFolder
+from edgeofcare.questions.sensitivity.normal_scores import TARGETS, kinds_of
+from edgeofcare.questions.sensitivity.one_at_a_time import GAINS, INVESTOR, check_party, figure, inputs_of, whole
 from edgeofcare.questions.sensitivity.value_of_information import FEWEST_DRAWS, noise_covariance, worth
+from edgeofcare.results import plain
 
 Floats = npt.NDArray[np.float64]
 PER_DRAW = 10
 STUDY, WORLD = "effect of therapy (evidence)", "care without therapy (evidence)"
+DRAWN, COLUMNS = "drawn", tuple(GAINS.values())
+SURE = 2.0  # standard errors by which a worth must exceed nil not to be noise
+TRIED_DRAWS = 5  # in which an input is moved from end to end to see whether it touches the party at all
 
 
 @dataclass(frozen=True)
 class Fact:
-    """What knowing one input would be worth, GBP. value: by regression, biased upward; halves: by choosing with half
-    of the draws, biased downward; se: of value."""
+    """What knowing one input would be worth, GBP.
+
+    value: by regression, biased upward; halves: by choosing with half of the draws, biased downward; se: of value.
+    low, high: the two in order, and not below nil. noise: whether they tell nothing: value is within two errors of nil,
+    or the lower bound came out above the upper.
+    """
 
     path: str
     value: float
     halves: float
     se: float
+    low: float
+    high: float
+    noise: bool
 
 
 @dataclass(frozen=True)
-class Knowing:
+class ValueOfInformation:
     """What knowing would be worth to a party before it decides, GBP for the whole contract.
 
     options: the two; best: the one to take on what is known now; expected: its worth over staying out, and `in_prob`
     the share of draws in which taking part is right. evpi: the worth of knowing everything, chance inside a draw taken
-    out; evpi_with_noise: the same from the draws as they are. facts: the most valuable first.
+    out; evpi_with_noise: the same from the draws as they are. facts: the most valuable first. without_effect: inputs
+    that cannot change what the party gains, so that knowing them is worth nothing to it.
     """
 
     scenario: str
@@ -54,22 +75,25 @@ class Knowing:
     name: str
     options: tuple[str, str]
     best: str
+    takes_part: bool
     expected: float
     in_prob: float
     evpi: float
     evpi_se: float
     evpi_with_noise: float
     facts: tuple[Fact, ...]
+    without_effect: tuple[str, ...]
     outer_draws: int
     replications: int
     seed: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return asdict(self)
+        found: dict[str, Any] = plain(self)
+        return found
 
 
-def knowing(
+def value_of_information(
     scenario: Scenario,
     party: str = INVESTOR,
     outer_draws: int = 500,
@@ -77,7 +101,7 @@ def knowing(
     seed: int = 1,
     out: Path | None = None,
     progress: Progress | None = None,
-) -> Knowing:
+) -> ValueOfInformation:
     """Return what it would be worth to a party to know everything, and each uncertain input, before it decides.
 
     party: investor (invest, for the net present value at its target rate, or not), a borough (join, for its net
@@ -93,81 +117,84 @@ def knowing(
         inputs_of(scenario)
     check_options(scenario, outer_draws * per_draw, seed, outer_draws)
     engine = available_engine(None)
-    store = Store(scenario, "voi", {"seed": seed, "replications": per_draw, "engine": engine}, out)
     case = with_draws(case_of(scenario), outer_draws, seed)
-    rows = _draws(case, per_draw, seed, engine, store, progress)
-    gains = np.array([rows[d]["gains"][party] for d in range(outer_draws)])
+    asked = Experiment({DRAWN: case}, seed, outer_draws * per_draw, COLUMNS, engine=engine)
+    settings = {"seed": seed, "replications": per_draw, "engine": engine}
+    with PartFolder(scenario, "value-of-information", settings, out) as kept:
+        part = asked.rows(progress=progress, checkpoint=kept)
+    gains = figure(part.rows[DRAWN, OWN], party).reshape(outer_draws, per_draw)
     both = np.stack([gains, np.zeros_like(gains)], axis=2)
-    paths = list(drawn_inputs(scenario))
-    more = ["log_ratio", "log_scale"] if scenario.effect.prior == "evidence" else []
-    x = np.array(
-        [[*(rows[d]["values"][path] for path in paths), *(rows[d][key] for key in more)] for d in range(outer_draws)]
-    )
-    groups = {path: [i] for i, path in enumerate(paths)}
-    groups |= {label: [len(paths) + i] for i, label in enumerate((STUDY, WORLD)[: len(more)])}
+    drawn = [part.inputs[DRAWN][number] for number in range(outer_draws)]
+    still = without_effect(case, party, per_draw, seed)
+    columns = {path: [one.values[path] for one in drawn] for path in drawn_inputs(scenario) if path not in still}
+    if scenario.effect.prior == "evidence":
+        columns[STUDY] = [float(np.log(one.hazard_ratio)) for one in drawn]
+        columns[WORLD] = [float(np.log(one.entry_scale_days)) for one in drawn]
+    groups = {path: [i] for i, path in enumerate(columns)}
+    x = np.array(list(columns.values()), dtype=float).reshape(len(columns), outer_draws).T
     found = worth(x, both.mean(axis=1), groups, noise_covariance(both), seed=seed)
     verb = "invest" if party == INVESTOR else "join"
     options = (verb, f"do not {verb}")
-    facts = [Fact(path, part.value, part.halves, part.se) for path, part in found.parts.items()]
+    facts = [_fact(path, part.value, part.halves, part.se) for path, part in found.parts.items()]
     facts.sort(key=lambda fact: -fact.value)
     assert found.evpi_without_noise is not None and found.evpi_without_noise_se is not None
-    return Knowing(
-        scenario.name,
-        party,
-        name,
-        options,
-        options[found.best],
-        float(gains.mean()),
-        float((gains.mean(axis=1) > 0).mean()),
-        found.evpi_without_noise,
-        found.evpi_without_noise_se,
-        found.evpi,
-        tuple(facts),
-        outer_draws,
-        per_draw,
-        seed,
+    return ValueOfInformation(
+        scenario=scenario.name,
+        party=party,
+        name=name,
+        options=options,
+        best=options[found.best],
+        takes_part=found.best == 0,
+        expected=float(gains.mean()),
+        in_prob=float((gains.mean(axis=1) > 0).mean()),
+        evpi=found.evpi_without_noise,
+        evpi_se=found.evpi_without_noise_se,
+        evpi_with_noise=found.evpi,
+        facts=tuple(facts),
+        without_effect=tuple(path for path in drawn_inputs(scenario) if path in still),
+        outer_draws=outer_draws,
+        replications=per_draw,
+        seed=seed,
     )
 
 
-def _draws(
-    case: Case, per_draw: int, seed: int, engine: str, store: Store, progress: Progress | None
-) -> dict[int, Row]:
-    """Return what each outer draw drew and what every party gains in its replications; those kept are not made again.
+def _fact(path: str, value: float, halves: float, se: float) -> Fact:
+    low, high = sorted((max(halves, 0.0), max(value, 0.0)))
+    return Fact(path, value, halves, se, low, high, noise=value <= SURE * se or halves > value)
 
-    The rows of fewer draws are those of more, for a draw's replications are numbered by the draw.
+
+# ---- inputs that cannot touch the party ------------------------------------------------------------------------------
+
+
+def without_effect(case: Case, party: str, per_draw: int, seed: int) -> set[str]:
+    """Return the inputs that leave every simulated gain of a party as it is, moved from one end to the other.
+
+    Each is moved in the first few draws, all else as drawn. Inputs behind the targets of care and effect are not tried:
+    they change the simulated lives.
     """
-    rows = {number: row for number, row in store.read().items() if number < case.n_draws}
-    left = [number for number in range(case.n_draws) if number not in rows]
-    if progress:
-        progress(len(rows), case.n_draws)
+    scenario, n = case.scenario, min(case.n_draws, TRIED_DRAWS)
+    drawn_too = drawn_inputs(scenario)
+    kinds = kinds_of(scenario) if drawn_too else {}
+    inputs = {path: origin for path, (_, origin) in drawn_too.items() if kinds[path] != TARGETS}
+    ends = {(path, end): getattr(origin, end) for path, origin in inputs.items() for end in ("low", "high")}
+    unfit: set[str] = set()
+    if not inputs:
+        return unfit
 
-    def one(number: int) -> Row:
-        row = _draw(case, number, per_draw, seed, engine)
-        store.add([row])
-        return row
+    def at(path: str, value: float) -> Case:
+        def of(number: int) -> Drawn:
+            drawn = case.drawn(number)
+            try:
+                there = with_values(drawn.scenario, whole(scenario, {path: value}))
+            except InputError:  # this end does not fit the rest of the draw, so nothing can be said of it
+                unfit.add(path)
+                return drawn
+            return replace(drawn, scenario=there)
 
-    workers = 1 if engine == "reference" else os.cpu_count() or 1
-    pool = ThreadPoolExecutor(max_workers=workers)
-    try:
-        for row in pool.map(one, left):
-            rows[row["row"]] = row
-            if progress:
-                progress(len(rows), case.n_draws)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    return rows
+        return replace(case, draws=Draws(n, of))
 
-
-def _draw(case: Case, number: int, per_draw: int, seed: int, engine: str) -> Row:
-    drawn = case.drawn(number)
-    plan = make_plan(drawn.scenario, drawn.entry_scale_days, drawn.hazard_ratio)
-    first = number * per_draw
-    stand = settled(engine_of(engine)(plan, seed, first, per_draw), plan, drawn.scenario, first)
-    gains = {party: stand.figures[party].tolist() for party in (INVESTOR, "boroughs", *drawn.scenario.boroughs)}
-    return {
-        "row": number,
-        "values": drawn.values,
-        "gains": gains,
-        "log_ratio": float(np.log(drawn.hazard_ratio)),
-        "log_scale": float(np.log(drawn.entry_scale_days)),
-    }
+    cases = {f"{path} {end}": at(path, value) for (path, end), value in ends.items()}
+    asked = Experiment(cases, seed, n * per_draw, COLUMNS, engine=available_engine(None))
+    found = {name: figure(rows, party) for (name, _), rows in asked.rows().rows.items()}
+    still = {path for path in inputs if np.array_equal(found[f"{path} low"], found[f"{path} high"])}
+    return still - unfit

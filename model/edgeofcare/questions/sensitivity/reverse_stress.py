@@ -44,7 +44,6 @@ class Reverse:
     margin_at_0: float
     share: Floats
     evaluations: int
-    words: str
 
 
 class _Search:
@@ -96,7 +95,7 @@ def reverse(
     z = np.zeros(len(correlation))
     here = at_0 = search.at(z)
     if at_0 <= 0:
-        return _result(search, z, at_0, at_0, "It is gone with every input at its median.")
+        return _result(search, z, at_0, at_0)
     best: Floats | None = None
     for number in count(1):
         if number > GRADIENTS and search.evaluations + 2 * len(z) + MOST_TRIALS > evaluations:
@@ -118,20 +117,18 @@ def reverse(
             best = z = nearer[0]
             here = nearer[1]
     if search.nearest == math.inf:
-        words = f"No combination within {limit:g} standard deviations of each input was found."
-        return _result(search, search.least_z, search.least, at_0, words)
+        return _result(search, search.least_z, search.least, at_0)
     if best is None or search.nearest < (1 - ROUGH) * search.distance(best):  # a row of a gradient, beside every ray
         best = search.nearest_z
     z, here = _edge(search, best, at_0, FINE)
-    words = f"It is gone {search.distance(z):.2f} standard deviations from the medians."
-    return _result(search, z, here, at_0, words)
+    return _result(search, z, here, at_0)
 
 
-def _result(search: _Search, z: Floats, margin: float, at_0: float, words: str) -> Reverse:
+def _result(search: _Search, z: Floats, margin: float, at_0: float) -> Reverse:
     squared = (search.whiten.T @ search.whiten @ z) * z
     share = squared / squared.sum() if squared.any() else squared
     distance = search.distance(z) if margin <= 0 else None
-    return Reverse(margin <= 0, z, distance, margin, at_0, share, search.evaluations, words)
+    return Reverse(margin <= 0, z, distance, margin, at_0, share, search.evaluations)
 
 
 def _gradient(search: _Search, z: Floats, here: float, step: float) -> Floats:

@@ -1,28 +1,28 @@
 """Which inputs drive the variance of an outcome: Sobol' indices over all uncertain inputs. In: a scenario.
 
-Out: `Drivers`. Each row of the design is one set of inputs, solved as outer draws are and lived a few times. The rows
+Out: `Sobol`. Each row of the design is one set of inputs, solved as outer draws are and simulated a few times. The rows
 of a point share their luck; points do not. Must not know: how answers are shown.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeofcare.engine.counts import Counts
+from edgeofcare.engine.parameters import Drawn
 from edgeofcare.errors import OptionError
-from edgeofcare.experiment import Progress, available_engine, engine_of
+from edgeofcare.experiment import OWN, Case, Draws, Experiment, Progress, available_engine
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.questions.sensitivity.checkpoint import Row, Store
-from edgeofcare.questions.sensitivity.normal_scores import Hazards, Inputs, score_inputs
-from edgeofcare.questions.sensitivity.one_at_a_time import Stand, check_output, settled
+from edgeofcare.outcomes import draw_means, variance_within
+from edgeofcare.questions.checkpoint import PartFolder
+from edgeofcare.questions.counterfactuals import claimed_case
+from edgeofcare.questions.sensitivity.normal_scores import Inputs, Known, score_inputs
+from edgeofcare.questions.sensitivity.one_at_a_time import IRR, OUTPUTS, check_output, figure
 from edgeofcare.questions.sensitivity.sobol import (
     MOST_GROUPS,
     N_POINTS,
@@ -31,10 +31,13 @@ from edgeofcare.questions.sensitivity.sobol import (
     indices,
     make_design,
 )
+from edgeofcare.results import plain
 
 Floats = npt.NDArray[np.float64]
 N_ROW_CHILDREN = 5_000  # of the calibration sample of a row: what is left of its luck is small beside what inputs do
 PER_ROW = 8  # replications
+COLUMNS = tuple(column for name, column in OUTPUTS.items() if name != IRR)
+ROWS = "design"  # name of the one case
 MOST_POINTS = 2**14
 # Tables whose entries are alike: the same key in two of them is one group.
 FAMILIES = ("boroughs", "teams", "therapies", "prices.gbp_per_week", "prices.cashable_share", "costs.management")
@@ -56,12 +59,12 @@ class Driver:
 
 
 @dataclass(frozen=True)
-class Drivers:
+class Sobol:
     """What drives each output, the greatest total first.
 
     mean, sd: of the output over sets of inputs, GBP, chance taken out of sd; noise_share: the share of the variance as
     simulated that was chance. targets_met_share: rows whose targets could be met (else the nearest was taken).
-    n_points, n_rows: of the design. folder: file that holds the rows.
+    n_points, n_rows: of the design. file: folder that holds the rows.
     """
 
     scenario: str
@@ -78,10 +81,11 @@ class Drivers:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return asdict(self)
+        found: dict[str, Any] = plain(self)
+        return found
 
 
-def drivers(
+def sobol(
     scenario: Scenario,
     outputs: Sequence[str] = ("profit", "net_saving"),
     n: int = N_POINTS,
@@ -90,7 +94,7 @@ def drivers(
     together: bool = True,
     out: Path | None = None,
     progress: Progress | None = None,
-) -> Drivers:
+) -> Sobol:
     """Return first and total indices of every group of uncertain inputs.
 
     n: points, a power of two. replications: of each row. together: the same input of several boroughs, teams,
@@ -113,25 +117,28 @@ def drivers(
         )
     design = make_design(groups, inputs.correlation, n, seed)
     settings = {"seed": seed, "replications": replications, "groups": groups, "children": N_ROW_CHILDREN}
-    store = Store(scenario, "sobol", settings, out)
-    rows = all_rows(design, inputs, store, replications, seed, progress)
-    names = list(dict.fromkeys(outputs))
-    values = np.array([[rows[k]["mean"][name] for name in names] for k in range(design.n_rows)])
-    noise = np.mean([[rows[k]["var"][name] for name in names] for k in range(design.n_rows)], axis=0) / replications
+    case = design_case(design, inputs, replications)
+    asked = Experiment({ROWS: case}, seed, replications, COLUMNS, engine=available_engine(None))
+    with PartFolder(scenario, "sobol", settings, out) as kept:
+        part = asked.rows(progress=progress, checkpoint=kept)
+    rows, names = part.rows[ROWS, OWN], list(dict.fromkeys(outputs))
+    by_output = [figure(rows, name) for name in names]
+    values = np.stack([draw_means(one, rows.draws) for one in by_output], axis=1)
+    noise = np.array([variance_within(one, rows.draws) for one in by_output]) / replications
     found = indices(design, values, noise, luck="point", seed=seed)
     clean = np.sqrt(np.maximum(found.variance - noise, 0))
-    return Drivers(
+    return Sobol(
         scenario.name,
         {name: _drivers(found, i, groups, inputs.paths) for i, name in enumerate(names)},
         dict(zip(names, values.mean(axis=0).tolist(), strict=True)),
         dict(zip(names, clean.tolist(), strict=True)),
         dict(zip(names, found.noise_share.tolist(), strict=True)),
-        float(np.mean([rows[k]["met"] for k in range(design.n_rows)])),
+        float(np.mean([one.met for one in part.inputs[ROWS].values()])),
         n,
         design.n_rows,
         replications,
         seed,
-        str(store.path),
+        str(kept.path),
     )
 
 
@@ -189,54 +196,15 @@ def _named(members: list[str], together: bool) -> Iterator[str]:
 # ---- rows ----------------------------------------------------------------------------------------------------------
 
 
-def all_rows(
-    design: Design, inputs: Inputs, store: Store, replications: int, seed: int, progress: Progress | None
-) -> dict[int, Row]:
-    """Return every row of a design, those kept in the store as they are; each point's are kept when it is done."""
-    rows = {number: row for number, row in store.read().items() if number < design.n_rows}
-    points = [p for p in range(len(design.scores)) if any(k not in rows for k in _numbers(design, p))]
-    if progress:
-        progress(len(rows), design.n_rows)
+def design_case(design: Design, inputs: Inputs, replications: int) -> Case:
+    """Return the rows of a design as sets of inputs of one case; the rows of a point share their luck."""
+    known: Known = {}
 
-    def one(point: int) -> list[Row]:
-        numbers = [k for k in _numbers(design, point) if k not in rows]
-        found = point_rows(inputs, design.rows(np.array(numbers)), numbers, seed, point * replications, replications)
-        store.add(found)
-        return found
+    def of(number: int) -> Drawn:
+        return inputs.drawn(design.rows(np.array([number]))[0].tolist(), known)
 
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
-    try:
-        for found in pool.map(one, points):
-            rows |= {row["row"]: row for row in found}
-            if progress:
-                progress(len(rows), design.n_rows)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)  # after Ctrl-C the points in hand are finished and kept
-    return rows
+    def first(number: int) -> int:
+        return number // design.per_point * replications
 
-
-def _numbers(design: Design, point: int) -> range:
-    return range(point * design.per_point, (point + 1) * design.per_point)
-
-
-def point_rows(
-    inputs: Inputs, scores: Floats, numbers: Sequence[int], seed: int, first: int, replications: int
-) -> list[Row]:
-    """Return rows of one point, on the same luck; hazards and lives are made once for rows that share them."""
-    known: dict[Hashable, Hazards] = {}
-    lived: dict[Hashable, tuple[Any, Counts]] = {}
-    run, found = engine_of(available_engine(None)), []
-    for number, row in zip(numbers, scores, strict=True):
-        point, met = inputs.point(row.tolist(), known)
-        if point.lives not in lived:
-            plan = point.plan
-            lived[point.lives] = plan, run(plan, seed, first, replications)
-        plan, counts = lived[point.lives]
-        found.append(_row(number, settled(counts, plan, point.scenario, first), met))
-    return found
-
-
-def _row(number: int, stand: Stand, met: bool) -> Row:
-    mean = {name: float(values.mean()) for name, values in stand.figures.items()}
-    var = {name: float(values.var(ddof=1)) for name, values in stand.figures.items()}
-    return {"row": number, "met": met, "mean": mean, "var": var}
+    claimed = claimed_case(inputs.scenario)
+    return replace(claimed, draws=Draws(design.n_rows, of, first), replications=design.n_rows * replications)

@@ -1,70 +1,85 @@
-"""Which inputs matter: each at its low and its high end, all else as it stands. In: a scenario. Out: a `Tornado`.
+"""Which inputs matter: each at its low and its high end, all else as planned. In: a scenario. Out: a `Tornado`.
 
 Must not know: how answers are shown, files.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from edgeofcare.experiment import Progress
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.outcomes import Change, Rows
 from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.sensitivity.one_at_a_time import (
-    Point,
-    Stand,
+    BOROUGHS,
+    INVESTOR,
     Steps,
     all_moved,
     change,
     check_output,
     check_replications,
+    gain,
     inputs_of,
-    stands,
+    mean,
+    rows_at,
 )
+from edgeofcare.results import plain
 
 ENDS = ("low", "high")
+PARTIES = (INVESTOR, BOROUGHS)
 
 
 @dataclass(frozen=True)
 class End:
     """An input at one end of its range.
 
-    output: its expected value there (GBP; irr: rate a year), None if it cannot be had; change: {"mean", "se"} from the
-    scenario as it stands, on the same luck. problem: why it could not be lived, else empty.
+    output: its expected value there (GBP; irr: rate a year), None if it cannot be had; change: from the scenario as
+    planned, on the same random draws. gains: what the investor (net present value at its target rate: below nil it
+    misses its target) and the boroughs together are expected to gain, GBP. problem: why it could not be simulated.
     """
 
     at: float
     output: float | None
-    change: dict[str, float | None]
+    change: Change
+    gains: dict[str, float]
     problem: str = ""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """An input with its ends. swing: greatest less least output, of both ends and the scenario as it stands."""
+    """An input with its ends. swing: greatest less least output, of both ends and the scenario as planned; swings: the
+    same of what each party gains."""
 
     path: str
     value: float
     low: End
     high: End
     swing: float
+    swings: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Tornado:
-    """Every uncertain input by what it moves, the greatest swing first. base: the output as the scenario stands."""
+    """Every uncertain input by what it moves, the greatest swing first.
+
+    base, base_gains: output and gains of the scenario as planned.
+    """
 
     scenario: str
     output: str
+    target_irr_per_year: float
     base: float | None
+    base_gains: dict[str, float]
     bars: tuple[Bar, ...]
     replications: int
     seed: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return asdict(self)
+        found: dict[str, Any] = plain(self)
+        return found
 
 
 def tornado(
@@ -84,31 +99,38 @@ def tornado(
     claimed_case(scenario)  # says what is wrong before anything else is tried
     inputs = inputs_of(scenario)
     ends = [(path, end) for path in inputs for end in ENDS]
-    tell = Steps(progress, 2 * (len(ends) + 1))
-    points = all_moved(scenario, [{}, *({path: getattr(inputs[path][1], end)} for path, end in ends)], tell)
-    sound = [point for point in points if isinstance(point, Point)]
-    lived = iter(stands(sound, seed, replications, tell))
-    found = [next(lived) if isinstance(point, Point) else point for point in points]
-    base = found[0]
-    assert isinstance(base, Stand)
+    steps = Steps(progress, 2 * (len(ends) + 1))
+    cases = all_moved(scenario, [{}, *({path: getattr(inputs[path][1], end)} for path, end in ends)], steps)
+    base, *rows = rows_at(cases, seed, replications, steps.next(len(cases)))
+    assert isinstance(base, Rows)
     made = {
-        key: _end(getattr(inputs[key[0]][1], key[1]), one, base, output)
-        for key, one in zip(ends, found[1:], strict=True)
+        (path, end): _end(getattr(inputs[path][1], end), one, base, output)
+        for (path, end), one in zip(ends, rows, strict=True)
     }
+    planned, gains = mean(base, output), _gains(base)
     bars = [
-        _bar(path, float(value), made[path, "low"], made[path, "high"], base.mean(output))
+        _bar(path, float(value), made[path, "low"], made[path, "high"], planned, gains)
         for path, (value, _) in inputs.items()
     ]
     bars.sort(key=lambda bar: -bar.swing)
-    return Tornado(scenario.name, output, base.mean(output), tuple(bars), replications, seed)
+    target = scenario.capital.target_irr_per_year
+    return Tornado(scenario.name, output, target, planned, gains, tuple(bars), replications, seed)
 
 
-def _end(at: float, found: Stand | str, base: Stand, output: str) -> End:
+def _gains(rows: Rows) -> dict[str, float]:
+    return {party: gain(rows, party) for party in PARTIES}
+
+
+def _end(at: float, found: Rows | str, base: Rows, output: str) -> End:
     if isinstance(found, str):
-        return End(at, None, {"mean": None, "se": None}, found)
-    return End(at, found.mean(output), change(found, base, output))
+        return End(at, None, Change(None, None), {}, found)
+    return End(at, mean(found, output), change(found, base, output), _gains(found))
 
 
-def _bar(path: str, value: float, low: End, high: End, base: float | None) -> Bar:
-    there = [x for x in (low.output, high.output, base) if x is not None]
-    return Bar(path, value, low, high, max(there) - min(there) if there else 0.0)
+def _bar(path: str, value: float, low: End, high: End, planned: float | None, gains: dict[str, float]) -> Bar:
+    def swing(values: tuple[float | None, ...]) -> float:
+        there = [x for x in values if x is not None]
+        return max(there) - min(there) if there else 0.0
+
+    swings = {party: swing((low.gains.get(party), high.gains.get(party), gains[party])) for party in PARTIES}
+    return Bar(path, value, low, high, swing((low.output, high.output, planned)), swings)
