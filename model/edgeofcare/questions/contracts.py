@@ -58,7 +58,8 @@ class Party:
     """What one party's money earns.
 
     irr_of_expected_flows: rate of the flows summed over replications. mean_profit_of_worst_5pct_gbp: of the worst
-    twentieth of replications. irr_outcomes: replications with one rate, none, several, a total loss, or no need of money.
+    twentieth of replications. irr_outcomes: replications with one rate, none, several, a total loss, or no need of
+    money.
     """
 
     irr_of_expected_flows: float | None
