@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.cash import FEE, NEVER, case, did, moved, with_steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cases.cash import FEE, NEVER, case, did, moved, with_steps
 from edgeofcare.documents.text_pages.run import page
 from edgeofcare.errors import IdentityError, InputError
 from edgeofcare.inputs.load import load

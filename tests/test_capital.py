@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import pyxirr
-from cases.cash import FEE, NEVER, STEPS, case, did, moved, settled, with_steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases.cash import FEE, NEVER, STEPS, case, did, moved, settled, with_steps
 from edgeofcare.errors import IdentityError, InputError
 from edgeofcare.inputs.contract import Capital
 from edgeofcare.inputs.load import load
