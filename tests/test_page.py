@@ -13,18 +13,19 @@ from edgeofcare.documents.text_pages.run import page
 from edgeofcare.documents.words import in_hundred, percent, pounds
 from edgeofcare.inputs.load import shipped, with_values
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.results import plain
 
 Summary = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def pan_london() -> Summary:
-    return eoc.run(eoc.load("pan_london"), replications=200, seed=1).summary
+    return plain(eoc.run(eoc.load("pan_london"), replications=200, seed=1).summary)
 
 
 @pytest.fixture(scope="module")
 def essex() -> Summary:
-    return eoc.run(eoc.load("essex"), replications=200, seed=1).summary
+    return plain(eoc.run(eoc.load("essex"), replications=200, seed=1).summary)
 
 
 def changed(summary: Summary, **values: Any) -> Summary:
@@ -117,13 +118,13 @@ def test_a_page_is_a_page(name: str, request: pytest.FixtureRequest) -> None:
 
 def test_no_effect_avoids_nothing(small_scenario: Scenario) -> None:
     null = with_values(small_scenario, {"effect.hazard_ratio": 1.0})
-    text = page(eoc.run(null, replications=5, workers=1).summary)
+    text = page(plain(eoc.run(null, replications=5, workers=1).summary))
     assert "If therapy has no effect, as assumed, no care is avoided." in text
 
 
 def test_harm_is_called_more_care(small_scenario: Scenario) -> None:
     harm = with_values(small_scenario, {"effect.hazard_ratio": 3.0})
-    summary = eoc.run(harm, replications=20, workers=1).summary
+    summary = plain(eoc.run(harm, replications=20, workers=1).summary)
     text = page(summary)
     assert f"care costs {pounds(-summary['avoided_cost_gbp']['nominal']['mean'])} more than without it" in text
     assert "more care days." in text and "more outcomes would have been paid for than with it" in text
@@ -131,12 +132,12 @@ def test_harm_is_called_more_care(small_scenario: Scenario) -> None:
 
 def test_nobody_starts(small_scenario: Scenario) -> None:
     nobody = with_values(small_scenario, {"referrals.accept_prob": 0.0})
-    text = page(eoc.run(nobody, replications=3, workers=1).summary)
+    text = page(plain(eoc.run(nobody, replications=3, workers=1).summary))
     assert "As no child is tracked, no care is avoided." in text and "No child starts therapy." in text
 
 
 def test_one_simulated_contract(small_scenario: Scenario) -> None:
-    text = page(eoc.run(small_scenario, replications=1).summary)
+    text = page(plain(eoc.run(small_scenario, replications=1).summary))
     assert "1 simulated contract, seed 1." in text and "One simulated contract says nothing about chance" in text
 
 
@@ -237,4 +238,4 @@ def test_many_boroughs_do_not_fill_the_page(pan_london: Summary) -> None:
 def test_every_shipped_scenario_has_a_page(name: str) -> None:
     scenario = eoc.load(name)
     draws = 4 if scenario.effect.prior == "evidence" else 1
-    assert "THE ANSWER" in page(eoc.run(scenario, replications=20, outer_draws=draws).summary)
+    assert "THE ANSWER" in page(plain(eoc.run(scenario, replications=20, outer_draws=draws).summary))
