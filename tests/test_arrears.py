@@ -18,7 +18,6 @@ from edgeofcare.documents.text_pages.run import page
 from edgeofcare.errors import IdentityError, InputError
 from edgeofcare.inputs.load import load
 from edgeofcare.money.capital import NEVER_SHORT, Cashflows, check_balances, returns
-from edgeofcare.results import plain
 from edgeofcare.walk import run
 
 COSTS = {0: 1000, 91: 1000, 183: 1000, 365: 100, 456: 100}
@@ -346,7 +345,7 @@ def test_profit_does_not_depend_on_the_commitment() -> None:
 
 @pytest.fixture(scope="module")
 def pan_london() -> dict[str, Any]:
-    return asdict(plain(run(load("pan_london"), 20, 1).summary))
+    return asdict(run(load("pan_london"), 20, 1).summary)
 
 
 def test_money_that_runs_out_opens_the_answer_and_hides_the_return(pan_london: dict[str, Any]) -> None:

@@ -176,7 +176,7 @@ def test_each_is_as_if_it_were_alone(name: str) -> None:
 def test_the_scenarios_own_contract_is_the_run() -> None:
     """Over 200 replications: what `run` says of Pan-London is what the comparison says of it."""
     scenario = load("pan_london")
-    summary = plain(eoc.plain(run(scenario, replications=REPLICATIONS, seed=1).summary))
+    summary = plain(eoc.run(scenario, replications=REPLICATIONS, seed=1).summary)
     own = plain(figures(rows_of([world()], {"own": scenario})[CLAIMED]["own"], scenario))
     assert own["payments_gbp"] == summary["payments_gbp"]["total"]
     assert own["deadweight_share"] == summary["deadweight_share"]["mean"]
@@ -395,7 +395,7 @@ def test_a_scenarios_own_contract_is_compared_as_it_stands() -> None:
     dearer = with_values(load("pan_london"), {"contract.terms.1.price_gbp": 500.0})
     assert "own" not in names_for(load("pan_london")) and next(iter(names_for(dearer))) == "own"
     found = compare_contracts(dearer, ["own", "pan_london"], FEW, 1).as_dict()
-    alone = plain(eoc.plain(run(dearer, FEW, 1).summary))
+    alone = plain(eoc.run(dearer, FEW, 1).summary)
     own = found["contracts"]["own"]
     assert own["payments_gbp"]["mean"] == pytest.approx(alone["payments_gbp"]["total"]["mean"], abs=0.005)
     assert own["before_caps_gbp"]["mean"] > found["contracts"]["pan_london"]["before_caps_gbp"]["mean"]

@@ -68,7 +68,7 @@ def test_luck_differs_between_draws_even_if_nothing_is_uncertain() -> None:
 
 
 def test_one_draw_gives_no_split() -> None:
-    alone = plain(eoc.plain(run(certain(), replications=20, workers=1).summary))["variance_share"]
+    alone = plain(eoc.run(certain(), replications=20, workers=1).summary)["variance_share"]
     assert set(alone.values()) == {None}
 
 

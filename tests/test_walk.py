@@ -140,7 +140,7 @@ def test_every_stat_has_exactly_its_keys_in_order(pan_london: Run) -> None:
 
 def test_a_figure_that_never_exists_is_null_throughout(small_scenario: Scenario) -> None:
     rich = with_values(small_scenario, {"referrals.accept_prob": 0.0})
-    summary = plain(eoc.plain(run(rich, replications=3, workers=1).summary))
+    summary = plain(eoc.run(rich, replications=3, workers=1).summary)
     for stat in (summary["waiting_days"], summary["out_of_care_share"]["usual"], summary["deadweight_share"]):
         assert stat == {"n": 0} | dict.fromkeys(STAT - {"n"})
     assert summary["children"]["started"]["mean"] == 0
