@@ -10,8 +10,8 @@ from edgeofcare.engine.calibrate import calibrate
 from edgeofcare.engine.expected import Expected, expected_measures
 from edgeofcare.engine.plan import make_plan
 from edgeofcare.errors import OptionError
+from edgeofcare.experiment import simulate
 from edgeofcare.inputs.load import load
-from edgeofcare.questions.before_experiment import live
 from edgeofcare.questions.counterfactuals import (
     BASES,
     EFFECTS,
@@ -80,7 +80,7 @@ def test_the_run_itself_shows_the_odds_ratio(effect: str, base: str) -> None:
     them, false-alarm rate under 1e-6 a case.
     """
     world = grid("essex")[effect, base]
-    counts = live(world, {}, 1, 0, REPLICATIONS).counts
+    counts = simulate(world, 1, 0, REPLICATIONS).counts
     out = [
         1 - int(counts.outcome(arm, "care_days").sum()) / int(counts.outcome(arm, "tracked_days").sum())
         for arm in ("usual", "therapy")
