@@ -11,7 +11,7 @@ from edgeofcare.documents.formats.text import text
 from edgeofcare.documents.pictures import join as pictures
 from edgeofcare.inputs.load import load
 from edgeofcare.questions.exposure import ExposureAnswer
-from edgeofcare.questions.join import Joined, JoinerAnswer
+from edgeofcare.questions.join_answer import Joined, JoinerAnswer
 from edgeofcare.results import typed
 
 Found = Mapping[str, Any]

@@ -26,7 +26,6 @@ from edgeofcare.questions import join as module
 from edgeofcare.questions.counterfactuals import claimed_case
 from edgeofcare.questions.join import (
     FULL_COLUMNS,
-    Choice,
     Pair,
     _crossing,
     _influence,
@@ -37,6 +36,7 @@ from edgeofcare.questions.join import (
     latest_month,
     make_pair,
 )
+from edgeofcare.questions.join_answer import Choice
 from edgeofcare.results import plain
 from edgeofcare.summary import expected_rate
 from edgeofcare.walk import run

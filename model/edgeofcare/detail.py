@@ -22,7 +22,7 @@ from edgeofcare.care.trajectory import NEVER
 from edgeofcare.engine.counts import ACCOUNTS, ARMS, EVENTS, INTAKE, OUTCOMES, SERVICE, TEAM, Counts
 from edgeofcare.engine.observe import trace_with
 from edgeofcare.engine.plan import Plan, make_plan
-from edgeofcare.experiment import OWN, Experiment, Piece, Progress, engine_of, priced, settle
+from edgeofcare.experiment import OWN, Experiment, Piece, Progress, engine_of, priced, read
 from edgeofcare.inputs.schema import PLACEMENTS, Scenario
 from edgeofcare.money.costs import price_table
 from edgeofcare.outcomes import Settlement
@@ -82,7 +82,7 @@ def write_detail(folder: Path, experiment: Experiment, progress: Progress | None
     with Tables(folder / DETAIL) as tables:
         for piece, plan, scenario in pieces_of(experiment):
             counts = engine_of(experiment.engine)(plan, experiment.seed, piece.first, piece.n)
-            settled = settle(priced(counts, plan, scenario))
+            settled = read(priced(counts, plan, scenario), lambda settlement: settlement)
             for name, table in (counted(counts, plan) | money(settled)).items():
                 tables.write(name, table)
             if piece.draw not in seen:

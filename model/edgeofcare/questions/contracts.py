@@ -33,7 +33,16 @@ INVESTOR = ("irr", "irr_outcome", "money_multiple", "profit_gbp", "peak_funding_
 COLUMNS = (
     *("all_payments_gbp", "payments_before_caps_gbp", "top_up_gbp", "due_usual_gbp", "due_therapy_gbp", "cap_binds"),
     *("weeks_home_usual", "weeks_home_therapy", "payments_gbp", "worst_year_gbp", "worst_year_together_gbp"),
-    *("net_saving_gbp", "service_cost_gbp", "cost_unpaid_gbp", "missed_target", "flows", "tranche_missed_target"),
+    *(
+        "net_saving_gbp",
+        "service_cost_gbp",
+        "cost_unpaid_gbp",
+        "owed_at_worst_gbp",
+        "days_owed",
+        "missed_target",
+        "flows",
+        "tranche_missed_target",
+    ),
     *INVESTOR,
     *(f"tranche_{name}" for name in INVESTOR),
     "tranche_flows",
@@ -48,8 +57,9 @@ NULL_COLUMNS = ("all_payments_gbp", "net_saving_gbp", "profit_gbp")
 class Party:
     """What one party's money earns.
 
-    irr_of_expected_flows: rate of the flows summed over replications. expected_shortfall_gbp: mean profit of the worst
-    twentieth. irr_outcomes: replications with one rate, none, several, a total loss, or no need of money.
+    irr_of_expected_flows: rate of the flows summed over replications. mean_profit_of_worst_5pct_gbp: of the worst
+    twentieth of replications. irr_outcomes: replications with one rate, none, several, a total loss, or no need of
+    money.
     """
 
     irr_of_expected_flows: float | None
@@ -62,7 +72,7 @@ class Party:
     multiple_of_peak_funding: Stat
     loss_prob: float
     missed_target_prob: float
-    expected_shortfall_gbp: float | None
+    mean_profit_of_worst_5pct_gbp: float | None
     irr_outcomes: dict[str, int]
 
 
@@ -72,6 +82,16 @@ class Investor(Party):
 
     cost_unpaid_prob: float
     tranches: dict[str, Party]
+
+
+@dataclass(frozen=True)
+class Provider:
+    """What those who do the work wait for: in how many contracts, the most owed at one time, never paid, GBP."""
+
+    waits_prob: float
+    owed_at_worst_gbp: Stat
+    days_owed: Stat
+    never_paid_gbp: Stat
 
 
 @dataclass(frozen=True)
@@ -103,6 +123,7 @@ class Figures:
     net_saving_gbp: Stat
     net_saving_prob: float
     service_cost_gbp: Stat
+    provider: Provider
     investor: Investor
     boroughs: dict[str, BoroughFigures]
 
@@ -251,6 +272,12 @@ def figures(rows: Rows, under: Scenario) -> Figures:
         net_saving_gbp=rows.stat("net_saving_gbp"),
         net_saving_prob=rows.prob(rows.at("net_saving_gbp") > 0),
         service_cost_gbp=rows.stat("service_cost_gbp"),
+        provider=Provider(
+            rows.prob(rows.at("owed_at_worst_gbp") > 0),
+            rows.stat("owed_at_worst_gbp"),
+            rows.stat("days_owed"),
+            rows.stat("cost_unpaid_gbp"),
+        ),
         investor=_investor(rows),
         boroughs={slug: _borough(rows, slug, borough.name) for slug, borough in under.boroughs.items()},
     )
@@ -290,7 +317,7 @@ def _party(rows: Rows, prefix: str = "", **tranche: str) -> Party:
         multiple_of_peak_funding=stat(1 + profit / peak, drawn),
         loss_prob=rows.prob(profit < 0),
         missed_target_prob=rows.prob(rows.at(f"{prefix}missed_target", **tranche)),
-        expected_shortfall_gbp=expected_shortfall(profit, "low"),
+        mean_profit_of_worst_5pct_gbp=expected_shortfall(profit, "low"),
         irr_outcomes=dict(zip(IRR_OUTCOMES, outcomes.tolist(), strict=True)),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 from edgeofcare.documents.document import Bullets, Callout, Document, Heading, Said, Table, table_of
 from edgeofcare.documents.papers.chapters import Blocks
 from edgeofcare.documents.text_pages.contracts import contract_words, own_contract, risk_words
+from edgeofcare.documents.text_pages.run import SOMETIMES
 from edgeofcare.documents.words import (
     better_off,
     how_many,
@@ -96,6 +97,13 @@ def _blocks(found: Found, chosen: Mapping[str, Found], sort_by: str) -> Blocks:
     from edgeofcare.documents.pictures.figures import contracts as picture
 
     n = found["replications"]
+    waiting = [contract_words(name, c["name"]) for name, c in chosen.items() if provider_waits(c)]
+    if waiting:
+        yield Callout(
+            f"As financed, the money runs out in more than 1 in 100 simulated contracts under "
+            f"{'; '.join(waiting)}: the provider waits for its money, so no return is shown there.",
+            "warning",
+        )
     yield Callout(" ".join(_answer(chosen, n)))
     if all(c["gbp_per_attributable_week"] is None for c in chosen.values()):
         yield Callout(
@@ -212,7 +220,7 @@ def payments_headline(found: Found, name: str) -> tuple[tuple[str, Said], ...]:
         ("Paid, average", said_pounds(_paid(c))),
         ("Boroughs keep, average", said_pounds(c["net_saving_gbp"]["mean"])),
         ("Worst year for boroughs", said_pounds(c["worst_year_gbp"]["p95"])),
-        ("Investors' return a year", said_return(c["investor"]["irr_of_expected_flows"])),
+        ("Investors' return a year", _return(c)),
         ("Investors lose money in", said_chance(c["investor"]["loss_prob"], n)),
         ("Paid if therapy does nothing", said_pounds(_null(c, "payments_gbp"))),
     )
@@ -224,6 +232,20 @@ def payments_headline(found: Found, name: str) -> tuple[tuple[str, Said], ...]:
 def _share_of_plan(c: Found) -> Said:
     share = _null(c, "payments_gbp") / _paid(c) if _paid(c) else None
     return Said("none" if share is None else small_percent(share), share, "share")
+
+
+def provider_waits(c: Found) -> bool:
+    """Return whether the provider waits for its money so often that no return is shown."""
+    return float(c["provider"]["waits_prob"]) > SOMETIMES
+
+
+def _return(c: Found) -> Said:
+    """Return investors' rate on the average flows; none is shown where the provider would be financing it."""
+    return (
+        Said("bills unpaid", None, "share")
+        if provider_waits(c)
+        else said_return(c["investor"]["irr_of_expected_flows"])
+    )
 
 
 # ---- tables --------------------------------------------------------------------------------------------------------
@@ -253,7 +275,7 @@ def _works(found: Found, chosen: Mapping[str, Found], n: int, sort_by: str) -> T
                 said_pounds(_paid(c) - c["top_up_gbp"]["mean"]),
                 said_pounds(c["net_saving_gbp"]["mean"]),
                 said_pounds(c["worst_year_gbp"]["p95"]),
-                said_return(c["investor"]["irr_of_expected_flows"]),
+                _return(c),
                 said_chance(c["investor"]["loss_prob"], n),
                 said_chance(c["cap_binds_prob"], n),
             )

@@ -47,7 +47,7 @@ from edgeofcare.documents.words import (
     things,
 )
 from edgeofcare.outcomes import Change, Paired, Stat
-from edgeofcare.questions.join import Joined, JoinerAnswer, JoinInDoubt, JoinInvestor, Limits, Provider
+from edgeofcare.questions.join_answer import Joined, JoinerAnswer, JoinInDoubt, JoinInvestor, Limits, Provider
 
 CAP_WORDS = {"per_start": "a cap rises by what joiners bring", "fixed": "a cap stays as it is"}
 Row = tuple[str, ...]

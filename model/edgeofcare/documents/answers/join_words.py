@@ -26,7 +26,7 @@ from edgeofcare.documents.words import (
 )
 from edgeofcare.outcomes import Change, Paired, Stat
 from edgeofcare.questions.exposure import BoroughExposure
-from edgeofcare.questions.join import (
+from edgeofcare.questions.join_answer import (
     Incumbent,
     JoinContract,
     Joined,

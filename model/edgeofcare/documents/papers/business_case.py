@@ -238,9 +238,10 @@ def _trust_in_short(case: Case) -> Iterator[str]:
     )
     if "backtest" in case:
         inside, outside, bounds = backtest_counts(case["backtest"])
+        kept = f"{bounds} published limit{' is' if bounds == 1 else 's are'} kept, " if bounds else ""
         yield (
             f"Of {inside + outside + bounds} published results of real contracts that the model was not fitted to, "
-            f"{inside + bounds} agree with it and {outside} do not."
+            f"{inside} lie inside its range, {kept}and {outside} do not agree."
         )
 
 

@@ -14,7 +14,7 @@ from edgeofcare.documents.pictures.picture import figure
 from edgeofcare.documents.words import NIL_GBP, fares, listed, pounds, said_pounds, saves
 from edgeofcare.outcomes import Paired, Stat
 from edgeofcare.questions.exposure import Year
-from edgeofcare.questions.join import Joined, JoinerAnswer
+from edgeofcare.questions.join_answer import Joined, JoinerAnswer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

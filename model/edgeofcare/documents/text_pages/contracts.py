@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from edgeofcare.documents.text_pages.run import SOMETIMES
 from edgeofcare.documents.words import millions, percent, pounds, ratio, small_percent
 from edgeofcare.questions.counterfactuals import BASE_WORDS, EFFECT_WORDS
 from edgeofcare.questions.lint import Finding
@@ -51,6 +52,12 @@ def _answer(contracts: Figures) -> Iterator[str]:
         f"  If it does nothing, {pounds(nulls[least])} is still paid under {least}, and {pounds(nulls[most])} under "
         f"{most}."
     )
+    waiting = [name for name, c in contracts.items() if c["provider"]["waits_prob"] > SOMETIMES]
+    if waiting:
+        yield from _wrapped(
+            f"As financed, the money runs out in more than 1 in 100 simulated contracts under {', '.join(waiting)}: no "
+            f"return is shown, because the provider would be financing it."
+        )
     losers = [name for name, c in contracts.items() if c["investor"]["profit_gbp"]["mean"] < 0]
     if losers:
         yield from _wrapped(f"Even if therapy works, investors lose on average under {', '.join(losers)}.")
@@ -98,7 +105,7 @@ def _claimed_cells(c: Figures) -> list[str]:
         pounds(c["gbp_per_attributable_week"]),
         pounds(c["net_saving_gbp"]["mean"]),
         percent(c["net_saving_prob"]),
-        percent(investor["irr_of_expected_flows"], 1),
+        "unpaid" if c["provider"]["waits_prob"] > SOMETIMES else percent(investor["irr_of_expected_flows"], 1),
         ratio(investor["money_multiple"]["mean"]),
         percent(investor["loss_prob"]),
     ]

@@ -19,6 +19,7 @@ MOST_BOROUGHS = 15
 TRACKED_SHARE = "share_of_tracked_days_out_of_care"
 WIDTH = 100
 SMALLEST_SAID = 0.01
+HALF = 0.5  # below it a chance to save is told as a loss
 SOMETIMES = 0.01  # more often than this the provider's waiting opens the answer, and no return is shown
 
 
@@ -122,6 +123,9 @@ def savers_words(summary: Summary) -> str:
         return f"  No borough saves more than it pays: each does in {times}."
     if not _saving_prob(lowest):
         return f"  Not every borough saves more than it pays: {lowest['name']} does in {times}."
+    if _saving_prob(highest) < HALF:
+        most = how_many(_saving_prob(highest), n)
+        return f"  Boroughs mostly pay more than they save: {highest['name']} saves most often, in {most}."
     or_more = "" if _saving_prob(lowest) == 1 else f" or more (least often {lowest['name']})"
     return f"  Each borough saves more than it pays in {times}{or_more}."
 
