@@ -99,6 +99,7 @@ def made(name: str) -> Case:
         "inputs": lambda: resolved(scenario),
         "assumptions": lambda: assumption_log(scenario),
         "summary": lambda: plain(run(scenario, FEW, 1).summary),
+        "uncertain": lambda: plain(run(few_ranges(scenario), FEW, 1, 3).summary),
         "series": lambda: plain(series(world, FEW, 1)),
         "mean": lambda: mean_case(world, FEW, 1),
         "lives": lambda: lives(world, 1),

@@ -43,8 +43,9 @@ def _blocks(found: ValueOfInformation) -> Iterator[Block]:
 
 def _answer(found: ValueOfInformation) -> Iterator[str]:
     verb, right = found.options[0], percent(found.in_prob)
+    advice = verb if found.takes_part else f"not {verb}"
     yield (
-        f"On what is known now, {found.name} should {found.best}: to {verb} is worth {pounds(found.expected)} on "
+        f"On what is known now, {found.name} should {advice}: to {verb} is worth {pounds(found.expected)} on "
         f"average, and is right in {right} of the drawn sets of inputs."
     )
     if found.evpi <= 2 * found.evpi_se:
