@@ -308,6 +308,36 @@ def test_evidence_in_one_word_keeps_the_targets_for_runs_without_it(tmp_path: Pa
     assert "mine.toml:2: effect.prior: must be one of 'targets' or 'evidence'" in message
 
 
+def pairs(*pairs: str) -> str:
+    return "correlations = [" + ", ".join(f"{{between = [{pair}, correlation = 0.9}}" for pair in pairs) + "]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (pairs("'effect.usual', 'effect.wait_days']"), r":2: correlations\.0\.between: effect\.wait_days has no range"),
+        (pairs("'effect.usual', 'title']"), r":2: correlations\.0\.between: title has no range"),
+        (pairs("'effect.usual', 'effect.usual']"), r":2: correlations\.0\.between: names one key twice"),
+        (
+            pairs("'effect.usual', 'effect.therapy']", "'effect.therapy', 'effect.usual']"),
+            r":2: correlations\.1\.between: stands twice",
+        ),
+        (
+            pairs("'effect.usual', 'effect.therapy']", "'effect.usual', 'child.frailty_variance']"),
+            r":2: correlations: the correlations contradict .* not positive definite\. The nearest set that does not: "
+            r"child\.frailty_variance with effect\.therapy 0\.\d+; .*effect\.therapy with effect\.usual 0\.\d+",
+        ),
+        (
+            "[effect]\nhazard_ratio = 0.5\n[[correlations]]\nbetween = ['effect.usual', 'effect.therapy']\n"
+            "correlation = 0.5",
+            r":5: correlations\.0\.between: effect\.therapy has no range",
+        ),
+        (
+            "[[correlations]]\nbetween = ['effect.usual', 'effect.therapy']\ncorrelation = 1.0",
+            r":4: correlations\.0\.correlation: must be less than 1",
+        ),
+    ],
+)
 def test_correlations_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load(write(tmp_path, text))

@@ -102,14 +102,12 @@ def test_no_hidden_count_follows_from_text_or_json(scenario, monkeypatch):
     once = {}
     honest = reforecast._foretell
 
-    def foretell(walk, figures, progress):
+    def foretell(walk, figures, *how):
         asked = tuple(name for _, name, _ in figures)
         if asked not in once:
-            once[asked] = honest(walk, figures, progress)
+            once[asked] = honest(walk, figures, *how)
         return once[asked]
 
-    walk = reforecast.prepare(scenario, 100, 1, 10)
-    monkeypatch.setattr(reforecast, "prepare", lambda *_: walk)
     monkeypatch.setattr(reforecast, "_foretell", foretell)
     looks = defaultdict(list)
     for counts in product(range(most, -1, -1), repeat=3):
