@@ -237,6 +237,5 @@ def test_a_window_opens_after_what_it_counts_from() -> None:
     planned = from_end.opens - waits - delay
     probs = np.diff(from_end.plan.length_cumulative, axis=1, prepend=0.0)
     days = np.arange(probs.shape[1])
-    share = pan_london().child.suited_to_mst_prob
-    mean = float(np.array([share, 1 - share]) @ (probs @ days))
+    mean = float(np.array(pan_london().shares_suited()) @ (probs @ days))
     assert abs(planned.mean() - mean) < 4.9 * planned.std() / math.sqrt(len(planned))
