@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -131,7 +132,7 @@ def by_hand(sample: Sample, scale: float, ratio: float, days: list[int]) -> Iter
         enter, leave, first_u = [0] * 3000, [0] * 3000, [0.0] * 3000
         spells = live(0, 0, borough_id("calibration"), child, entry, limit, 1.0, rates, enter, leave, first_u)
         in_care = {day for spell in range(spells) for day in range(enter[spell], leave[spell])}
-        window = set(range(wait + sample.delay_days, min(wait + sample.delay_days + sample.days, limit)))
+        window = set(range(int(sample.opens[child]), min(int(sample.opens[child]) + sample.days, limit)))
         n, tracked, home = n + 1, tracked + len(window), home + len(window - in_care)
         for i, day in enumerate(days):
             never[i] += entry >= wait + day
@@ -222,3 +223,19 @@ def test_the_cache_knows_what_hazards_depend_on(cache: Path) -> None:
     paths = {calibrate._cache_path(with_values(base, change), 10) for change in ({}, *others)}
     assert len(paths) == len(others) + 1
     assert calibrate._cache_path(base, 11) not in paths
+
+
+def test_a_window_opens_after_what_it_counts_from() -> None:
+    """From the planned end, on average wait + mean length + delay, the lengths by their own table; false alarm 1e-6."""
+    waits, delay = pan_london().effect.wait_days, 14
+    from_start, from_end, from_referral = (
+        make_sample(pan_london(tracking__window_from=name, tracking__delay_days=delay), N)
+        for name in ("start", "planned_end", "referral")
+    )
+    assert set(from_start.opens) == {waits + delay}
+    assert set(from_referral.opens) == {max(waits, delay)}
+    planned = from_end.opens - waits - delay
+    probs = np.diff(from_end.plan.length_cumulative, axis=1, prepend=0.0)
+    days = np.arange(probs.shape[1])
+    mean = float(np.array(pan_london().shares_suited()) @ (probs @ days))
+    assert abs(planned.mean() - mean) < 4.9 * planned.std() / math.sqrt(len(planned))

@@ -26,6 +26,7 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     scenario = small(
         tracking__week_rule=request.param,
         tracking__covers="completers",
+        tracking__window_from="start" if request.param == "grid" else "planned_end",
         care__stay__stay_to_18_prob_under_16=0.2,
         care__stay__stay_to_18_prob_16_plus=0.2,
         care__stay__scale_days_under_16=60.0,
@@ -47,6 +48,9 @@ def plan(request: pytest.FixtureRequest) -> Plan:
             Track(91, 600, True, "day", 700),
             Track(0, 700, False, "running", long, 1, weeks=10),
             Track(30, 500, True, "at_week", 600, 1, weeks=26, controlled=True),
+            Track(14, 700, False, "day", long, by_intake=True, controlled=True, window_from="planned_end"),
+            Track(98, 700, False, "run", long, controlled=True, window_from="referral"),
+            Track(2, 600, False, "grid", long, window_from="referral"),
         )
     )
 
@@ -54,6 +58,14 @@ def plan(request: pytest.FixtureRequest) -> Plan:
 def controlled(plan: Plan) -> Plan:
     """Return the plan with a control child for every track that asks for one."""
     return replace(plan, control_tracks=tuple(i for i, track in enumerate(plan.tracks) if track.controlled))
+
+
+def first_tracked(events: dict[str, Any], track: Track) -> int:
+    """The first day of a starter's window, from the events of its referral and start."""
+    (start, planned_days), referred = events["started"], events["referred"][0]
+    if track.window_from == "referral":
+        return max(start, referred + track.delay_days)
+    return start + track.delay_days + (planned_days if track.window_from == "planned_end" else 0)
 
 
 def paid_days(track: Track, window: list[int], home: list[bool], grid: list[int]) -> list[int]:
@@ -86,7 +98,7 @@ def test_outcomes_are_what_counting_day_by_day_gives(plan: Plan) -> None:
         for t, track in enumerate(plan.tracks):
             if track.covers_completers_only and "completed" not in lives.service[child]:
                 continue
-            first = start_day + track.delay_days
+            first = first_tracked(lives.service[child], track)
             window = [d for d in range(first, first + track.days) if d < birthday_18 and d < track.end_day]
             home_weeks: list[set[int]] = []
             for arm in (0, 1):
@@ -151,7 +163,7 @@ def test_controls_are_what_looking_for_them_one_by_one_gives(plan: Plan) -> None
             track = plan.tracks[t]
             if track.covers_completers_only and "completed" not in lives.service[child]:
                 continue
-            first = start + track.delay_days
+            first = first_tracked(lives.service[child], track)
             for day in range(first, min(first + track.days, track.end_day, referred + to_18)):
                 control[replication, j, borough, period(day)] += np.array([1, day in in_care])
     assert control[..., 1].sum() > 1000 and passed_over["care"] > 10
@@ -250,7 +262,7 @@ def test_care_days_are_what_counting_day_by_day_gives(plan: Plan) -> None:
             returns[replication, arm, borough] += max(len(spells) - 1, 0)
             window: list[int] = []
             if "started" in events:
-                first = events["started"][0] + own.delay_days
+                first = first_tracked(events, own)
                 end = max(first, min(first + own.days, events["referred"][1], own.end_day))
                 never[replication, arm, borough] += not any(enter < end for enter, _ in spells)
                 window = list(range(first, end)) if "completed" in events else []

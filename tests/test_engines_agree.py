@@ -53,6 +53,10 @@ def every_unit(**values: Any) -> Plan:
         Track(0, 730, False, "at_week", late, 1, weeks=52, controlled=True),
         Track(60, 300, True, "at_week", 700, weeks=1),
         Track(0, 1095, False, "at_week", late, 1, weeks=200),
+        Track(0, 730, False, "grid", late, window_from="planned_end", by_intake=True, controlled=True),
+        Track(14, 400, True, "day", 900, window_from="planned_end"),
+        Track(98, 730, False, "run", late, window_from="referral", controlled=True),
+        Track(2, 365, False, "at_week", late, 1, weeks=12, window_from="referral"),
     )
     return replace(plan, control_tracks=tuple(i for i, track in enumerate(plan.tracks) if track.controlled))
 

@@ -85,7 +85,7 @@ def by_group(sample: Sample, arm: str, scale: float, ratio: float) -> npt.NDArra
             scale,
             ratios,
             sample.wait_days,
-            sample.delay_days,
+            sample.opens,
             sample.days,
             days,
             sample.need,
@@ -170,6 +170,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "a wait of 60 days": {"effect__wait_days": 60},
     "children of 15 to 17": {"child__age_weights": (0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.4, 0.3)},
     "a shared shock": {"referrals__shared_shock_sd": 0.4},
+    "tracked from referral": {"tracking__window_from": "referral", "tracking__delay_days": 98},
+    "tracked from referral, before therapy": {"tracking__window_from": "referral", "tracking__delay_days": 5},
 }
 
 

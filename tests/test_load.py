@@ -303,21 +303,9 @@ def test_a_rival_key_replaces_that_of_the_base_with_its_origin_and_correlation(t
 def test_evidence_in_one_word_keeps_the_targets_for_runs_without_it(tmp_path: Path, pan_london: Scenario) -> None:
     scenario = load(write(tmp_path, 'effect = "evidence"'))
     assert scenario.effect == pan_london.effect.model_copy(update={"prior": "evidence"})
-    assert scenario.evidence is not None and len(scenario.evidence.studies) == 6
+    assert scenario.evidence == pan_london.evidence
     message = faults_of(write(tmp_path, 'effect = "evidense"'))
     assert "mine.toml:2: effect.prior: must be one of 'targets' or 'evidence'" in message
-
-
-def test_evidence_of_ones_own_is_filled_up_from_the_published(tmp_path: Path) -> None:
-    row = "id = 'ours'\nstudy = 'Our pilot'\nmeasure = 'out_of_care_on_day'\nday = 365\nlog_or = -0.1\nse = 0.3\n"
-    text = f'effect = "evidence"\n[[evidence.studies]]\n{row}tau = 0.0\nweight = 1.0'
-    scenario = load(write(tmp_path, text))
-    assert scenario.evidence is not None
-    assert [study.id for study in scenario.evidence.studies] == ["ours"]
-    assert len(scenario.evidence.base_worlds) == 3
-    assert "evidence.base_worlds.0.in_care_share" in scenario.origins
-    message = faults_of(write(tmp_path, text.replace("weight = 1.0", "weight = 0.0")))
-    assert "mine.toml" in message and "the weights of studies must not all be 0" in message
 
 
 def pairs(*pairs: str) -> str:
@@ -654,8 +642,8 @@ def test_with_values_drops_the_origins_below_a_table_that_is_replaced(pan_london
     assert [pair.between[0].split(".")[0] for pair in new.correlations] == ["effect", "care"]
 
 
-def test_with_values_fetches_the_evidence_when_the_prior_asks_for_it(pan_london: Scenario) -> None:
-    new = with_values(pan_london, {"effect.prior": "evidence"})
+def test_the_prior_and_its_fold_may_be_set_by_value(pan_london: Scenario) -> None:
+    new = with_values(pan_london, {"effect.prior": "evidence", "evidence.fold": "without_pan_london"})
     assert new.evidence == load("pan_london_evidence").evidence
     assert new.origins == load("pan_london_evidence").origins
     assert with_values(new, {"effect.prior": "targets"}).effect == pan_london.effect

@@ -69,11 +69,8 @@ def test_half_stands_midway_and_is_met() -> None:
 def test_the_trial_found_more_days_in_care_by_the_published_odds_ratio(name: str) -> None:
     usual, therapy = asked(name)
     share = float(dict(therapy.shortcuts)["as the English trial found"]) / 100
-    published = scenario("pan_london_evidence").evidence
-    assert published is not None
-    ratio = next(row for row in published.studies if row.id == "start").log_or
     odds = ((1 - share) / share) / ((1 - usual.value) / usual.value)
-    assert share < usual.value and odds == pytest.approx(2.718281828459045**ratio, rel=0.005)
+    assert share < usual.value and odds == pytest.approx(1.25, rel=0.005)
     harm = answered(name, therapy=dict(therapy.shortcuts)["as the English trial found"])
     assert harm.effect.therapy == pytest.approx(share)
 

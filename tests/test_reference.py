@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import math
 import os
 import re
 import sys
@@ -203,33 +202,33 @@ def test_financial_year_deflator_blends_calendar_years() -> None:
     assert {year: round(blended[year], 1) for year in expected} == expected
 
 
-def test_evidence_rows_are_sourced_and_consistent() -> None:
+def test_evidence_rows_are_sourced_and_what_was_only_recalled_is_a_judgement() -> None:
     evidence = FILES["evidence.toml"]
-    for row in evidence["study"] + evidence["base_world"]:
+    rows = [row for kind in ("trial", "control_arm", "record", "not_used") for row in evidence[kind]]
+    assert len({row["id"] for row in rows}) == len(rows) == 12
+    for row in rows:
         assert row["source"] in evidence["source"]
         assert row["quality"] in QUALITIES
-        assert row["year"] == evidence["source"][row["source"]]["year"]
-        assert row["read_in_source"] or "recalled: not read in the source" in row["comment"]
-    for row in evidence["study"]:
-        assert row["log_or"] == pytest.approx(math.log(row["odds_ratio"]), abs=5e-5)
-        if "ci_low" in row:
-            assert row["se"] == pytest.approx(math.log(row["ci_high"] / row["ci_low"]) / 3.92, abs=5e-4)
-    for kind in ("study", "base_world"):
-        assert sum(row["weight"] for row in evidence[kind]) == pytest.approx(1)
+        assert row["known_to"].year == evidence["source"][row["source"]]["year"] or row["id"] == "essex_claim"
+        recalled = "recalled: not read in the source" in row["comment"]
+        assert row["read_in_source"] or (recalled and row["quality"] == "judgement"), row["id"]
+    for row in evidence["prior"]:
+        assert row["quality"] == "judgement" and row["source"] == "project"
+    assert all("contract" in row for kind in ("trial", "control_arm", "record") for row in evidence[kind])
 
 
-def test_evidence_holds_the_numbers_of_the_specification() -> None:
-    study = [(row["odds_ratio"], row["se"], row["weight"]) for row in FILES["evidence.toml"]["study"]]
-    assert study == [
-        (0.29, 0.25, 0.10),
-        (0.52, 0.246, 0.25),
-        (0.70, 0.105, 0.25),
-        (1.00, 0.0, 0.20),
-        (1.14, 0.156, 0.10),
-        (1.25, 0.250, 0.10),
-    ]
-    world = [(row["in_care_share"], row["day"], row["weight"]) for row in FILES["evidence.toml"]["base_world"]]
-    assert world == [(0.65, 0, 0.5), (0.45, 365, 0.3), (0.11, 548, 0.2)]
+def test_records_of_the_evidence_are_the_published_figures() -> None:
+    records = {row["id"]: row for row in FILES["evidence.toml"]["record"]}
+    london, essex = records["pan_london_record"], records["essex_record"]
+    published = FILES["published.toml"]
+    assert (london["in_tracking"], london["out_of_care_share"]) == (
+        published["pan_london"]["in_tracking"]["value"],
+        published["pan_london"]["out_of_care"]["value"],
+    )
+    assert (essex["care_share"], essex["in_care"]) == (
+        published["essex"]["care_share_achieved"]["value"],
+        published["essex"]["in_care_at_close"]["value"],
+    )
 
 
 @pytest.mark.parametrize("contract", ["pan_london", "essex"])

@@ -52,8 +52,6 @@ def test_october_2018(scenario):
     assert found.effective_draws <= 30 < ENOUGH and not found.sound
     assert all(figure["after"] is None for figure in found.forecast.values())  # not printed as if it were sound
     assert "too few" in update_page(found)
-    for rows in found.weights.values():
-        assert sum(row["before"] for row in rows) == pytest.approx(1) == sum(row["after"] for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -104,14 +102,12 @@ def test_no_hidden_count_follows_from_text_or_json(scenario, monkeypatch):
     once = {}
     honest = reforecast._foretell
 
-    def foretell(walk, figures, progress):
+    def foretell(walk, figures, *how):
         asked = tuple(name for _, name, _ in figures)
         if asked not in once:
-            once[asked] = honest(walk, figures, progress)
+            once[asked] = honest(walk, figures, *how)
         return once[asked]
 
-    walk = reforecast.prepare(scenario, 100, 1, 10)
-    monkeypatch.setattr(reforecast, "prepare", lambda *_: walk)
     monkeypatch.setattr(reforecast, "_foretell", foretell)
     looks = defaultdict(list)
     for counts in product(range(most, -1, -1), repeat=3):

@@ -16,6 +16,7 @@ import pytest
 from edgeofcare.engine.calibrate import calibrate
 from edgeofcare.errors import InputError, OptionError
 from edgeofcare.inputs.load import load, with_values
+from edgeofcare.inputs.stresses import WorldChange, read_stress
 from edgeofcare.outcomes import Against, Rows, against, rate_against
 from edgeofcare.questions.stress import StressRow, StressTable, sinks, stress
 from edgeofcare.questions.stress_cases import case_under, drawn_trials, make_trials
@@ -130,13 +131,20 @@ def test_the_scenario_as_it_stands_differs_from_itself_in_nothing() -> None:
 # ---- worlds --------------------------------------------------------------------------------------------------------
 
 
+def said(name: str) -> WorldChange:
+    """The world of a shipped stress."""
+    world = read_stress(name).said.world
+    assert world is not None
+    return world
+
+
 def odds(share: float) -> float:
     return (1 - share) / share
 
 
 def test_the_claim_keeps_its_odds_ratio_on_another_base_which_holds() -> None:
     scenario = load("pan_london")
-    claimed, other = case_under(scenario, "claimed", "contract"), case_under(scenario, "claimed", "start_control")
+    claimed, other = case_under(scenario, WorldChange()), case_under(scenario, said("base_11"))
     ratio = odds(claimed.therapy) / odds(claimed.usual)
     assert odds(other.therapy) / odds(other.usual) == pytest.approx(ratio, rel=1e-3)
     placed = {
@@ -152,8 +160,8 @@ def test_the_claim_keeps_its_odds_ratio_on_another_base_which_holds() -> None:
 
 def test_the_trials_of_the_united_states_on_their_own_measure() -> None:
     scenario = load("pan_london")
-    world = case_under(scenario, "us_pooled", "contract")
-    assert world.entry_scale_days == case_under(scenario, "claimed", "contract").entry_scale_days
+    world = case_under(scenario, said("us_pooled"))
+    assert world.entry_scale_days == case_under(scenario, WorldChange()).entry_scale_days
     hazards = {
         "effect.measure": "never_in_care_by_day",
         "effect.day": 365,
@@ -168,8 +176,8 @@ def test_the_trials_of_the_united_states_on_their_own_measure() -> None:
 
 def test_half_is_half_of_the_points_and_start_has_its_odds_ratio() -> None:
     scenario = load("pan_london")
-    assert case_under(scenario, "half", "contract").therapy == pytest.approx(0.50, abs=1e-3)
-    start = case_under(scenario, "start", "contract")
+    assert case_under(scenario, said("half_effect")).therapy == pytest.approx(0.50, abs=1e-3)
+    start = case_under(scenario, said("start_effect"))
     assert odds(start.therapy) / odds(start.usual) == pytest.approx(1.25, abs=2e-3)
 
 
@@ -180,7 +188,7 @@ def test_fading_keeps_the_hazards_of_the_claim() -> None:
     assert skipped == {}
     assert (fading.entry_scale_days, fading.hazard_ratio) == (claimed.entry_scale_days, claimed.hazard_ratio)
     assert fading.scenario.effect.log_ratio_share_by_year == half.scenario.effect.log_ratio_share_by_year
-    assert half.hazard_ratio == case_under(scenario, "half", "contract").hazard_ratio
+    assert half.hazard_ratio == case_under(scenario, said("half_effect")).hazard_ratio
 
 
 def test_a_claim_out_of_reach_keeps_its_hazards_and_says_so(tmp_path: Path) -> None:

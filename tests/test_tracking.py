@@ -21,6 +21,14 @@ def test_window_ends_at_its_length_at_18_or_at_the_end_of_outcomes() -> None:
     assert tracking.window_end(100, 730, 90, 5000) == 100  # 18 before tracking starts: an empty window
 
 
+def test_a_window_begins_after_what_it_counts_from_and_never_before_therapy() -> None:
+    days = {"referred": 30, "start": 100, "planned_days": 120}
+    assert tracking.window_start(tracking.FROM_START, **days, delay_days=91) == 191
+    assert tracking.window_start(tracking.FROM_PLANNED_END, **days, delay_days=0) == 220
+    assert tracking.window_start(tracking.FROM_REFERRAL, **days, delay_days=98) == 128
+    assert tracking.window_start(tracking.FROM_REFERRAL, **days, delay_days=14) == 100
+
+
 def grid_weeks(window: int, home: int, away: int) -> list[int]:
     """Seventh days of the weeks of the grid that lie wholly inside [home, away)."""
     starts = range(window, away, 7)

@@ -244,7 +244,8 @@ class Job(NamedTuple):
 class Inputs:
     """What an outer draw takes for true: values of inputs by dotted path, hazards, shares of tracked days out of care.
 
-    met: whether every target could be met; otherwise the nearest was taken. world, study: rows of the evidence.
+    met: whether every target could be met; otherwise the nearest was taken. evidence_draw: number of the
+    draw of the evidence, if it was asked.
     """
 
     draw: int
@@ -254,8 +255,7 @@ class Inputs:
     usual: float
     therapy: float
     met: bool
-    world: str = ""
-    study: str = ""
+    evidence_draw: int | None = None
 
 
 def inputs_of(number: int, drawn: Drawn) -> Inputs:

@@ -165,8 +165,7 @@ def _draw_row(one: Inputs) -> dict[str, Any]:
         "out_of_care_usual": one.usual,
         "out_of_care_therapy": one.therapy,
         "targets_met": one.met,
-        "base_world": one.world,
-        "study": one.study,
+        "evidence_draw": -1 if one.evidence_draw is None else one.evidence_draw,
         **one.values,
     }
 

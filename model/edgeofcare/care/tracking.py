@@ -7,11 +7,21 @@ A run of weeks is (first day, number of weeks): week j lasts from first + 7 j an
 from __future__ import annotations
 
 WEEK = 7
+FROM_START, FROM_PLANNED_END, FROM_REFERRAL = range(3)  # from where the delay of a window counts
 
 
 def overlap_days(start: int, end: int, from_day: int, to_day: int) -> int:
     """Return the days that [start, end) and [from_day, to_day) share."""
     return max(0, min(end, to_day) - max(start, from_day))
+
+
+def window_start(counts_from: int, referred: int, start: int, planned_days: int, delay_days: int) -> int:
+    """Return the first day of tracking: `delay_days` after what it counts from, and never before therapy starts."""
+    if counts_from == FROM_PLANNED_END:
+        return start + planned_days + delay_days
+    if counts_from == FROM_REFERRAL:
+        return max(start, referred + delay_days)
+    return start + delay_days
 
 
 def window_end(window_start: int, days: int, birthday_18: int, outcomes_end: int) -> int:

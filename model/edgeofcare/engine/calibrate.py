@@ -32,7 +32,7 @@ from edgeofcare.care.cohort import (
     therapy_draws,
 )
 from edgeofcare.care.draws import uniforms
-from edgeofcare.care.tracking import overlap_days
+from edgeofcare.care.tracking import overlap_days, window_start
 from edgeofcare.care.trajectory import NEVER, Rates, entry_days, entry_days_with_therapy, live
 from edgeofcare.engine.plan import Plan, borough_id, cumulative, make_plan, ratio_with_share
 from edgeofcare.errors import CalibrationError
@@ -69,8 +69,10 @@ def draw_sample(
     limit: Any,
     stop: Any,
     dose: Any,
+    planned: Any,
 ) -> None:
-    """Fill need, risk, days to 18, therapy day on which a dropout stops (or NEVER) and dose of a range of children."""
+    """Fill need, risk, days to 18, therapy day on which a dropout stops (or NEVER), dose and planned days of therapy of
+    a range of children."""
     for child in range(first, last):
         age_u, needs_u, frailty_u, need_u = person_draws(SAMPLE_SEED, 0, slug_id, child)
         length_u, complete_u, break_off_u, _ = therapy_draws(SAMPLE_SEED, 0, slug_id, child)
@@ -80,7 +82,7 @@ def draw_sample(
         factor = rates.risk_more_needs if needs_u < rates.more_needs_prob else rates.risk_fewer_needs
         factor = factor * frailty(frailties, frailty_u) * shock(SAMPLE_SEED, 0, child + 1, rates.shock_sd, 0.0)
         need[child], risk[child], limit[child] = exponential(need_u), factor, days_to_18(ages, age_u)
-        stop[child], dose[child] = NEVER, 1.0
+        stop[child], dose[child], planned[child] = NEVER, 1.0, length
         if complete_u >= completion_prob[therapy]:
             stop[child] = dropout_day(length, break_off_u)
             dose[child] = stop[child] / length
@@ -95,7 +97,7 @@ def measure_sample(
     scale_days: float,
     ratio_by_year: Sequence[float],
     wait: int,
-    delay: int,
+    opens: Any,
     days: int,
     on_days: Sequence[int],
     need: Any,
@@ -110,6 +112,8 @@ def measure_sample(
 ) -> None:
     """Add to result: children who can start, tracked days, days at home, children who entered care while waiting;
     then for each of `on_days` (from the start of therapy): never in care by it, under 18 on it, and out of care on it.
+
+    opens: (child,), days from referral to tracking.
     """
     for child in range(first, last):
         birthday_18 = limit[child]
@@ -127,8 +131,8 @@ def measure_sample(
             )
         ratio = rates.reentry_hazard_ratio if arm == 1 else 1.0
         n = live(SAMPLE_SEED, 0, slug_id, child, entry, birthday_18, ratio, rates, enter, leave, first_u)
-        window = min(wait + delay, birthday_18)
-        end = min(wait + delay + days, birthday_18)
+        window = min(opens[child], birthday_18)
+        end = min(opens[child] + days, birthday_18)
         in_care = 0
         for spell in range(n):
             in_care += overlap_days(enter[spell], leave[spell], window, end)
@@ -155,7 +159,7 @@ class Sample:
 
     plan: Plan
     wait_days: int
-    delay_days: int
+    opens: npt.NDArray[np.int64]
     days: int
     on_days: tuple[int, ...]
     log_ratio_shares: tuple[float, ...]
@@ -193,7 +197,7 @@ class Sample:
                 float(scale_days),
                 ratios,
                 self.wait_days,
-                self.delay_days,
+                self.opens,
                 self.days,
                 on_days,
                 self.need,
@@ -255,7 +259,7 @@ def make_sample(scenario: Scenario, n_children: int = N_CHILDREN, on_days: Seque
     """Draw the fixed calibration sample of a scenario; on_days: days to be measured besides the target's own."""
     plan = make_plan(scenario, 1.0, 1.0)
     need, risk, dose = (np.zeros(n_children) for _ in range(3))
-    limit, stop = (np.zeros(n_children, np.int64) for _ in range(2))
+    limit, stop, planned = (np.zeros(n_children, np.int64) for _ in range(3))
     _compiled().draw_sample(
         0,
         n_children,
@@ -271,13 +275,14 @@ def make_sample(scenario: Scenario, n_children: int = N_CHILDREN, on_days: Seque
         limit,
         stop,
         dose,
+        planned,
     )
     effect, tracking = scenario.effect, scenario.tracking
     days = dict.fromkeys([tracking.days if effect.day is None else effect.day, *on_days])
     return Sample(
         plan,
         effect.wait_days,
-        tracking.delay_days,
+        _opens(plan, effect.wait_days, planned),
         tracking.days,
         tuple(days),
         effect.log_ratio_share_by_year,
@@ -287,6 +292,13 @@ def make_sample(scenario: Scenario, n_children: int = N_CHILDREN, on_days: Seque
         stop,
         dose,
     )
+
+
+def _opens(plan: Plan, wait_days: int, planned: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the days from referral to tracking of each child of the sample."""
+    own = plan.tracks[0]
+    days = [window_start(own.counts_from, 0, wait_days, length, own.delay_days) for length in range(planned.max() + 1)]
+    return np.array(days)[planned]
 
 
 # ---- solving ---------------------------------------------------------------------------------------------------
@@ -447,7 +459,7 @@ def sample_key(scenario: Scenario) -> str:
         "child": scenario.child.model_dump(mode="json"),
         "therapies": [t.model_dump(mode="json", exclude={"name"}) for t in scenario.therapies.values()],
         "care": scenario.care.model_dump(mode="json", exclude={"placement"}),
-        "tracking": scenario.tracking.model_dump(mode="json", include={"delay_days", "days"}),
+        "tracking": scenario.tracking.model_dump(mode="json", include={"delay_days", "days", "window_from"}),
         "shock_sd": scenario.referrals.shared_shock_sd,
         "sources": rooms_hash("care", "engine", "calendar.py"),
         "libraries": library_versions(),

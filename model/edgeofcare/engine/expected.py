@@ -90,6 +90,8 @@ class Expected:
 def expected_measures(plan: Plan, scenario: Scenario, wait_days: int) -> Expected:
     """Return what is expected of children who start `wait_days` after referral and are at home and under 18 then.
 
+    Raises ValueError for a window from the planned end of therapy, for which there is no closed form here.
+
     Entry scale and hazard ratio are the plan's; who is suited to which therapy, frailty and tracking the scenario's.
     """
     started = _started(plan, wait_days)
@@ -109,9 +111,17 @@ def expected_measures(plan: Plan, scenario: Scenario, wait_days: int) -> Expecte
         never=np.array(never)[:, after],
         at_home_never=np.array(at_home)[:, after],
         entered_care_waiting=waiting,
-        delay_days=scenario.tracking.delay_days,
+        delay_days=_delay_days(scenario, wait_days),
         days=scenario.tracking.days,
     )
+
+
+def _delay_days(scenario: Scenario, wait_days: int) -> int:
+    """Return the days from the start of therapy to tracking."""
+    tracking = scenario.tracking
+    if tracking.window_from == "planned_end":
+        raise ValueError("there is no closed form for a window from the planned end of therapy")
+    return max(0, tracking.delay_days - wait_days) if tracking.window_from == "referral" else tracking.delay_days
 
 
 def ever_in_care_prob(plan: Plan, scenario: Scenario) -> float:
@@ -123,7 +133,7 @@ def ever_in_care_prob(plan: Plan, scenario: Scenario) -> float:
 def care_days_by_type(plan: Plan, scenario: Scenario, wait_days: int) -> Floats:
     """Return mean tracked days in care of a starter by type of placement: (arm, type)."""
     started = _started(plan, wait_days)
-    from_day = wait_days + scenario.tracking.delay_days
+    from_day = wait_days + _delay_days(scenario, wait_days)
     to_day = from_day + scenario.tracking.days
     entries = {arm: np.append(0.0, -np.diff(entry_later(plan, scenario, arm, wait_days))) for arm in ARMS}
     lives = {_stays(plan, arm): [a for a in ARMS if _stays(plan, a) == _stays(plan, arm)] for arm in ARMS}

@@ -39,7 +39,7 @@ from edgeofcare.care.cohort import (
     team_for,
     therapy_draws,
 )
-from edgeofcare.care.tracking import WEEK, first_grid_week, milestone_day, whole_weeks, window_end
+from edgeofcare.care.tracking import WEEK, first_grid_week, milestone_day, whole_weeks, window_end, window_start
 from edgeofcare.care.trajectory import (
     DAYS_16_TO_18,
     N_TYPES,
@@ -504,8 +504,8 @@ def count_tracks(  # type: ignore[no-untyped-def]
     enter, leave, _, home, away, _, _ = buffers
     period_of_day, last = calendar[1], calendar[2]
     for t in range(len(tracks)):
-        delay, days, completers_only, end_day, pays, weeks, max_units, intake_track, _, week_row = tracks[t]
-        start = c.start + delay
+        delay, days, completers_only, end_day, pays, weeks, max_units, intake_track, _, week_row, origin = tracks[t]
+        start = window_start(origin, c.day, c.start, c.length, delay)
         end = window_end(start, days, c.birthday_18, end_day)
         if start >= end or (completers_only and not c.completes):
             continue
@@ -600,10 +600,10 @@ def live_control(seed, replication, slug_id, c, tables, by_needs, enter, leave, 
 def count_control(c, r, birthday_18, n_spells, enter, leave, tracks, calendar, control):  # type: ignore[no-untyped-def]
     """Add a control child to every track that has one and covers the child who started."""
     for t in range(len(tracks)):
-        delay, days, completers_only, end_day, _, _, _, _, control_track, _ = tracks[t]
+        delay, days, completers_only, end_day, _, _, _, _, control_track, _, origin = tracks[t]
         if control_track < 0 or (completers_only and not c.completes):
             continue
-        start = c.start + delay
+        start = window_start(origin, c.day, c.start, c.length, delay)
         end = window_end(start, days, birthday_18, end_day)
         by_period = control[r, control_track, c.borough]
         add_days(by_period, 0, start, end, calendar)
@@ -686,7 +686,7 @@ def run_chunk(  # type: ignore[no-untyped-def]
             count_service(c, service[r, b], period_of_day, last)
             if len(trace) > 0:
                 n_events = trace_service(c, replication, trace, n_events)
-            own_start = c.start + tracks[0, 0]
+            own_start = window_start(tracks[0, 10], c.day, c.start, c.length, tracks[0, 0])
             own_end = window_end(own_start, tracks[0, 1], c.birthday_18, tracks[0, 3])
             counted = n_arms == 2 and (tracks[0, 2] == 0 or c.completes)
             n_spells, own_days = (0, 0), (0, 0)
@@ -848,6 +848,7 @@ def _tables(plan: Plan) -> tuple[Any, ...]:
                 intake.get(i, -1),
                 control.get(i, -1),
                 weeks.get(i, -1),
+                track.counts_from,
             )
             for i, track in enumerate(plan.tracks)
         ],

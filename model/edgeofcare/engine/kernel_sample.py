@@ -13,10 +13,11 @@ _measure = register_jitable(calibrate.measure_sample)
 
 @njit(nogil=True, cache=True, _nrt=False)
 def draw_sample(  # type: ignore[no-untyped-def]
-    first, last, slug_id, rates, suited, ages, frailties, lengths, completion, need, risk, limit, stop, dose
+    first, last, slug_id, rates, suited, ages, frailties, lengths, completion, need, risk, limit, stop, dose, planned
 ):
     """Compile `calibrate.draw_sample`."""
-    _draw(first, last, slug_id, rates, suited, ages, frailties, lengths, completion, need, risk, limit, stop, dose)
+    into = (need, risk, limit, stop, dose, planned)
+    _draw(first, last, slug_id, rates, suited, ages, frailties, lengths, completion, *into)
 
 
 @njit(nogil=True, cache=True, _nrt=False)
@@ -29,7 +30,7 @@ def measure_sample(  # type: ignore[no-untyped-def]
     scale_days,
     ratio_by_year,
     wait,
-    delay,
+    opens,
     days,
     on_days,
     need,
@@ -52,7 +53,7 @@ def measure_sample(  # type: ignore[no-untyped-def]
         scale_days,
         ratio_by_year,
         wait,
-        delay,
+        opens,
         days,
         on_days,
         need,

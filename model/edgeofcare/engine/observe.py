@@ -47,6 +47,7 @@ class Children:
     referred: Ints
     birthday_18: Ints
     start: Ints
+    planned_days: Ints
     stop: Ints
     completes: npt.NDArray[np.bool_]
     intervals: tuple[tuple[Ints, Ints, Ints], ...]
@@ -75,6 +76,7 @@ def read_events(events: Ints, first_replication: int) -> Children:
         referred=day[referred],
         birthday_18=events[referred, DETAIL],
         start=start,
+        planned_days=told(code == STARTED, events[:, DETAIL], 0),
         stop=told((code == COMPLETED) | (code == DROPPED_OUT), day, NEVER),
         completes=told(code == COMPLETED, np.ones_like(day), 0) > 0,
         intervals=tuple(intervals),
@@ -88,7 +90,12 @@ def observe(children: Children, plan: Plan, n_replications: int, on_day: int) ->
     """
     track = plan.tracks[0]
     covered = children.completes | (not track.covers_completers_only)
-    opens = np.where((children.start < NEVER) & covered, children.start + track.delay_days, NEVER)
+    begins = {
+        "start": children.start + track.delay_days,
+        "planned_end": children.start + children.planned_days + track.delay_days,
+        "referral": np.maximum(children.start, children.referred + track.delay_days),
+    }[track.window_from]
+    opens = np.where((children.start < NEVER) & covered, begins, NEVER)
     closes = np.minimum(np.minimum(opens + track.days, children.birthday_18), track.end_day)
     until = np.maximum(np.minimum(closes, on_day), opens)
     started = children.start <= on_day

@@ -1,7 +1,8 @@
 """Ignorance: what each outer draw takes for true. In: a scenario, a seed, a draw's number. Out: `Drawn`.
 
-Every uncertain input is F^-1(U): one normal score each, correlated as the scenario says. With the evidence prior, base
-world and effect are drawn from its rows. The targets are met again in every draw. Must not know: queues, money.
+Every uncertain input is F^-1(U): one normal score each, correlated as the scenario says. With the evidence prior, care
+without therapy and the effect are one of its draws. The targets are met again in every draw. Must not know:
+queues, money.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from edgeofcare.engine.calibration_table import (
 from edgeofcare.engine.plan import borough_id
 from edgeofcare.errors import Fault, InputError
 from edgeofcare.inputs.evidence import RIVALS
+from edgeofcare.inputs.evidence_draws import DAY, MEASURE, weighted_draws
 from edgeofcare.inputs.load import uncertain, with_values
 from edgeofcare.inputs.old_keys import drawn_as
 from edgeofcare.inputs.ranges import at_score, beta_n, cholesky, contradiction, correlation_matrix
-from edgeofcare.inputs.schema import BaseWorld, Origin, Scenario, Study
+from edgeofcare.inputs.schema import Origin, Scenario
 
 EFFECT_SIZES = tuple(f"effect.{key}" for group in RIVALS for key in group)
 NEARLY_0 = 1e-9  # odds need a probability that is neither 0 nor 1
@@ -38,7 +40,7 @@ class Drawn:
     """One outer draw: the scenario, its hazards, and what is said of it.
 
     usual, therapy: share of tracked days out of care on the calibration sample. met: whether every target could be
-    met; otherwise the nearest was taken. world, study: rows of the evidence, empty without it.
+    met; otherwise the nearest was taken. evidence_draw: number of the draw of the evidence, if it was asked.
     """
 
     scenario: Scenario
@@ -48,8 +50,7 @@ class Drawn:
     usual: float
     therapy: float
     met: bool
-    world: str = ""
-    study: str = ""
+    evidence_draw: int | None = None
 
 
 def surface_for(scenario: Scenario) -> Surface:
@@ -58,10 +59,7 @@ def surface_for(scenario: Scenario) -> Surface:
     Raises InputError if its correlations contradict one another.
     """
     _factor(scenario, list(uncertain(scenario)))
-    rows: Sequence[Study | BaseWorld] = ()
-    if scenario.effect.prior == "evidence" and scenario.evidence:
-        rows = (*scenario.evidence.studies, *scenario.evidence.base_worlds)
-    return make_surface(scenario, tuple(dict.fromkeys(day for row in rows if (day := _day(row)) is not None)))
+    return make_surface(scenario, (DAY,) if scenario.effect.prior == "evidence" else ())
 
 
 def draw(scenario: Scenario, surface: Surface, seed: int, number: int) -> Drawn:
@@ -111,46 +109,24 @@ def by_targets(drawn: Scenario, values: dict[str, float], measured: Measured) ->
 
 
 def _by_evidence(drawn: Scenario, values: dict[str, float], measured: Measured, seed: int, number: int) -> Drawn:
-    """Draw the base world on its own measure, then a study and its log odds ratio; solve that row's measure."""
-    assert drawn.evidence is not None
-
-    def u(what: str) -> float:
-        return own_uniform(seed, number, f"evidence.{what}")
-
-    world = _pick(drawn.evidence.base_worlds, u("world"))
-    study = _pick(drawn.evidence.studies, u("study"))
-    in_care = beta_quantile(world.in_care_share, world.effective_n, u("in_care"))
-    scale, world_met = solve_scale(measured, measured.place(world.measure, _day(world)), 1 - in_care)
-    log_or = study.log_or + normal_quantile(u("log_or")) * math.sqrt(study.se * study.se + study.tau * study.tau)
-    ratio, study_met = 1.0, True
-    if log_or != 0:
-        place = measured.place(study.measure, _day(study))
+    """Pick a draw of the evidence by its weight; solve its share never in care by day 365, then its odds ratio."""
+    weighted = weighted_draws(drawn.evidence)
+    picked = weighted.pick(own_uniform(seed, number, "evidence.draw"))
+    never, odds_ratio = float(weighted.draws.never_in_care[picked]), float(weighted.draws.odds_ratio[picked])
+    place = measured.place(MEASURE, DAY)
+    scale, base_met = solve_scale(measured, place, never)
+    ratio, effect_met = 1.0, True
+    if odds_ratio != 1:
         usual_in_care = 1 - _proper(measured.at("usual", place, scale))
-        target = 1 - with_odds_ratio(usual_in_care, math.exp(log_or))
-        ratio, study_met = solve_ratio(measured, place, scale, target)
+        ratio, effect_met = solve_ratio(measured, place, scale, 1 - with_odds_ratio(usual_in_care, odds_ratio))
     usual, therapy = _shares(drawn, measured, scale, ratio)
-    return Drawn(drawn, values, scale, ratio, usual, therapy, world_met and study_met, world.id, study.id)
+    return Drawn(drawn, values, scale, ratio, usual, therapy, base_met and effect_met, picked)
 
 
 def _shares(drawn: Scenario, measured: Measured, scale_days: float, ratio: float) -> tuple[float, float]:
     """Return the shares of tracked days out of care; the same to the last bit if therapy changes nothing."""
     usual, therapy = tracked_shares(measured, scale_days, ratio)
     return usual, usual if ratio == 1 == drawn.care.reentry.hazard_ratio else therapy
-
-
-def _pick(rows: Sequence[Any], u: float) -> Any:
-    """Return the row in whose share of the weights u falls."""
-    left = u * sum(row.weight for row in rows)
-    for row in rows:
-        if left < row.weight:
-            return row
-        left -= row.weight
-    return [row for row in rows if row.weight > 0][-1]
-
-
-def _day(row: Study | BaseWorld) -> int | None:
-    """Return the day of a row's measure; the share of tracked days has none."""
-    return None if row.measure == TRACKED_SHARE else row.day
 
 
 def _proper(prob: float) -> float:

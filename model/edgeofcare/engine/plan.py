@@ -34,16 +34,18 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 NO_LIMIT = 1_000_000_000
 MONTHS_PER_YEAR = 12
+WINDOWS = ("start", "planned_end", "referral")  # in the order of care.tracking's numbers
 
 
 @dataclass(frozen=True)
 class Track:
     """A window of outcomes laid over each child who starts, and what is counted in it; the scenario's own comes first.
 
-    Days count from the start of therapy. `end_day` (day number) cuts the account, never the life. unit: what a contract
-    pays for: weeks out of care on a fixed `grid` or in each `run` at home, each `day`, the milestone of so many `weeks`
-    out of care `running`, or of being out of care `at_week` so many. max_units: most units that count for one child.
-    by_intake: also counted by period of start. controlled: a control child is lived beside each who starts.
+    The delay counts from `window_from`: the start of therapy, its planned end, the referral. `end_day` (day number)
+    cuts the account, never the life. unit: what a contract pays for: weeks out of care on a fixed `grid` or in each
+    `run` at home, each `day`, the milestone of so many `weeks` out of care `running`, or of being out of care `at_week`
+    so many. max_units: most units that count for one child. by_intake: also counted by period of start. controlled: a
+    control child is lived beside each who starts.
     """
 
     delay_days: int
@@ -55,6 +57,12 @@ class Track:
     weeks: int = 0
     by_intake: bool = False
     controlled: bool = False
+    window_from: str = "start"
+
+    @property
+    def counts_from(self) -> int:
+        """From where the delay counts, as a number for the engines."""
+        return WINDOWS.index(self.window_from)
 
     @property
     def counts_weeks(self) -> bool:
@@ -62,10 +70,10 @@ class Track:
         return self.unit in ("grid", "run")
 
     @property
-    def account(self) -> tuple[int, int, bool, str, int, int, int]:
+    def account(self) -> tuple[int, int, bool, str, int, int, int, str]:
         """What makes it another account than that of another track."""
         who_and_when = self.delay_days, self.days, self.covers_completers_only
-        return (*who_and_when, self.unit, self.end_day, self.max_units, self.weeks)
+        return (*who_and_when, self.unit, self.end_day, self.max_units, self.weeks, self.window_from)
 
 
 @dataclass(frozen=True)
@@ -121,9 +129,11 @@ class Plan:
         """Return the place of a track; raise OptionError if the plan was made without it."""
         accounts = [track.account for track in self.tracks]
         if wanted.account not in accounts:
+            after = {"start": "the start of therapy", "planned_end": "its planned end", "referral": "referral"}
             raise OptionError(
                 f"a contract needs a window of outcomes that this run does not hold ({wanted.delay_days} days after "
-                f"the start of therapy, for {wanted.days} days, unit {wanted.unit}). Make the plan with this contract."
+                f"{after[wanted.window_from]}, for {wanted.days} days, unit {wanted.unit}). Make the plan with this "
+                f"contract."
             )
         return accounts.index(wanted.account)
 
@@ -298,6 +308,7 @@ def window(tracking: Tracking, scenario: Scenario, own: bool) -> Track:
         covers_completers_only=tracking.covers == "completers",
         unit=tracking.week_rule,
         end_day=day_number(clock.outcomes_end, clock.day_0) if own else last_possible,
+        window_from=tracking.window_from,
     )
 
 

@@ -32,7 +32,7 @@ from edgeofcare.care.cohort import (
     team_for,
     therapy_draws,
 )
-from edgeofcare.care.tracking import first_grid_week, milestone_day, weeks_before, whole_weeks, window_end
+from edgeofcare.care.tracking import first_grid_week, milestone_day, weeks_before, whole_weeks, window_end, window_start
 from edgeofcare.care.trajectory import (
     DAYS_16_TO_18,
     N_TYPES,
@@ -585,7 +585,7 @@ def count_tracks(child: Child, lives: tuple[Life, Life], tables: Tables, tally: 
     """Add a starter to every track that covers it, in both arms."""
     plan, borough = tables.plan, child.borough
     for index, track in enumerate(plan.tracks):
-        start = child.start + track.delay_days
+        start = window_start(track.counts_from, child.day, child.start, child.length_days, track.delay_days)
         end = window_end(start, track.days, child.birthday_18, track.end_day)
         if index == 0:
             for arm, life in enumerate(lives):
@@ -634,7 +634,7 @@ def count_control(
     spells = live_spells(control, tables, seed, replication, control.entry, 1.0)
     for row, index in enumerate(tables.plan.control_tracks):
         track = tables.plan.tracks[index]
-        start = child.start + track.delay_days
+        start = window_start(track.counts_from, child.day, child.start, child.length_days, track.delay_days)
         end = window_end(start, track.days, control.birthday_18, track.end_day)
         if start < end and (child.completes or not track.covers_completers_only):
             tracked_days, care_days = tally.control[row][child.borough]

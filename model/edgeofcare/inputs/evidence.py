@@ -1,43 +1,19 @@
-"""The published rows of the evidence prior, and keys of the effect that exclude one another.
+"""Keys of the effect that exclude one another, in files laid over one another.
 
-In: the reference folder, tables as written. Out: tables for the schema. Must not know: engines, money.
+In: tables as written. Out: tables for the schema. Must not know: engines, money.
 """
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 from edgeofcare.errors import Fault, InputWarning
-from edgeofcare.inputs.schema import MEASURES, BaseWorld, Study
+from edgeofcare.inputs.schema import MEASURES
 from edgeofcare.inputs.sourced import Figure, is_number
 from edgeofcare.inputs.toml_lines import Source
 
 # Of each group one key is given; a file that extends another replaces the base's choice by naming another key.
 RIVALS = (("usual", "entry_scale_days"), ("therapy", "hazard_ratio", "odds_ratio", "risk_ratio"))
-CHOSEN = ("tau", "weight", "effective_n")  # columns that nobody has published
-
-
-def published_evidence(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of reference/evidence.toml that the prior needs, each number with its origin."""
-    tree = tomllib.loads((folder / "reference" / "evidence.toml").read_text("utf-8"))
-    return {
-        "studies": [_sourced(row, Study, tree["source"]) for row in tree["study"]],
-        "base_worlds": [_sourced(row, BaseWorld, tree["source"]) for row in tree["base_world"]],
-    }
-
-
-def _sourced(row: dict[str, Any], model: type[Study] | type[BaseWorld], sources: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a row that the schema knows; numbers as figures, those that are chosen marked as such."""
-    cited = sources[row["source"]]
-    origin = {"source": f"{cited['title']}; {cited['address']}", "date": str(row["year"])}
-
-    def figure(key: str) -> Figure:
-        chosen = {"quality": "judgement", "source": f"Chosen for the row {row['id']}"}
-        return Figure(row[key], origin | (chosen if key in CHOSEN else {"quality": row["quality"]}))
-
-    return {key: figure(key) if is_number(row[key]) else row[key] for key in model.model_fields}
 
 
 def effect_as_table(tree: dict[str, Any]) -> dict[str, Any]:

@@ -20,12 +20,13 @@ from pydantic import ValidationError
 
 from edgeofcare.errors import Fault, InputError, InputWarning
 from edgeofcare.inputs.checked import Model, checked_model, checked_origins, faults_of
-from edgeofcare.inputs.evidence import RIVALS, published_evidence
+from edgeofcare.inputs.evidence import RIVALS
 from edgeofcare.inputs.files import Layer, is_file, read_file
 from edgeofcare.inputs.files import scenario_folder as scenario_folder
 from edgeofcare.inputs.layers import Merged, merge, written_over
 from edgeofcare.inputs.messages import FILLED, Words, explain, show
 from edgeofcare.inputs.price_years import with_base_year_prices
+from edgeofcare.inputs.prior import Evidence
 from edgeofcare.inputs.ranges import correlation_faults, range_faults, replaced
 from edgeofcare.inputs.schema import Correlation, Origin, Scenario
 from edgeofcare.inputs.sourced import References, choices, split, within
@@ -118,10 +119,9 @@ def with_values(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
     try:
         if not faults:
             origins = _kept_origins(scenario, values, tree)
-            evidence = _evidence_for(tree, origins)
             pairs = _kept_pairs(scenario, origins, tree)
             filled = {"origins": origins, "written": scenario.written}
-            return Scenario.model_validate(tree | evidence | pairs | filled)
+            return Scenario.model_validate(tree | pairs | filled)
     except ValidationError as error:
         faults = [_of_given(words, values) for words in explain(error.errors(), tree)]
     raise InputError(faults)
@@ -157,17 +157,6 @@ def _kept_pairs(scenario: Scenario, origins: Mapping[str, Origin], tree: dict[st
         return {}
     pairs = [pair for pair in scenario.correlations if not acts(pair, scenario.origins) or acts(pair, origins)]
     return {"correlations": tuple(pair.model_dump() for pair in pairs)}
-
-
-def _evidence_for(tree: dict[str, Any], origins: dict[str, Origin]) -> dict[str, Any]:
-    """Return the published evidence if the effect asks for it and there is none; note its origins."""
-    effect = tree["effect"]
-    if not (isinstance(effect, dict) and effect.get("prior") == "evidence") or tree["evidence"] is not None:
-        return {}
-    found: dict[KeyPath, dict[str, Any]] = {}
-    rows = split(published_evidence(scenario_folder()), ("evidence",), found)
-    origins |= {dotted(path): Origin.model_validate(origin) for path, origin in found.items()}
-    return {"evidence": rows}
 
 
 def value_at(whole: Frozen, path: str) -> Any:
@@ -251,7 +240,7 @@ def _checked(merged: Merged) -> Scenario:
     """Return the scenario of merged tables, or raise InputError with all faults in the order of files and lines."""
     raw: dict[KeyPath, dict[str, Any]] = {}
     found: list[Words] = []
-    values = _with_evidence(_without_filled(split(merged.tree, (), raw), found), raw)
+    values = _without_filled(split(merged.tree, (), raw), found)
     origins = checked_origins(raw, values, found)
     scenario = checked_model(values, Scenario, found)
     if scenario and not found:
@@ -261,6 +250,7 @@ def _checked(merged: Merged) -> Scenario:
     if scenario:
         ranged = [dotted(path) for path, origin in origins.items() if origin.low is not None]
         found += range_faults(values, origins) + correlation_faults(scenario.correlations, paths(scenario), ranged)
+        found += _evidence_faults(scenario)
     faults = faults_of(found, merged.faults, merged.written)
     if faults or scenario is None:
         raise InputError(faults)
@@ -282,13 +272,17 @@ def _without_filled(values: dict[str, Any], found: list[Words]) -> dict[str, Any
     return {key: value for key, value in values.items() if key not in FILLED}
 
 
-def _with_evidence(values: dict[str, Any], raw: dict[KeyPath, dict[str, Any]]) -> dict[str, Any]:
-    """Return the values with the published rows that a prior from the evidence needs and no file writes."""
-    effect, own = values.get("effect"), values.get("evidence", {})
-    if not (isinstance(effect, dict) and effect.get("prior") == "evidence" and isinstance(own, dict)):
-        return values
-    missing = {key: rows for key, rows in published_evidence(scenario_folder()).items() if key not in own}
-    return values | {"evidence": own | split(missing, ("evidence",), raw)}
+def _evidence_faults(scenario: Scenario) -> Iterable[Words]:
+    """Give a fault for draws that a scenario names and that are not held; a kind of which nothing is held is one only
+    where the effect is to be drawn from it."""
+    asked = scenario.effect.prior == "evidence"
+    if not asked and scenario.evidence == Evidence():
+        return
+    from edgeofcare.inputs.evidence_draws import evidence_rule, is_held
+
+    if (asked or is_held(scenario.evidence)) and (wrong := evidence_rule(scenario.evidence)):
+        key, rule, hint = wrong
+        yield Words(("evidence", key), rule, show(getattr(scenario.evidence, key)), hint)
 
 
 def _scaled(values: dict[str, Any], scenario: Scenario, written: Written) -> Iterable[InputWarning]:

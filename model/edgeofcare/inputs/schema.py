@@ -16,6 +16,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from edgeofcare.calendar import MEAN_DAYS_PER_MONTH
 from edgeofcare.inputs.contract import Capital, Contract, PriceIndex
+from edgeofcare.inputs.prior import Evidence
 from edgeofcare.inputs.terms.base import Tracking
 from edgeofcare.inputs.therapies import Therapy, share_fault, therapy_labels, therapy_names, with_rest
 from edgeofcare.inputs.types import (
@@ -388,62 +389,6 @@ class Care(Frozen):
 Measure = Literal["share_of_tracked_days_out_of_care", "never_in_care_by_day", "out_of_care_on_day"]
 
 
-class Study(Frozen):
-    """One row of the evidence: what a study says of the odds of being in care."""
-
-    id: Slug
-    """Short name."""
-    study: Text
-    """What it is."""
-    measure: Measure
-    """The measure on which it stands (named by its home side; the odds are of being in care)."""
-    day: Days
-    """Days from the start of therapy; 0 for the share of tracked days."""
-    log_or: Annotated[Number, Field(ge=-10, le=10)]
-    """Log odds ratio of being in care, therapy against usual."""
-    se: Annotated[Number, Field(ge=0, le=10)]
-    """Standard error of the log odds ratio."""
-    tau: Annotated[Number, Field(ge=0, le=10)]
-    """Standard deviation of the log odds ratio between sites."""
-    weight: Annotated[Number, Field(ge=0, le=1e6)]
-    """Weight in the mixture; weights are scaled to sum to 1."""
-
-
-class BaseWorld(Frozen):
-    """One view of care without therapy."""
-
-    id: Slug
-    """Short name."""
-    world: Text
-    """What it is."""
-    measure: Measure
-    """The measure on which it stands (named by its home side)."""
-    day: Days
-    """Days from the start of therapy; 0 for the share of tracked days."""
-    in_care_share: Annotated[Number, Field(gt=0, lt=1)]
-    """Mean share in care on the measure."""
-    effective_n: Positive
-    """Number of observations that the beta distribution is worth."""
-    weight: Annotated[Number, Field(ge=0, le=1e6)]
-    """Weight in the mixture; weights are scaled to sum to 1."""
-
-
-class Evidence(Frozen):
-    """The prior of effect and base world: one row is drawn of each, then its numbers."""
-
-    studies: Annotated[tuple[Study, ...], Field(min_length=1, max_length=100)]
-    """Effects."""
-    base_worlds: Annotated[tuple[BaseWorld, ...], Field(min_length=1, max_length=100)]
-    """Worlds without therapy."""
-
-    @model_validator(mode="after")
-    def _weighted(self) -> Self:
-        for name in ("studies", "base_worlds"):
-            if sum(row.weight for row in getattr(self, name)) <= 0:
-                raise ValueError(f"the weights of {name} must not all be 0")
-        return self
-
-
 class Effect(Frozen):
     """What therapy is said to do, and the world it is said against.
 
@@ -452,8 +397,8 @@ class Effect(Frozen):
     """
 
     prior: Literal["targets", "evidence"] = "targets"
-    """In outer draws: `targets` draws those below within their ranges; `evidence` draws base world and effect from
-    [evidence] instead (`effect = "evidence"` says the same)."""
+    """In outer draws: `targets` draws those below within their ranges; `evidence` draws care without therapy and the
+    effect from the draws that [evidence] names instead (`effect = "evidence"` says the same)."""
     measure: Measure = "share_of_tracked_days_out_of_care"
     """The measure on which the targets stand."""
     day: Days | None = None
@@ -580,8 +525,8 @@ class Scenario(Frozen):
     """Care without and with therapy."""
     effect: Effect
     """What therapy is said to do."""
-    evidence: Evidence | None = None
-    """The prior of effect and base world; the published rows if the effect asks for them and none are given."""
+    evidence: Evidence = Evidence()
+    """What trials and the records of other contracts suggest beside the claim."""
     tracking: Tracking
     """Whose days count, and when."""
     prices: Prices

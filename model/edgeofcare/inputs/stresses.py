@@ -13,17 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from edgeofcare.errors import Fault, InputError
 from edgeofcare.inputs.files import is_file, scenario_folder
 from edgeofcare.inputs.load import paths, read_part, with_values
-from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.schema import Measure, Scenario
 from edgeofcare.inputs.sourced import choices, is_number
 from edgeofcare.inputs.toml_lines import Source, dotted
-from edgeofcare.inputs.types import Frozen, Number, Text
+from edgeofcare.inputs.types import Days, Frozen, Number, Text
 
 LARGEST = "<largest>"
 MOST_DAYS = 40_000  # between two dates that a scenario may name
@@ -32,14 +32,49 @@ SINGLE = ("set", "times", "add", "world")
 Tree = dict[str, Any]
 
 
+class TrialEffect(Frozen):
+    """The effect that a trial found."""
+
+    log_odds_ratio: Annotated[Number, Field(ge=-10, le=10)]
+    """Log odds ratio of being in care, therapy against usual, on the measure."""
+    measure: Measure = "share_of_tracked_days_out_of_care"
+    """The measure on which it stands (named by its home side)."""
+    day: Days | None = None
+    """Days from the start of therapy, for the two measures that name a day."""
+
+
+class CareWithout(Frozen):
+    """Care without therapy as it was somewhere else."""
+
+    in_care_share: Annotated[Number, Field(gt=0, lt=1)]
+    """Share in care on the measure."""
+    measure: Measure
+    """The measure on which it stands (named by its home side)."""
+    day: Days
+    """Days from the start of therapy."""
+
+
 class WorldChange(Frozen):
     """Another world: what therapy does, and what would happen without it."""
 
-    effect: Literal["claimed", "none", "half", "start", "us_pooled", "evidence"] = "claimed"
-    """Effect of therapy. half: half of the points of the scenario's own measure; start, us_pooled: the odds ratios of
-    those studies; evidence: study and base world are drawn from the evidence."""
-    base: Literal["contract", "before_proceedings", "start_control"] = "contract"
-    """Care without therapy: as the scenario says, or a published base world; a claim keeps its odds ratio."""
+    effect: Literal["claimed", "none", "half", "evidence"] = "claimed"
+    """Effect of therapy. half: half of the points of the scenario's own measure; evidence: effect and care without
+    therapy are drawn from the draws that the scenario's [evidence] names."""
+    trial: TrialEffect | None = None
+    """The effect of a trial instead of the claimed one."""
+    care_without: CareWithout | None = None
+    """Other care without therapy than the scenario says; a claim keeps its odds ratio."""
+
+    @model_validator(mode="after")
+    def _one_effect(self) -> Self:
+        if self.trial and self.effect != "claimed":
+            raise ValueError(f"[effect] give either effect or trial, not both; effect is {self.effect!r}")
+        return self
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether both effect and care without therapy are the scenario's own."""
+        return self == WorldChange()
 
 
 class Stress(Frozen):
@@ -101,13 +136,12 @@ class Stressed:
     """A scenario under a stress.
 
     scenario: with all changes. claimed: with those only under which the claim is met again: its hazards are the ones
-    to run. effect, base: the world in which it is. left_out: parts that did not fit, with the reason.
+    to run. world: what therapy does there, and care without it. left_out: parts that did not fit, with the reason.
     """
 
     scenario: Scenario
     claimed: Scenario
-    effect: str
-    base: str
+    world: WorldChange
     left_out: dict[str, str]
 
 
@@ -190,23 +224,23 @@ def stressed(scenario: Scenario, stress: NamedStress) -> Stressed:
     met_again = [part for part in parts if part.said.hazards == "targets_met_again"]
     world = _world(parts)
     claimed = _changed(scenario, met_again)
-    return Stressed(_changed(scenario, parts), claimed, world.effect, world.base, left_out)
+    return Stressed(_changed(scenario, parts), claimed, world, left_out)
 
 
 def _world(parts: Sequence[NamedStress]) -> WorldChange:
     """Return the one world that the stresses name; two of them cannot both hold."""
     naming = [(part, part.said.world) for part in parts if part.said.world]
-    effects = {world.effect: part for part, world in naming if world.effect != "claimed"}
-    bases = {world.base: part for part, world in naming if world.base != "contract"}
-    for found in (effects, bases):
+    effects = {(w.effect, w.trial): part for part, w in naming if w.effect != "claimed" or w.trial}
+    bases = {w.care_without: part for part, w in naming if w.care_without}
+    for found in (list(effects.values()), list(bases.values())):
         if len(found) > 1:
-            first, second = list(found.values())[:2]
-            rule = f"is another world than that of {first.name}; both cannot hold at once"
-            raise InputError([second.source.fault(("world",), rule)])
-    if "evidence" in effects and bases:
-        clash = next(iter(bases.values())).source.fault(("world",), "the evidence draws the base world itself")
-        raise InputError([clash])
-    return WorldChange(effect=next(iter(effects), "claimed"), base=next(iter(bases), "contract"))
+            rule = f"is another world than that of {found[0].name}; both cannot hold at once"
+            raise InputError([found[1].source.fault(("world",), rule)])
+    effect, trial = next(iter(effects), ("claimed", None))
+    if effect == "evidence" and bases:
+        rule = "the evidence draws care without therapy itself"
+        raise InputError([next(iter(bases.values())).source.fault(("world",), rule)])
+    return WorldChange(effect=effect, trial=trial, care_without=next(iter(bases), None))
 
 
 def _changed(scenario: Scenario, parts: Sequence[NamedStress]) -> Scenario:

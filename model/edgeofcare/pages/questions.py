@@ -5,7 +5,6 @@ Must not know: browsers, results.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,11 +12,10 @@ from typing import Any
 from edgeofcare.documents.words import percent
 from edgeofcare.engine.calibrate import TRACKED_SHARE, calibrate, with_odds_ratio
 from edgeofcare.errors import CalibrationError, OptionError
-from edgeofcare.inputs.evidence import published_evidence
-from edgeofcare.inputs.files import scenario_folder
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
 from edgeofcare.pages.fields import Number, RefusedError, plain
+from edgeofcare.questions.counterfactuals import trial_odds_ratio
 
 UNIT = "% of tracked days"
 LOW, HIGH = 1, 99  # of it
@@ -47,7 +45,7 @@ def effect_fields(scenario: Scenario, texts: Mapping[str, str]) -> tuple[Number,
     except OptionError:
         now = usual
     claimed = therapy if now == usual else 1 - with_odds_ratio(1 - now, _odds_ratio(usual, therapy))
-    trial = 1 - with_odds_ratio(1 - now, _trial_odds_ratio())
+    trial = 1 - with_odds_ratio(1 - now, trial_odds_ratio("start"))
     shortcuts = (
         ("as claimed", _shown(claimed)),
         ("half of that", _shown((now + claimed) / 2)),
@@ -148,9 +146,3 @@ def _claimed(scenario: Scenario) -> tuple[float, float]:
 def _odds_ratio(usual: float, therapy: float) -> float:
     """Return the odds ratio of being in care of two shares out of care."""
     return (1 - therapy) / therapy * usual / (1 - usual)
-
-
-def _trial_odds_ratio() -> float:
-    """Return the odds ratio of being in care that the English trial found."""
-    trial = next(row for row in published_evidence(scenario_folder())["studies"] if row["id"] == "start")
-    return math.exp(trial["log_or"].value)

@@ -17,7 +17,7 @@ import numpy as np
 
 from edgeofcare.calendar import MEAN_DAYS_PER_YEAR, date_of
 from edgeofcare.care.cohort import ADULT_AGE
-from edgeofcare.care.tracking import WEEK, window_end
+from edgeofcare.care.tracking import WEEK, window_end, window_start
 from edgeofcare.engine.counts import ACCOUNTS, ARMS, Counts, empty_counts
 from edgeofcare.engine.plan import Plan, make_plan
 from edgeofcare.engine.reference import (
@@ -212,7 +212,7 @@ def _tracking(child: Child, plan: Plan, counts: Counts) -> dict[str, Any] | None
     if not tracked_days:
         return None
     track = plan.tracks[0]
-    first = child.start + track.delay_days
+    first = window_start(track.counts_from, child.day, child.start, child.length_days, track.delay_days)
     until = window_end(first, track.days, child.birthday_18, track.end_day)
     return {**_when("first", first, plan), **_when("until", until, plan), "tracked_days": tracked_days}
 
@@ -222,7 +222,8 @@ def _why_not_tracked(child: Child, plan: Plan) -> str:
     track = plan.tracks[0]
     if track.covers_completers_only and not child.completes:
         return "not_completed"
-    return "turns_18_first" if child.birthday_18 <= child.start + track.delay_days else "outcomes_end_first"
+    first = window_start(track.counts_from, child.day, child.start, child.length_days, track.delay_days)
+    return "turns_18_first" if child.birthday_18 <= first else "outcomes_end_first"
 
 
 # ---- the two lives ---------------------------------------------------------------------------------------------------

@@ -8,20 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from edgeofcare.engine.calibrate import TRACKED_SHARE, Calibration, calibrate
 from edgeofcare.errors import OptionError
 from edgeofcare.experiment import Case, case_of
-from edgeofcare.inputs.evidence import published_evidence
-from edgeofcare.inputs.files import scenario_folder
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
+from edgeofcare.inputs.stresses import CareWithout, read_stress
 
 Solve = Callable[[Scenario], Calibration]  # how targets are met
 EFFECTS = ("none", "half", "claimed", "start")
 BASES = ("contract", "before_proceedings", "start_control")
 VOLUMES = (0.30, 0.66, 1.0)
+# The shipped stresses that carry the figures of other effects and of other care without therapy.
+STRESS_OF = {"start": "start_effect", "before_proceedings": "base_45", "start_control": "base_11"}
 BASE_WORDS = {
     "contract": "care without therapy as the scenario says",
     "before_proceedings": "45% in care a year after the start without therapy",
@@ -129,9 +129,8 @@ def _odds_ratio_of(effect: str, scenario: Scenario, solve: Solve = calibrate) ->
     """Return the odds ratio of being in care, on the tracked share, of an effect at the contract's base."""
     if effect == "none":
         return 1.0
-    if effect == "start":
-        start = next(row for row in published_evidence(scenario_folder())["studies"] if row["id"] == "start")
-        return math.exp(start["log_or"].value)
+    if effect in STRESS_OF:
+        return trial_odds_ratio(effect)
     claimed = solve(scenario)
     if effect == "claimed":
         return _odds_ratio(claimed)
@@ -145,13 +144,26 @@ def _odds_ratio(found: Calibration) -> float:
     return therapy / (1 - therapy) * (1 - usual) / usual
 
 
+def trial_odds_ratio(effect: str) -> float:
+    """Return the odds ratio of being in care that a trial found, from the stress that carries it."""
+    world = read_stress(STRESS_OF[effect]).said.world
+    assert world is not None and world.trial is not None
+    return math.exp(world.trial.log_odds_ratio)
+
+
 def scale_of(scenario: Scenario, base: str, solve: Solve = calibrate) -> float:
-    """Return the entry scale at which a published base holds, days."""
-    row: dict[str, Any] = next(r for r in published_evidence(scenario_folder())["base_worlds"] if r["id"] == base)
+    """Return the entry scale at which other care without therapy holds, by the stress that carries it, days."""
+    world = read_stress(STRESS_OF[base]).said.world
+    assert world is not None and world.care_without is not None
+    return scale_under(scenario, world.care_without, solve)
+
+
+def scale_under(scenario: Scenario, care: CareWithout, solve: Solve = calibrate) -> float:
+    """Return the entry scale at which care without therapy is as given, days."""
     values = {
-        "effect.measure": row["measure"],
-        "effect.day": int(row["day"].value),
-        "effect.usual": 1 - row["in_care_share"].value,
+        "effect.measure": care.measure,
+        "effect.day": care.day,
+        "effect.usual": 1 - care.in_care_share,
         "effect.hazard_ratio": 1.0,
     }
     return solve(with_values(scenario, values)).entry_scale_days

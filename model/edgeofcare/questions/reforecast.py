@@ -15,7 +15,6 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field, model_validator
 
 from edgeofcare.calendar import day_number
@@ -111,16 +110,15 @@ class Update:
     """What the actuals tell.
 
     effective_draws: 1 / sum of squared weights; sound: whether that is enough. observed: for each figure its value
-    (None if hidden), the mean and 5th and 95th percentile foretold, before. weights: evidence rows, before and after.
-    forecast: figure -> {"before", "after"} with mean and percentiles; "after" is None when the weights collapse.
-    draws: (draw,) weights. Nothing here depends on a hidden count.
+    (None if hidden), the mean and 5th and 95th percentile foretold, before. forecast, out_of_care: figure -> {"before",
+    "after"} with mean and percentiles; "after" is None when the weights collapse. draws: (draw,) weights. Nothing here
+    depends on a hidden count.
     """
 
     effective_draws: float
     outer_draws: int
     sound: bool
     observed: list[dict[str, Any]]
-    weights: dict[str, list[dict[str, Any]]]
     forecast: dict[str, dict[str, Any]]
     out_of_care: dict[str, dict[str, Any]]
     draws: Floats
@@ -172,11 +170,6 @@ def update(
         outer_draws=outer_draws,
         sound=effective >= ENOUGH,
         observed=_beside(figures, foretold),
-        weights={
-            key: _shares([getattr(one, name) for one in inputs], weights)
-            for key, name in (("study", "study"), ("base_world", "world"))
-            if scenario.effect.prior == "evidence"
-        },
         forecast={
             name: _before_after(rows.at(column), by_row, effective >= ENOUGH) for name, column in FORECAST.items()
         },
@@ -253,14 +246,6 @@ def _beside(figures: Sequence[Figure], foretold: Floats) -> list[dict[str, Any]]
             "p95": float(np.quantile(flat[:, i], 0.95)),
         }
         for i, (seen, name, value) in enumerate(figures)
-    ]
-
-
-def _shares(names: list[str], weights: Floats) -> list[dict[str, Any]]:
-    table = pd.DataFrame({"name": names, "before": 1 / len(weights), "after": weights})
-    return [
-        {"name": str(name), "before": float(row["before"]), "after": float(row["after"])}
-        for name, row in table.groupby("name")[["before", "after"]].sum().iterrows()
     ]
 
 

@@ -16,12 +16,10 @@ from edgeofcare.engine.calibration_table import Measured, Surface, make_surface
 from edgeofcare.engine.parameters import Drawn, by_targets, draw, surface_for
 from edgeofcare.errors import CalibrationError, InputError
 from edgeofcare.experiment import Case, Draws, Remembered, with_draws
-from edgeofcare.inputs.evidence import published_evidence
-from edgeofcare.inputs.files import scenario_folder
 from edgeofcare.inputs.load import with_values
 from edgeofcare.inputs.schema import Scenario
-from edgeofcare.inputs.stresses import NamedStress, Stressed, find_stresses, stressed
-from edgeofcare.questions.counterfactuals import Counterfactual, Solve, claimed_case, scale_of, with_effect
+from edgeofcare.inputs.stresses import NamedStress, Stressed, WorldChange, find_stresses, stressed
+from edgeofcare.questions.counterfactuals import Counterfactual, Solve, claimed_case, scale_under, with_effect
 
 PLANNED = "as it stands"  # name of the scenario without stress
 MOST_DRAWS = 100  # outer draws of a stress that draws its effect
@@ -52,7 +50,7 @@ def make_trials(
     Raises InputError for a stress that is unknown, at fault, or named and does not fit.
     """
     claimed = claimed_case(scenario)
-    planned = Stressed(scenario, scenario, claimed.effect, claimed.base, {})
+    planned = Stressed(scenario, scenario, WorldChange(), {})
     trials, skipped = [Trial(PLANNED, None, claimed, planned)], {}
     for one in find_stresses(names):
         try:
@@ -67,13 +65,13 @@ def make_trials(
 
 
 def _trial(one: NamedStress, changed: Stressed, claimed: Case, replications: int, seed: int) -> Trial:
-    if changed.effect == "evidence":
+    if changed.world.effect == "evidence":
         return Trial(one.name, one, _from_evidence(changed, claimed, replications, seed), changed, changed.left_out)
     met = True
     try:
-        case = case_under(changed.claimed, changed.effect, changed.base)
+        case = case_under(changed.claimed, changed.world)
     except CalibrationError:  # the claim is out of reach under these changes: the hazards stay as they were
-        met, case = False, case_under(claimed.scenario, changed.effect, changed.base)
+        met, case = False, case_under(claimed.scenario, changed.world)
     return Trial(one.name, one, replace(case, scenario=changed.scenario), changed, changed.left_out, met)
 
 
@@ -93,22 +91,24 @@ def _from_evidence(changed: Stressed, claimed: Case, replications: int, seed: in
 # ---- another effect, other care without therapy ------------------------------------------------------------------
 
 
-def case_under(scenario: Scenario, effect: str, base: str, solve: Solve = calibrate) -> Counterfactual:
-    """Return a case: the scenario's claim, or another effect, another base, or both.
+def case_under(scenario: Scenario, world: WorldChange, solve: Solve = calibrate) -> Counterfactual:
+    """Return a case: the scenario's claim, or another effect, other care without therapy, or both.
 
-    The claimed effect and half of it keep at every base their odds ratio on the tracked share; US pooled is put on the
-    measure of its own row. solve: how targets are met.
+    The claimed effect and half of it keep at any care without therapy their odds ratio on the tracked share; the effect
+    of a trial is put on its own measure. solve: how targets are met.
     """
     claimed = claimed_case(scenario, solve)
-    at_base = claimed if base == "contract" else replace(claimed, entry_scale_days=scale_of(scenario, base, solve))
-    if effect == "us_pooled":
-        row = _study(effect)
-        values = {"effect.measure": row["measure"], "effect.day": int(row["day"].value)}
-        return _at_odds(at_base, values, math.exp(row["log_or"].value), effect, base, solve)
-    if effect == "claimed" and base != "contract":
+    at_base, base = claimed, "contract"
+    if world.care_without:
+        scale, base = scale_under(scenario, world.care_without, solve), "other care without therapy"
+        at_base = replace(claimed, entry_scale_days=scale)
+    if trial := world.trial:
+        values = {"effect.measure": trial.measure} | ({} if trial.day is None else {"effect.day": trial.day})
+        return _at_odds(at_base, values, math.exp(trial.log_odds_ratio), "trial", base, solve)
+    if world.effect == "claimed" and world.care_without:
         usual, therapy = (share / (1 - share) for share in (claimed.usual, claimed.therapy))
-        return _at_odds(at_base, {"effect.measure": TRACKED_SHARE}, usual / therapy, effect, base, solve)
-    return replace(with_effect(at_base, effect, solve=solve), name=f"{effect} on {base}", base=base)
+        return _at_odds(at_base, {"effect.measure": TRACKED_SHARE}, usual / therapy, "claimed", base, solve)
+    return replace(with_effect(at_base, world.effect, solve=solve), name=f"{world.effect} on {base}", base=base)
 
 
 def _at_odds(
@@ -122,10 +122,6 @@ def _at_odds(
     return Counterfactual(
         at_base.scenario, scale, ratio, usual, therapy, name=f"{effect} on {base}", effect=effect, base=base
     )
-
-
-def _study(name: str) -> dict[str, Any]:
-    return next(row for row in published_evidence(scenario_folder())["studies"] if row["id"] == name)
 
 
 # ---- with inputs drawn -------------------------------------------------------------------------------------------
@@ -147,15 +143,15 @@ def drawn_trials(trials: Sequence[Trial], outer_draws: int, seed: int) -> dict[s
     Targets are met again in each draw, under the changes of the stress; where they cannot be, the nearest is taken.
     """
     scenario = trials[0].case.scenario
-    rows = published_evidence(scenario_folder())
-    days = [int(row["day"].value) for kind in ("studies", "base_worlds") for row in rows[kind] if row.get("day")]
+    worlds = [trial.changed.world for trial in trials]
+    days = [part.day for world in worlds for part in (world.trial, world.care_without) if part and part.day is not None]
     surface = make_surface(scenario, tuple(dict.fromkeys(days)))
     planned = with_draws(trials[0].case, outer_draws, seed)
     known: dict[Any, Hazards] = {}
     lock = threading.Lock()
 
     def case(trial: Trial) -> Case:
-        if trial.changed.effect == "evidence":
+        if trial.changed.world.effect == "evidence":
             return _evidence_in_draws(trial, scenario, outer_draws, seed)
 
         def of(number: int) -> Drawn:
@@ -163,7 +159,7 @@ def drawn_trials(trials: Sequence[Trial], outer_draws: int, seed: int) -> dict[s
             if trial.stress is None:
                 return drawn
             changed = stressed(drawn.scenario, trial.stress)
-            key = (number, changed.effect, changed.base, sample_key(changed.claimed), changed.claimed.effect)
+            key = (number, changed.world, sample_key(changed.claimed), changed.claimed.effect)
             if key not in known:
                 found = _hazards(trial, changed, surface, drawn)
                 with lock:
@@ -180,7 +176,7 @@ def _hazards(trial: Trial, changed: Stressed, surface: Surface, drawn: Drawn) ->
         case = trial.case
         return Hazards(case.entry_scale_days, case.hazard_ratio, case.usual, case.therapy, trial.met)
     solve = Nearest(surface.for_draw(drawn.scenario, changed.claimed))
-    case = case_under(changed.claimed, changed.effect, changed.base, solve)
+    case = case_under(changed.claimed, changed.world, solve)
     return Hazards(case.entry_scale_days, case.hazard_ratio, case.usual, case.therapy, solve.met)
 
 

@@ -102,8 +102,9 @@ def third_person(case: Case) -> str:
 
 
 def study(name: str) -> Case:
-    """Return a row of the published evidence."""
-    return next(row for row in reference_file("evidence")["study"] if row["id"] == name)
+    """Return a row of the published evidence, used in its draws or not."""
+    held = reference_file("evidence")
+    return next(row for row in (*held["trial"], *held["not_used"]) if row["id"] == name)
 
 
 def inputs_of(case: Case) -> dict[str, Any]:

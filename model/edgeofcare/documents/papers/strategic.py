@@ -11,7 +11,7 @@ from edgeofcare.documents.text_pages.run import warning_words
 from edgeofcare.documents.words import count, day, percent, pounds, ratio, slug_words
 from edgeofcare.inputs.published import reference_file
 
-TRIALS = ("us_pooled", "family_group_conference", "outside_us_pooled", "start")
+TRIALS = ("family_group_conference", "start")  # no figure that was only recalled
 
 
 def strategic_case(case: Case) -> Blocks:
@@ -106,10 +106,7 @@ def _evidence(case: Case) -> Blocks:
     for name in TRIALS:
         found = study(name)
         interval = f"{found['ci_low']} to {found['ci_high']}" if "ci_low" in found else "-"
-        read = "" if found["read_in_source"] else " (figure recalled, not read there)"
-        rows.append(
-            (found["study"], ratio(found["odds_ratio"]), interval, f"{sources[found['source']]['title']}{read}")
-        )
+        rows.append((found["says"], ratio(found["odds_ratio"]), interval, sources[found["source"]]["title"]))
     yield Table(
         "What trials found",
         ("Study", "Odds ratio", "95% interval", "Source"),
@@ -133,8 +130,11 @@ def _assumed_effect(case: Case) -> Blocks:
             f"In the simulated contracts {percent(share['usual']['mean'], 1)} of tracked days are then spent out of "
             f"care without therapy and {percent(share['therapy']['mean'], 1)} with it."
         )
+    claim = study("pan_london_claim")
+    without, treated = claim["in_care_without"], claim["in_care_with"]
     texts.append(
-        f"For comparison, the claim of the Pan-London contract (35% and 65%) amounts to an odds ratio of "
-        f"{ratio(study('contract_claim')['odds_ratio'])}: better than every trial above."
+        f"For comparison, the claim of the Pan-London contract ({percent(1 - without)} and {percent(1 - treated)}) "
+        f"amounts to an odds ratio of {ratio(treated / (1 - treated) * (1 - without) / without)}: better than every "
+        f"trial above."
     )
     yield Paragraph(" ".join(texts))

@@ -118,28 +118,17 @@ def update_json(found: Update) -> dict[str, Any]:
 
 
 def _in_short(found: Update) -> Iterator[str]:
-    """Say which base world gained, and whether the effect has become clearer."""
-    worlds, studies = (found.weights.get(key, []) for key in ("base_world", "study"))
-    if worlds:
-        best = max(worlds, key=lambda row: row["after"])
+    """Say how far the counts move the share of days at home, without therapy and with it."""
+    for arm, words in (("usual", "Without therapy"), ("therapy", "With therapy")):
+        figure = found.out_of_care[arm]
         yield (
-            f"The counts fit best a world in which care without therapy is as in '{best['name'].replace('_', ' ')}': "
-            f"{percent(best['before'])} before, {percent(best['after'])} now."
-        )
-    if studies:
-        moved = max(studies, key=lambda row: abs(row["after"] - row["before"]))
-        change = moved["after"] - moved["before"]
-        yield (
-            "They say little about the effect of therapy: no study's weight moves by more than "
-            f"{abs(100 * change):.0f} points."
-            if abs(change) < LITTLE
-            else f"Of the effects, '{moved['name'].replace('_', ' ')}' moves most: {percent(moved['before'])} before, "
-            f"{percent(moved['after'])} now."
+            f"{words}, {percent(figure['before']['mean'])} of tracked days out of care were foretold before the "
+            f"counts, {percent(figure['after']['mean'])} now."
         )
 
 
 def _update(found: Update) -> Iterator[str]:
-    if found.sound and found.weights:
+    if found.sound:
         yield "IN SHORT"
         yield from (f"  {line}" for line in _in_short(found))
         yield ""
@@ -164,12 +153,6 @@ def _update(found: Update) -> Iterator[str]:
             "in the actuals: the model holds them for very unlikely."
         )
     )
-    for key, words in (("base_world", "CARE WITHOUT THERAPY"), ("study", "EFFECT OF THERAPY")):
-        if key in found.weights:
-            yield ""
-            yield f"{words}: weight before and after"
-            for row in found.weights[key]:
-                yield f"  {row['name'].replace('_', ' '):<30}{percent(row['before']):>5} -> {percent(row['after'])}"
     yield ""
     yield "FORECAST of the whole contract, mean (middle 80%)"
     rows = [(f"tracked days out of care, {arm}", found.out_of_care[arm], "share") for arm in ("usual", "therapy")]

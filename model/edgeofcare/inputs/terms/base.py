@@ -37,9 +37,12 @@ class Tracking(Frozen):
     """The window in which a child's outcomes count."""
 
     delay_days: Days
-    """Days from the start of therapy to the start of tracking."""
+    """Days from what `window_from` names to the start of tracking."""
     days: Annotated[Days, Field(ge=7)]
     """Length of tracking, days; ends sooner at 18 and at the end of outcomes."""
+    window_from: Literal["start", "planned_end", "referral"] = "start"
+    """From where delay_days counts: the start of therapy, its planned end (whether it is completed or not), or the
+    referral; tracking never begins before therapy."""
     covers: Literal["starters", "completers"] = "starters"
     """Whose outcomes count."""
     week_rule: Literal["grid", "run"] = "grid"
