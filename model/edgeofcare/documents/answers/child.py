@@ -70,8 +70,8 @@ def child_answer(found: Found) -> str:
 def child_headline(found: Found) -> tuple[tuple[str, Said], ...]:
     """Return the key figures of a child by label, for holding it against another."""
     tracked = found["tracking"] is not None
-    age = found["age_at_referral_years"]
-    figures: list[tuple[str, Said]] = [("Age at referral", Said(age(age), age, "years"))]
+    years = found["age_at_referral_years"]
+    figures: list[tuple[str, Said]] = [("Age at referral", Said(age(years), years, "years"))]
     for arm, words in ARM_WORDS.items():
         life = found["arms"][arm]
         said = f"{words[0].lower()}{words[1:]}"
