@@ -76,7 +76,10 @@ def child_headline(found: Found) -> tuple[tuple[str, Said], ...]:
         life = found["arms"][arm]
         said = f"{words[0].lower()}{words[1:]}"
         days, gbp = (life["tracked_care_days"], life["tracked_care_cost_gbp"]) if tracked else (None, None)
-        figures += [(f"Tracked days in care {said}", said_count(days)), (f"Cost of that care {said}", said_pence(gbp))]
+        figures += [
+            (f"Tracked days in care {said}", said_count(days, digits=0)),
+            (f"Cost of that care {said}", said_pence(gbp)),
+        ]
     return (*figures, ("Paid for this child's outcomes", said_pence(_sums_due(found)[0])))
 
 
