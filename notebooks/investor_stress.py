@@ -17,6 +17,8 @@ with app.setup:
     from edgeofcare.questions.report_data import series
     from edgeofcare.results import plain
 
+    AT_ONCE = "Changes the answer at once."
+    CAPS_STAY = "Caps stay as they are."
     STRESSES = {
         "main": ("no_effect", "half_effect", "start_effect", "referrals_30", "residential_flat", "payments_late"),
         "all": "all",
@@ -29,30 +31,10 @@ with app.setup:
 def questions(scenario, texts):
     """What a visitor may change."""
     return (
-        Number(
-            "target",
-            "Return the investor asks for",
-            0.08,
-            0,
-            60,
-            0.5,
-            "% a year",
-            "Changes the answer at once.",
-            percent=True,
-        ),
+        Number("target", "Return the investor asks for", 0.08, 0, 60, 0.5, "% a year", AT_ONCE, percent=True),
         *effect_fields(scenario, texts),
         Number("volume", "Families referred", 1.0, 10, 150, 5, "% of the plan", percent=True),
-        Number(
-            "prices",
-            "Prices of outcomes",
-            1.0,
-            0,
-            200,
-            5,
-            "% of the contract's",
-            "Caps stay as they are.",
-            percent=True,
-        ),
+        Number("prices", "Prices of outcomes", 1.0, 0, 200, 5, "% of the contract's", CAPS_STAY, percent=True),
         Choice(
             "stresses",
             "Stresses to try",

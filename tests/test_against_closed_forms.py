@@ -328,14 +328,13 @@ def test_waits_are_erlangs() -> None:
         clock__referrals_until=date(2072, 1, 1),
         clock__delivery_end=date(2099, 6, 1),
         clock__outcomes_end=date(2099, 7, 1),
-        therapies__mst=length,
+        therapies__mst={**length, "share_suited": 1.0},
         child__age_weights=AGED_TEN,
         effect__entry_scale_days=1e9,
         referrals__patience_days=10_000,
         referrals__ramp_months=0.0,
         referrals__accept_prob=1.0,
         referrals__engage_prob=1.0,
-        therapies__mst__share_suited=1.0,
     )
     plan = plan_of(scenario)
     assert plan.rates.accept_prob == 1 and plan.slots.max() == servers

@@ -44,7 +44,10 @@ from edgeofcare.walk import run
 Case = dict[str, Any]
 FEW = 30
 NAMES = ("pan_london", "essex", "pan_london_null")
-WITHOUT = {"essex": ("tornado", "contracts", "backtest"), "pan_london_null": ("stress", "lives", "mean", "contracts")}
+WITHOUT = {
+    "essex": ("tornado", "contracts", "backtest"),
+    "pan_london_null": ("uncertain", "stress", "lives", "mean", "contracts"),
+}
 FEW_STRESSES = "no_effect,referrals_30,start_effect,half_effect"
 FEW_CONTRACTS = ("pan_london", "essex", "fee_for_service")
 CHAPTERS = (
@@ -364,6 +367,20 @@ def test_tables_hold_the_numbers_found(cases: dict[str, Case], documents: dict[s
     returns = {row[0]: row[1] for row in table(document, "What the investor puts in").rows}
     rate = case["summary"]["investor"]["irr_of_expected_flows"]
     assert means(returns["Return on the average flows"].removesuffix(" a year"), rate)
+
+
+def test_the_answer_stands_by_chance_alone_and_with_inputs_drawn(
+    cases: dict[str, Case], documents: dict[str, Document]
+) -> None:
+    for name in ("pan_london", "essex"):
+        amounts = {
+            row[0]: row[1:3] for row in table(documents[name], "By chance alone, and with what is not known").rows
+        }
+        for cell, part in zip(amounts["Paid for outcomes"], ("summary", "uncertain"), strict=True):
+            match = re.fullmatch(rf"{N} \(middle 80%: {N} to {N}\)", cell)
+            assert match, cell
+            paid = cases[name][part]["payments_gbp"]["total"]
+            assert all(map(means, match.groups(), (paid["mean"], paid["p10"], paid["p90"])))
 
 
 def test_one_council_is_told_year_by_year(cases: dict[str, Case], documents: dict[str, Document]) -> None:

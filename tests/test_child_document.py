@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edgeofcare.documents.answers.child import FATES, UNTRACKED, child_answer, child_document
+from edgeofcare.documents.answers.child import FATES, UNTRACKED, child_answer, child_document, child_headline
 from edgeofcare.documents.document import Bullets, Callout, Document, Paragraph, Said, Table
 from edgeofcare.documents.formats.html import html
 from edgeofcare.questions.child import n_referred, one_child
@@ -88,6 +88,18 @@ def test_its_money_adds_up_to_the_numbers_beside_the_words() -> None:
         paid = tables(child_document(found))["What the contract pays for this child"]
         due = [row["due_gbp"] for row in found["payments"]]
         assert [row[3].number for row in paid.rows if isinstance(row[3], Said)] == [*due, sum(due)]
+
+
+def test_the_key_figures_are_the_childs_own() -> None:
+    for found in (first("completed", True), first("completed", False)):
+        figures = dict(child_headline(found))
+        age, arms = figures["Age at referral"], found["arms"]
+        assert age.number == found["age_at_referral_years"] and age.startswith(f"{int(age.number)} years")
+        days = [said for label, said in figures.items() if label.startswith("Tracked days")]
+        if found["tracking"] is None:
+            assert days == ["-", "-"]
+        else:
+            assert days == [f"{life['tracked_care_days']:,}" for life in arms.values()]
 
 
 def test_the_headline_says_fewer_more_or_the_same() -> None:

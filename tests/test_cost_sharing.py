@@ -393,7 +393,7 @@ def test_three_boroughs_whose_pairs_fill_one_team_have_an_empty_core():
     assert told.teams == (2, 0) and told.core.empty is True
     assert told.core.epsilon == pytest.approx((2 / 3 * 940_000 - 470_000) * 100)
     assert all(not rule.stable and len(rule.leaves) == 2 for rule in told.rules)
-    assert any("The core is empty" in sentence and "£156,667" in sentence for sentence in cost_sharing_words(told))
+    assert any("The core is empty" in sentence and "£157k" in sentence for sentence in cost_sharing_words(told))
     assert any("Ashby and Bexhill would gain" in sentence for sentence in cost_sharing_words(told))
 
 
@@ -439,10 +439,10 @@ def test_viable_groups_are_those_whose_teams_are_used_enough_cheapest_a_start_fi
 def test_the_words_say_the_numbers(found):
     text = " ".join(cost_sharing_words(found))
     assert f"share £{found.cost_pence / 1e8:.2f}m" in text and f"£{found.actual_cost_pence / 1e8:.2f}m" in text
-    assert f"would pay £{sum(found.alone_pence) / 1e8:.2f}m between them" in text
+    assert f"would pay £{sum(found.alone_pence) / 1e8:.1f}m between them" in text
     shares_of = dict(zip([n.name for n in found.needs], found.rule("shapley").pence, strict=True))
     for name, pence in shares_of.items():
-        written = f"{pence / 1e8:.2f}m" if pence >= 1e8 else f"{pence / 100:,.0f}"
+        written = f"{pence / 1e8:.2f}m" if pence >= 1e8 else f"{pence / 1e5:,.0f}k"
         assert f"{name} pays £{written}" in text
     assert "The core is not empty" in text and "used to 60% from 66 referrals a year on" in text
 

@@ -7,11 +7,13 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgeofcare.calendar import financial_year
 from edgeofcare.cli import main
 from edgeofcare.documents.formats.text import text
 from edgeofcare.inputs.boroughs import Answers, Joining, load_joiner, new_borough
@@ -275,7 +277,10 @@ def test_the_page_holds_the_words_and_a_line_for_each_borough_and_year(found: Fi
     for borough in found["incumbents"].values():
         assert re.search(rf"^  {borough['name']} .*%$", page, re.MULTILINE)
     for joiner in found["joiner"].values():
-        assert all(re.search(rf"^  {year} ", page, re.MULTILINE) for year in joiner["years"])
+        first = financial_year(date.fromisoformat(joiner["join_date"]))
+        since = [year for year in joiner["years"] if year >= first]
+        assert since and all(re.search(rf"^  {year} ", page, re.MULTILINE) for year in since)
+        assert not any(row["payments_gbp"]["mean"] for year, row in joiner["years"].items() if year < first)
     assert not re.search(r"\bnan\b|None(?! of the boroughs)|£-|-£0\b|[+-]0\.0\b", page)
 
 

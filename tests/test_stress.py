@@ -16,6 +16,7 @@ import pytest
 from edgeofcare.engine.calibrate import calibrate
 from edgeofcare.errors import InputError, OptionError
 from edgeofcare.inputs.load import load, with_values
+from edgeofcare.inputs.schema import Scenario
 from edgeofcare.inputs.stresses import WorldChange, read_stress
 from edgeofcare.outcomes import Against, Rows, against, rate_against
 from edgeofcare.questions.stress import StressRow, StressTable, sinks, stress
@@ -32,9 +33,13 @@ COST_DIFFERS = 0.26e6
 @lru_cache(maxsize=2)
 def table(name: str) -> StressTable:
     """The stresses whose figures are known, on the same luck; like the prototype, kept cash is the next period's."""
+    return stress(as_the_prototype(name), LONDON, replications=N)
+
+
+def as_the_prototype(name: str) -> Scenario:
     scenario = load(name)
     kept = scenario.capital.model_copy(update={"reserve_months": 0})
-    return stress(scenario.model_copy(update={"capital": kept}), LONDON, replications=N)
+    return scenario.model_copy(update={"capital": kept})
 
 
 def row(name: str, stress_name: str) -> StressRow:
@@ -102,7 +107,7 @@ def test_late_payments_change_when_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("factor, name", [(0.66, "referrals_66"), (0.30, "referrals_30")])
 def test_a_plain_run_of_the_changed_scenario_gives_the_same(factor: float, name: str) -> None:
-    scenario = load("pan_london")
+    scenario = as_the_prototype("pan_london")
     rates = {
         f"boroughs.{slug}.referrals_per_year": b.referrals_per_year * factor for slug, b in scenario.boroughs.items()
     }

@@ -177,7 +177,7 @@ def test_savings_and_losses() -> None:
     ],
 )
 def test_whoever_saves_nothing_loses_more(change: float, before: float, after: float, text: str) -> None:
-    assert fares(change, {"without": before, "with": after}) == text
+    assert fares(change, (before, after)) == text
 
 
 def test_spans_of_one_number_are_none() -> None:

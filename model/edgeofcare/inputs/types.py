@@ -24,7 +24,7 @@ Prob = Share
 Positive = Annotated[Number, Field(gt=0, le=1e9)]
 NotNegative = Annotated[Number, Field(ge=0, le=1e9)]
 Shape = Annotated[Number, Field(ge=0.05, le=50)]  # of a Weibull: beyond, times leave what a day can hold
-Scale = Annotated[Number, Field(ge=0.01, le=1e9)]
+Scale = Annotated[Number, Field(ge=0.001, le=1e9)]
 PerYear = Annotated[Number, Field(ge=0, le=100_000)]
 Gbp = Annotated[Number, Field(ge=0, le=1e10)]
 Growth = Annotated[Number, Field(ge=-0.5, le=1)]

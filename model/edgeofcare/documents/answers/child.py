@@ -70,13 +70,16 @@ def child_answer(found: Found) -> str:
 def child_headline(found: Found) -> tuple[tuple[str, Said], ...]:
     """Return the key figures of a child by label, for holding it against another."""
     tracked = found["tracking"] is not None
-    age = found["age_at_referral_years"]
-    figures: list[tuple[str, Said]] = [("Age at referral", Said(age(age), age, "years"))]
+    years = found["age_at_referral_years"]
+    figures: list[tuple[str, Said]] = [("Age at referral", Said(age(years), years, "years"))]
     for arm, words in ARM_WORDS.items():
         life = found["arms"][arm]
         said = f"{words[0].lower()}{words[1:]}"
         days, gbp = (life["tracked_care_days"], life["tracked_care_cost_gbp"]) if tracked else (None, None)
-        figures += [(f"Tracked days in care {said}", said_count(days)), (f"Cost of that care {said}", said_pence(gbp))]
+        figures += [
+            (f"Tracked days in care {said}", said_count(days, digits=0)),
+            (f"Cost of that care {said}", said_pence(gbp)),
+        ]
     return (*figures, ("Paid for this child's outcomes", said_pence(_sums_due(found)[0])))
 
 

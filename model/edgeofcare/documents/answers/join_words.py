@@ -23,6 +23,7 @@ from edgeofcare.documents.words import (
     percent_of_contracts,
     pounds,
     saves,
+    slug_words,
 )
 from edgeofcare.outcomes import Change, Paired, Stat
 from edgeofcare.questions.exposure import BoroughExposure
@@ -380,10 +381,10 @@ def _concentration_words(found: Joined) -> str:
 
 def _provider_words(providers: Mapping[str, Provider]) -> str:
     parts = []
-    for name, team in providers.items():
+    for slug, team in providers.items():
         use = team.slots_used_share
         was = "(new)" if team.new else f"{percent(use.without)} to"
-        parts.append(f"{name} {was} {percent(use.with_)}")
+        parts.append(f"{slug_words(slug)} {was} {percent(use.with_)}")
     return f"Use of the teams' places over the contract: {'; '.join(parts)}."
 
 

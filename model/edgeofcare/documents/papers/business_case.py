@@ -117,14 +117,18 @@ def _answer_page(case: Case) -> Blocks:
         _trust_in_short,
     )
     yield Bullets(tuple(text for line in lines for text in line(case)))
-    if "uncertain" in case:
-        yield two_columns(summary, case["uncertain"])
+    if summary["outer_draws"] == 1:
+        yield from with_parts(case, "uncertain", _with_doubt)
     yield Paragraph(
         f"A simulated contract is the whole contract lived once by the program, from the first referral to the last "
         f"payment, with the chances of real life. {summary['replications']:,} were lived. A range such as “middle 80%” "
         f"leaves out the lowest and the highest tenth of them."
         + (" Ranges show chance only, not doubt about the inputs." if summary["outer_draws"] == 1 else "")
     )
+
+
+def _with_doubt(case: Case) -> Blocks:
+    yield two_columns(case["summary"], case["uncertain"])
 
 
 def two_columns(alone: Case, drawn: Case) -> Table:
