@@ -32,7 +32,7 @@ def live(scenario, values, progress):
     """Every part of the case."""
     assumed = with_effect(scenario, values)
     with tempfile.TemporaryDirectory() as folder:
-        case = make_case(assumed, Path(folder) / "case", values["replications"], values["seed"], progress)
+        case = make_case(assumed, Path(folder) / "case", values["replications"], values["seed"], progress=progress)
         parts = read_case(case)
     return assumed, parts, business_case(parts)
 
