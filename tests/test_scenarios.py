@@ -150,6 +150,7 @@ def test_pan_london_runs_for_the_published_five_and_a_half_years(pan_london: Sce
     assert pan_london.tracking.model_dump() == {
         "delay_days": 91,
         "days": 730,
+        "window_from": "start",
         "covers": "starters",
         "week_rule": "grid",
     }
